@@ -1,0 +1,54 @@
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createRequire } from 'node:module';
+
+/**
+ * Bundles every action into `dist/<action>/` (ncc, ESM, not minified, so that stack traces stay readable).
+ * `--check` builds in memory, changes nothing and fails when a committed bundle is stale.
+ */
+type Ncc = (file: string, options: Record<string, unknown>) => Promise<{ code: string; assets: Record<string, { source: string | Buffer }> }>;
+const ncc = createRequire(import.meta.url)('@vercel/ncc') as Ncc;
+const root = join(import.meta.dirname, '..');
+const check = process.argv.includes('--check');
+const only = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
+const actions = readdirSync(join(root, 'actions')).filter(
+  (name) => existsSync(join(root, 'actions', name, 'index.ts')) && (only.length === 0 || only.includes(name)),
+);
+const digest = (content: string | Buffer) => createHash('sha256').update(content).digest('hex');
+
+const stale: string[] = [];
+for (const action of actions) {
+  const { code, assets } = await ncc(join(root, 'actions', action, 'index.ts'), {
+    cache: false,
+    quiet: true,
+    esm: true,
+    license: 'LICENSES.txt',
+    target: 'es2024',
+  });
+  const folder = join(root, 'dist', action);
+  const files = new Map<string, string | Buffer>([['index.js', code]]);
+  for (const [name, asset] of Object.entries(assets)) files.set(name, asset.source);
+  // Without its own package.json a bundle that is moved elsewhere would be read as CommonJS.
+  files.set('package.json', '{"type":"module"}\n');
+
+  if (check) {
+    const committed = existsSync(folder) ? readdirSync(folder) : [];
+    for (const name of new Set([...files.keys(), ...committed])) {
+      const built = files.get(name);
+      const path = join(folder, name);
+      if (built === undefined || !existsSync(path) || digest(readFileSync(path)) !== digest(built)) {
+        stale.push(`dist/${action}/${name}`);
+      }
+    }
+  } else {
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder, { recursive: true });
+    for (const [name, content] of files) writeFileSync(join(folder, name), content);
+  }
+  console.log(`${action}: ${(code.length / 1024).toFixed(0)} kB, sha256 ${digest(code).slice(0, 16)}`);
+}
+if (stale.length > 0) {
+  console.error(`Stale: ${stale.join(', ')}. Run "npm run build" and commit dist.`);
+  process.exit(1);
+}

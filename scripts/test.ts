@@ -1,0 +1,18 @@
+import { spawn } from 'node:child_process';
+import { createRequire } from 'node:module';
+
+/** `npm test` proves every promise on a small world; `--full` (npm run test:full) adds the full matrix and the size claims. */
+const require = createRequire(import.meta.url);
+const full = process.argv.includes('--full');
+const jest = spawn(
+  process.execPath,
+  [
+    '--experimental-vm-modules',
+    '--disable-warning=ExperimentalWarning',
+    require.resolve('jest/bin/jest.js'),
+    ...process.argv.slice(2).filter((argument) => argument !== '--full'),
+  ],
+  { stdio: 'inherit', env: { ...process.env, TEST_FULL: full ? '1' : '' } },
+);
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => jest.kill(signal));
+jest.on('exit', (code) => process.exit(code ?? 1));

@@ -1,0 +1,15 @@
+/**
+ * Something that the user can mend: a wrong input, a missing scope, a refused password. It is shown without a stack
+ * and never retried. The message says what was being done, what came back, what state things are in and what to do.
+ */
+export class ConfigurationError extends Error {
+  override readonly name = 'ConfigurationError';
+}
+
+/** What this version cannot do yet, said before anything is changed. */
+export class NotSupportedError extends ConfigurationError {}
+
+/** The message of anything thrown, never the object itself: client errors carry tokens in their fields. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
