@@ -1,0 +1,89 @@
+import { z } from 'zod';
+import type { HerokuClient } from './client.ts';
+
+const process = z.object({
+  type: z.string(),
+  quantity: z.number(),
+  size: z.string(),
+  command: z.string(),
+});
+
+/** One process type of an app's formation. `size` in Heroku's spelling, for example `Standard-1X`. */
+export type FormationProcess = z.infer<typeof process>;
+
+export interface FormationUpdate {
+  type: string;
+  quantity: number;
+  size?: string;
+}
+
+const dyno = z.object({ name: z.string(), type: z.string(), state: z.string() });
+export type Dyno = z.infer<typeof dyno>;
+
+/** The formation with every process type, those scaled to zero included (`/dynos` would not show them). */
+export function readFormation(client: HerokuClient, app: string): Promise<FormationProcess[]> {
+  return client.list(`/apps/${encodeURIComponent(app)}/formation`, process);
+}
+
+/** Scales process types in one request; those that are not named stay as they are. */
+export async function scale(client: HerokuClient, app: string, updates: FormationUpdate[]): Promise<void> {
+  if (updates.length === 0) return;
+  await client.patch(`/apps/${encodeURIComponent(app)}/formation`, { updates }, process.array());
+}
+
+/** Brings quantities and sizes back to what `readFormation` gave before. */
+export function restoreFormation(
+  client: HerokuClient,
+  app: string,
+  recorded: FormationProcess[],
+): Promise<void> {
+  const updates = recorded.map(({ type, quantity, size }) => ({ type, quantity, size }));
+  return scale(client, app, updates);
+}
+
+export function listDynos(client: HerokuClient, app: string): Promise<Dyno[]> {
+  return client.list(`/apps/${encodeURIComponent(app)}/dynos`, dyno);
+}
+
+export interface NoDynosOptions {
+  /** Only dynos of these process types; absent: all of the formation. */
+  types?: string[];
+  /** Also one-off dynos (`run`, `scheduler`, `release`), which no formation change stops. */
+  oneOff?: boolean;
+  limitMs: number;
+}
+
+const ONE_OFF_TYPES = new Set(['run', 'scheduler', 'release']);
+const POLL_MS = 1000;
+
+/**
+ * Waits until Heroku runs no such dyno any more. After scaling to zero dynos get SIGTERM and up to 30 s to finish.
+ * Throws when dynos are left after `limitMs`, naming them; nothing else is changed.
+ */
+export async function waitUntilNoDynos(
+  client: HerokuClient,
+  app: string,
+  options: NoDynosOptions,
+): Promise<void> {
+  const started = client.clock.now().getTime();
+  const counts = (one: Dyno): boolean =>
+    ONE_OFF_TYPES.has(one.type)
+      ? options.oneOff === true
+      : options.types === undefined || options.types.includes(one.type);
+
+  for (let told = ''; ;) {
+    const left = (await listDynos(client, app)).filter(counts).map(({ name, state }) => `${name} (${state})`);
+    if (left.length === 0) return;
+    const names = left.join(', ');
+    const waited = client.clock.now().getTime() - started;
+    if (waited >= options.limitMs) {
+      throw new Error(
+        `Heroku still runs ${names} of ${app} after ${Math.round(waited / 1000)} s. ` +
+          `Stop them (\`heroku ps:stop -a ${app} <dyno>\`) or wait until they are done, then run this again.`,
+      );
+    }
+    if (names !== told) client.log.info(`Waiting for dynos of ${app} to end: ${names}`);
+    told = names;
+    await client.clock.sleep(Math.min(POLL_MS, options.limitMs - waited), client.signal);
+  }
+}

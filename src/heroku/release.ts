@@ -1,0 +1,150 @@
+import { z } from 'zod';
+import { ConfigurationError, NotSupportedError } from '../errors.ts';
+import type { HerokuClient } from './client.ts';
+import { readFormation } from './formation.ts';
+import { emptySlugArchive } from './empty-slug.ts';
+
+const release = z.object({
+  id: z.string(),
+  version: z.number(),
+  status: z.string(),
+  current: z.boolean(),
+  description: z.string().nullable().default(''),
+  slug: z.object({ id: z.string() }).nullable().optional(),
+});
+
+export type Release = z.infer<typeof release>;
+
+const slug = z.object({
+  id: z.string(),
+  process_types: z.record(z.string(), z.string()).default({}),
+  commit: z.string().nullable().optional(),
+  stack: z.object({ name: z.string() }).nullable().optional(),
+});
+export type Slug = z.infer<typeof slug>;
+
+const newSlug = z.object({ id: z.string(), blob: z.object({ method: z.string(), url: z.string() }) });
+
+const PARKED = 'heroku-to-digitalocean: parked, no application code';
+const NEWEST_FIRST = 'version ..; order=desc, max=50';
+const RELEASE_LIMIT_MS = 30 * 60_000;
+const POLL_MS = 1000;
+
+/** The app's newest releases, newest first (at most 50). */
+export function readReleases(client: HerokuClient, app: string): Promise<Release[]> {
+  return client.list(`/apps/${encodeURIComponent(app)}/releases`, release, NEWEST_FIRST);
+}
+
+/** The release that runs now; `undefined` for an app that was never released. */
+export async function currentRelease(client: HerokuClient, app: string): Promise<Release | undefined> {
+  return (await readReleases(client, app)).find(({ current }) => current);
+}
+
+/** The running slug: the Procfile as deployed. `undefined` for images (container stack) and empty apps. */
+export async function readCurrentSlug(client: HerokuClient, app: string): Promise<Slug | undefined> {
+  const id = (await currentRelease(client, app))?.slug?.id;
+  return id === undefined ? undefined : client.find(`/apps/${encodeURIComponent(app)}/slugs/${id}`, slug);
+}
+
+/** Whether `parkApp` has been done and not undone. */
+export async function isParked(client: HerokuClient, app: string): Promise<boolean> {
+  return (await currentRelease(client, app))?.description === PARKED;
+}
+
+/**
+ * Releases an empty slug, so that Scheduler jobs and one-off dynos that start from now on find no application code.
+ * Returns the id of the release before it, for `rollBackRelease`. Scale everything to zero first: a process type that
+ * still runs would be restarted on the placeholder, which does nothing but wait.
+ *
+ * Repeating it is harmless: an app that is parked already stays so, and the release from before the parking is returned.
+ */
+export async function parkApp(client: HerokuClient, app: string): Promise<string> {
+  const path = `/apps/${encodeURIComponent(app)}`;
+  const releases = await readReleases(client, app);
+  const working = releases.find(
+    (one) => one.description !== PARKED && one.status === 'succeeded' && hasSlug(one),
+  );
+  if (working === undefined) {
+    throw new NotSupportedError(
+      `${app} runs no slug (a container image, or nothing was ever deployed), so it cannot be parked on an empty one.`,
+    );
+  }
+  if (releases.find(({ current }) => current)?.description === PARKED) return working.id;
+
+  const running = await client.get(`${path}/slugs/${working.slug?.id ?? ''}`, slug);
+  const types = new Set([
+    ...Object.keys(running.process_types),
+    ...(await readFormation(client, app)).map(({ type }) => type),
+  ]);
+  // Without a `release` process the parking runs no release phase. The others stay known, or their formation is lost.
+  types.delete('release');
+  const created = await client.post(
+    `${path}/slugs`,
+    {
+      process_types: Object.fromEntries([...types].map((type) => [type, 'sleep infinity'])),
+      ...(running.stack ? { stack: running.stack.name } : {}),
+      commit: 'parked',
+    },
+    newSlug,
+  );
+  await uploadSlug(client, created.blob.url);
+  const parked = await client.post(`${path}/releases`, { slug: created.id, description: PARKED }, release);
+  await waitUntilReleased(client, app, parked.id);
+  return working.id;
+}
+
+/**
+ * Makes an earlier release the current one again and waits until Heroku has released it. This runs the app's release
+ * phase, as every release does. Throws when the release phase fails.
+ */
+export async function rollBackRelease(client: HerokuClient, app: string, releaseId: string): Promise<void> {
+  const path = `/apps/${encodeURIComponent(app)}`;
+  const [earlier, now] = await Promise.all([
+    client.get(`${path}/releases/${releaseId}`, release),
+    currentRelease(client, app),
+  ]);
+  // A roll-back makes a new release with the same slug, so a repeated one is seen by the slug, not by the id.
+  if (now !== undefined && now.status === 'succeeded' && now.slug?.id === earlier.slug?.id) return;
+  const made = await client.post(`${path}/releases`, { release: releaseId }, release);
+  await waitUntilReleased(client, app, made.id);
+}
+
+function hasSlug(one: Release): boolean {
+  return one.slug !== null && one.slug !== undefined;
+}
+
+/** Heroku hands out a signed address at its object store: no token goes there. */
+async function uploadSlug(client: HerokuClient, url: string): Promise<void> {
+  const response = await fetch(url, {
+    method: 'PUT',
+    redirect: 'error',
+    headers: { 'content-type': '' },
+    body: new Uint8Array(emptySlugArchive()),
+    ...(client.signal === undefined ? {} : { signal: client.signal }),
+  }).catch(() => undefined);
+  if (response?.ok !== true) {
+    throw new Error(
+      `The empty slug could not be stored at Heroku (${response === undefined ? 'no answer' : `HTTP ${response.status}`}). Nothing was released; run this again.`,
+    );
+  }
+}
+
+async function waitUntilReleased(client: HerokuClient, app: string, id: string): Promise<void> {
+  const started = client.clock.now().getTime();
+  for (;;) {
+    const { status, version } = await client.get(`/apps/${encodeURIComponent(app)}/releases/${id}`, release);
+    if (status === 'succeeded') return;
+    if (status === 'failed' || status === 'expired') {
+      throw new ConfigurationError(
+        `Release v${version} of ${app} ended as ${status}: its release phase did not succeed, and the release before it ` +
+          `keeps running. See \`heroku releases:output v${version} -a ${app}\`, mend it, and run this again.`,
+      );
+    }
+    if (client.clock.now().getTime() - started > RELEASE_LIMIT_MS) {
+      throw new Error(
+        `Release v${version} of ${app} is still ${status} after ${RELEASE_LIMIT_MS / 60_000} minutes.`,
+      );
+    }
+    await client.clock.sleep(POLL_MS, client.signal);
+  }
+}
