@@ -1,0 +1,75 @@
+import '../../src/reflect-metadata.ts';
+import type { webcrypto } from 'node:crypto';
+import { isIP } from 'node:net';
+import * as x509 from '@peculiar/x509';
+
+/** A server certificate and its private key, both PEM. */
+export interface Certificate {
+  certificate: string;
+  key: string;
+}
+
+/** A certificate authority of the rehearsal's own; whoever holds its `pem` accepts what it issues, nobody else does. */
+export interface Authority {
+  name: string;
+  pem: string;
+  /** Issues a server certificate for host names (also `*.example.com`) and addresses. */
+  issue(hosts: string[]): Promise<Certificate>;
+}
+
+const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+const dayMs = 86_400_000;
+
+/** Creates an authority that lives as long as the process; its key is never written anywhere. */
+export async function createAuthority(name: string): Promise<Authority> {
+  const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const subject = new x509.Name([{ CN: [name] }]).toString();
+  const root = await x509.X509CertificateGenerator.createSelfSigned({
+    name: subject,
+    keys,
+    signingAlgorithm: algorithm,
+    ...validity(),
+    extensions: [
+      new x509.BasicConstraintsExtension(true, 0, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+    ],
+  });
+
+  return {
+    name,
+    pem: `${root.toString('pem')}\n`,
+    issue: async (hosts) => {
+      const leafKeys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+      const leaf = await x509.X509CertificateGenerator.create({
+        subject: new x509.Name([{ CN: [hosts[0] ?? name] }]).toString(),
+        issuer: root.subject,
+        publicKey: leafKeys.publicKey,
+        signingKey: keys.privateKey,
+        signingAlgorithm: algorithm,
+        ...validity(),
+        extensions: [
+          new x509.BasicConstraintsExtension(false, undefined, true),
+          new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+          new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
+          new x509.SubjectAlternativeNameExtension(
+            hosts.map((host) => ({ type: isIP(host) ? 'ip' : 'dns', value: host })),
+          ),
+          await x509.AuthorityKeyIdentifierExtension.create(keys.publicKey),
+          await x509.SubjectKeyIdentifierExtension.create(leafKeys.publicKey),
+        ],
+      });
+      return { certificate: `${leaf.toString('pem')}\n`, key: await privateKeyPem(leafKeys.privateKey) };
+    },
+  };
+}
+
+/** Begins a day ago, so that a clock that is a little behind does not refuse it. */
+function validity(): { notBefore: Date; notAfter: Date } {
+  return { notBefore: new Date(Date.now() - dayMs), notAfter: new Date(Date.now() + 90 * dayMs) };
+}
+
+async function privateKeyPem(key: webcrypto.CryptoKey): Promise<string> {
+  const der = await crypto.subtle.exportKey('pkcs8', key);
+  return `${x509.PemConverter.encode(der, 'PRIVATE KEY')}\n`;
+}
