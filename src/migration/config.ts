@@ -1,3 +1,14 @@
+import { LineCounter, parseDocument } from 'yaml';
+import { z } from 'zod';
+
+import { ConfigurationError } from '../errors.ts';
+import type { Problem } from './config-problems.ts';
+import { lineOf, problemsOf } from './config-problems.ts';
+import type { ConfigFile } from './config-schema.ts';
+import { configSchema } from './config-schema.ts';
+import { parseDuration } from './duration.ts';
+import { nearest } from './nearest.ts';
+
 /** What the user decided, from migration.yml. Durations are milliseconds. */
 export interface MigrationConfig {
   application: string;
@@ -53,12 +64,150 @@ export interface HttpCheck {
   contains: string | undefined;
 }
 
-export function parseMigrationConfig(_text: string, _file: string): MigrationConfig {
-  throw new Error('not written yet');
+/**
+ * Reads migration.yml. Throws one ConfigurationError that lists everything wrong with it, each with its line; a
+ * misspelt key is told with the key that was probably meant. `file` is only named in messages.
+ */
+export function parseMigrationConfig(text: string, file: string): MigrationConfig {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  if (document.errors.length > 0) {
+    throw unreadable(
+      file,
+      document.errors.map((error) => ({ line: lines.linePos(error.pos[0]).line, text: error.message })),
+    );
+  }
+  const parsed = configSchema.safeParse(document.toJS());
+  if (!parsed.success) throw unreadable(file, problemsOf(parsed.error, configSchema, document, lines));
+  const contradictions = contradictionsOf(parsed.data).map(({ path, text: what }) => ({
+    line: lineOf(document, lines, path),
+    text: what,
+  }));
+  if (contradictions.length > 0) throw unreadable(file, contradictions);
+  return fromFile(parsed.data);
 }
-export function environmentOf(_config: MigrationConfig, _name: string): EnvironmentConfig {
-  throw new Error('not written yet');
+
+/** One environment of the file; ConfigurationError naming those that it has. */
+export function environmentOf(config: MigrationConfig, name: string): EnvironmentConfig {
+  const environment = Object.hasOwn(config.environments, name) ? config.environments[name] : undefined;
+  if (environment) return environment;
+  const known = Object.keys(config.environments);
+  const near = nearest(name, known);
+  throw new ConfigurationError(
+    `The input environment is "${name}", which migration.yml does not name${near === undefined ? '' : `; did you mean "${near}"?`} ` +
+      `It names: ${known.join(', ')}.`,
+  );
 }
+
+/** The JSON Schema of migration.yml, for editors. */
 export function migrationJsonSchema(): Record<string, unknown> {
-  throw new Error('not written yet');
+  const { $schema, ...schema } = z.toJSONSchema(configSchema, { io: 'input', target: 'draft-7' });
+  return { $schema, title: 'migration.yml of heroku-to-digitalocean', ...schema };
+}
+
+// DigitalOcean's names (app, cluster, tag) leave room for 24 characters once our suffixes stand behind.
+const LONGEST_MIGRATION_ID = 24;
+
+/** What is wrong although each value alone is right. */
+function contradictionsOf(file: ConfigFile): { path: PropertyKey[]; text: string }[] {
+  const found: { path: PropertyKey[]; text: string }[] = [];
+  const apps = new Map<string, string>();
+  const domains = new Map<string, string>();
+  for (const [name, environment] of Object.entries(file.environments)) {
+    const path = ['environments', name];
+    const id = `${file.application}-${name}`;
+    if (id.length > LONGEST_MIGRATION_ID) {
+      found.push({
+        path,
+        text: `"${id}" (application and environment) has ${id.length} characters, and names on DigitalOcean leave room for ${LONGEST_MIGRATION_ID}: shorten application`,
+      });
+    }
+    const sameApp = apps.get(environment['heroku-app']);
+    if (sameApp !== undefined) {
+      found.push({
+        path: [...path, 'heroku-app'],
+        text: `"${environment['heroku-app']}" is already the app of ${sameApp}`,
+      });
+    }
+    apps.set(environment['heroku-app'], name);
+    for (const [index, domain] of environment.domains.entries()) {
+      const at = [...path, 'domains', index];
+      const owner = domains.get(domain);
+      if (owner !== undefined) found.push({ path: at, text: `${domain} is already a domain of ${owner}` });
+      domains.set(domain, name);
+      if (file.dns && domain !== file.dns.zone && !domain.endsWith(`.${file.dns.zone}`)) {
+        found.push({ path: at, text: `${domain} is not in the zone ${file.dns.zone} of dns` });
+      }
+    }
+  }
+  const jobs = new Set<string>();
+  for (const [index, job] of file.schedule.entries()) {
+    if (jobs.has(job.name)) {
+      found.push({
+        path: ['schedule', index, 'name'],
+        text: `"${job.name}" is the name of two scheduled jobs`,
+      });
+    }
+    jobs.add(job.name);
+  }
+  for (const [index, name] of file.config.drop.entries()) {
+    if (Object.hasOwn(file.config.set, name)) {
+      found.push({ path: ['config', 'drop', index], text: `${name} is both dropped and set` });
+    }
+  }
+  return found;
+}
+
+function fromFile(file: ConfigFile): MigrationConfig {
+  return {
+    application: file.application,
+    strategy: file.strategy,
+    traffic: file.traffic,
+    downtimeBudgetMs: milliseconds(file['downtime-budget']),
+    environments: Object.fromEntries(
+      Object.entries(file.environments).map(([name, environment]) => [
+        name,
+        {
+          name,
+          migrationId: `${file.application}-${name}`,
+          herokuApp: environment['heroku-app'],
+          region: environment.region,
+          domains: environment.domains,
+          // Leaving the line out must not leave production open.
+          protected: environment.protected ?? name === 'production',
+        },
+      ]),
+    ),
+    dns: file.dns,
+    postgres: { size: file.postgres.size },
+    redis: { kind: file.redis.kind, size: file.redis.size, port: file.redis.port, skip: file.redis.skip },
+    language: file.language,
+    workers: { quietTimeoutMs: milliseconds(file.workers['quiet-timeout']) },
+    schedule: file.schedule.map(({ name, command, cron, 'time-zone': timeZone }) => ({
+      name,
+      command,
+      cron,
+      timeZone,
+    })),
+    checks: file.checks.map(({ path, status, contains }) => ({ path, status, contains })),
+    config: file.config,
+  };
+}
+
+function milliseconds(duration: string): number {
+  const parsed = parseDuration(duration);
+  if (parsed === undefined) throw new Error(`"${duration}" passed the schema and is no duration.`);
+  return parsed;
+}
+
+function unreadable(file: string, problems: readonly Problem[]): ConfigurationError {
+  const listed = [...problems]
+    .sort((a, b) => a.line - b.line)
+    .map(({ line, text }) => `  line ${line}: ${text}`);
+  return new ConfigurationError(
+    [
+      `${file} has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}, and nothing was done:`,
+      ...listed,
+    ].join('\n'),
+  );
 }

@@ -35,7 +35,7 @@ export interface TypedStep<Prior extends Json, Result extends Json> {
   always?: true;
 }
 export function defineStep<Prior extends Json, Result extends Json>(step: TypedStep<Prior, Result>): Step {
-  return step as unknown as Step;
+  return step;
 }
 export interface SagaLease extends Writer {
   readonly lost: AbortSignal;

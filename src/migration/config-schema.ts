@@ -1,0 +1,183 @@
+import { z } from 'zod';
+
+import { cronProblem } from './cron.ts';
+import { DURATION } from './duration.ts';
+
+// The file as the user writes it: keys in kebab-case, durations as text. config.ts turns it into what the phases read.
+
+const HOST_NAME = /^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$/;
+const COMPONENT = /^[a-z][a-z0-9-]{0,30}[a-z0-9]$/;
+const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+const duration = z
+  .string({ error: 'must be a duration in quotes or with a unit, such as 60s or 5m' })
+  .regex(DURATION, { error: 'must be a duration such as 500ms, 60s, 5m or 1h' });
+
+const hostName = z.string().regex(HOST_NAME, {
+  error:
+    'must be a host name in lower case such as shop.example.com (no https://, no path; wildcards are not supported yet)',
+});
+
+const variableName = z
+  .string()
+  .regex(VARIABLE, { error: 'must be the name of a config var such as RAILS_ENV' });
+
+const environment = z
+  .strictObject({
+    'heroku-app': z
+      .string()
+      .regex(/^[a-z][a-z0-9-]{1,28}[a-z0-9]$/, { error: "must be a Heroku app's name such as shop-staging" })
+      .describe('Name of the Heroku app that moves.'),
+    region: z
+      .string()
+      .regex(/^[a-z]{3}$/, { error: "must be a region of App Platform's three letters, such as fra or nyc" })
+      .describe('Region on DigitalOcean, as App Platform names it: fra, ams, lon, nyc, sfo, …'),
+    domains: z
+      .array(hostName)
+      .default([])
+      .describe("The app's public host names: those that move with the cutover."),
+    protected: z
+      .boolean()
+      .optional()
+      .describe('Whether the cutover needs a gate. Unless told otherwise, true for `production` only.'),
+  })
+  .describe('One environment of the application.');
+
+const schedule = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(COMPONENT, { error: 'must be 2 to 32 lower-case letters, digits and hyphens, a letter first' })
+      .describe('Name of the job on the new side.'),
+    command: z.string().min(1, { error: 'must not be empty' }).describe('What Heroku Scheduler runs.'),
+    cron: z
+      .string()
+      .superRefine((text, context) => {
+        const problem = cronProblem(text);
+        if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
+      })
+      .describe('When, in the five fields of cron.'),
+    'time-zone': z
+      .string()
+      .refine(isTimeZone, { error: 'must be a time zone such as UTC or Europe/Berlin' })
+      .default('UTC')
+      .describe('Time zone of the cron expression. Heroku Scheduler knows UTC only.'),
+  })
+  .describe('One job of Heroku Scheduler: its API does not list them, so they are declared here.');
+
+const check = z
+  .strictObject({
+    path: z.string().regex(/^\/\S*$/, { error: 'must begin with a slash, such as /health' }),
+    status: z.int().min(100).max(599).default(200).describe('Expected HTTP status.'),
+    contains: z.string().min(1).optional().describe('Text that the body must hold.'),
+  })
+  .describe('An HTTP check: the new side must pass it before and after the cutover.');
+
+/** migration.yml as written; its descriptions are shown by editors. */
+export const configSchema = z
+  .strictObject({
+    application: z
+      .string()
+      .regex(/^[a-z]([a-z0-9-]*[a-z0-9])?$/, {
+        error: 'must be lower-case letters, digits and hyphens, a letter first',
+      })
+      .describe('Short name of the application; with the environment it names everything on DigitalOcean.'),
+    strategy: z
+      .enum(['auto', 'window', 'live'])
+      .default('auto')
+      .describe('How Postgres moves: copied inside a maintenance window, or kept in step while it serves.'),
+    traffic: z.enum(['dns', 'front-door', 'cdn']).default('dns').describe('How visitors reach the new side.'),
+    'downtime-budget': duration
+      .default('5m')
+      .describe('The longest downtime that is acceptable; a forecast above it is refused.'),
+    environments: z
+      .record(
+        z.string().regex(/^[a-z][a-z0-9-]*$/, { error: 'must be lower-case letters, digits and hyphens' }),
+        environment,
+      )
+      .refine((all) => Object.keys(all).length > 0, { error: 'must name at least one environment' })
+      .describe('The environments that move, usually `staging` and `production`.'),
+    dns: z
+      .strictObject({
+        provider: z
+          .enum(['digitalocean'])
+          .describe("Who serves the zone; this version can write DigitalOcean's."),
+        zone: hostName.describe('The zone that holds the domains.'),
+        ttl: z
+          .int()
+          .min(30)
+          .max(86400)
+          .default(30)
+          .describe('Seconds that resolvers may keep the new records.'),
+      })
+      .optional()
+      .describe('Where the records of the domains are written at the cutover.'),
+    postgres: z
+      .strictObject({
+        size: z
+          .string()
+          .regex(/^[a-z0-9-]+$/, { error: "must be one of DigitalOcean's sizes such as db-s-1vcpu-1gb" })
+          .optional()
+          .describe('Size of the cluster; the plan chooses one unless given.'),
+      })
+      .prefault({})
+      .describe('The Postgres cluster.'),
+    redis: z
+      .strictObject({
+        kind: z.enum(['droplet']).default('droplet').describe('A droplet that runs Redis with TLS.'),
+        size: z
+          .string()
+          .regex(/^[a-z0-9-]+$/, { error: "must be one of DigitalOcean's sizes such as s-1vcpu-1gb" })
+          .optional()
+          .describe('Size of the droplet; the plan chooses one unless given.'),
+        port: z.int().min(1).max(65535).default(6379).describe('Port of Redis with TLS.'),
+        skip: z
+          .array(z.string().min(1, { error: 'must not be empty' }))
+          .default([])
+          .describe('Patterns of keys that need not be carried over, such as cache:*.'),
+      })
+      .prefault({})
+      .describe('Where Redis goes.'),
+    language: z
+      .enum(['node', 'ruby', 'python'])
+      .optional()
+      .describe("Language of the application; read from Heroku's buildpacks unless given."),
+    workers: z
+      .strictObject({
+        'quiet-timeout': duration
+          .default('60s')
+          .describe('How long running jobs may take to end before the cutover is given up.'),
+      })
+      .prefault({})
+      .describe('Background workers.'),
+    schedule: z.array(schedule).default([]).describe('The jobs of Heroku Scheduler.'),
+    checks: z.array(check).default([]).describe('HTTP checks of the new side.'),
+    config: z
+      .strictObject({
+        drop: z.array(variableName).default([]).describe('Config vars that the new side does not get.'),
+        set: z
+          .record(
+            variableName,
+            z.string({ error: 'must be text: write the value in quotes, so that YAML does not change it' }),
+          )
+          .default({})
+          .describe(
+            'Config vars that have another value on the new side. Not for secrets: this file is in git.',
+          ),
+      })
+      .prefault({})
+      .describe('Config vars that are not carried over as they are.'),
+  })
+  .describe('What heroku-to-digitalocean cannot discover and you decide.');
+
+/** migration.yml after its defaults are filled in. */
+export type ConfigFile = z.output<typeof configSchema>;
+
+function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}
