@@ -1,0 +1,36 @@
+import { Redis, type RedisOptions } from 'ioredis';
+import { pem, required, type Environment } from './environment.ts';
+
+/**
+ * Connects to REDIS_URL and keeps connecting. Commands fail after one attempt, so that a request is answered rather
+ * than held. Over TLS the server is verified when REDIS_CA_CERT is there (against REDIS_TLS_SERVERNAME if that is
+ * given); Heroku's certificate is self-signed and cannot be.
+ */
+export function openRedis(environment: Environment, options: RedisOptions = {}): Redis {
+  const url = new URL(required(environment, 'REDIS_URL'));
+  const redis = new Redis({
+    host: decodeURIComponent(url.hostname),
+    port: Number(url.port || 6379),
+    ...(url.username ? { username: decodeURIComponent(url.username) } : {}),
+    ...(url.password ? { password: decodeURIComponent(url.password) } : {}),
+    db: Number(url.pathname.slice(1) || 0),
+    ...(url.protocol === 'rediss:' ? { tls: verification(environment) } : {}),
+    // INFO may be forbidden to the application's user.
+    enableReadyCheck: false,
+    disableClientInfo: true,
+    connectTimeout: 5000,
+    commandTimeout: 5000,
+    maxRetriesPerRequest: 1,
+    retryStrategy: (attempt) => Math.min(attempt * 100, 1000),
+    ...options,
+  });
+  redis.on('error', (error: Error) => console.error(`at=warning redis: ${error.message}`));
+  return redis;
+}
+
+function verification(environment: Environment): NonNullable<RedisOptions['tls']> {
+  const ca = pem(environment, 'REDIS_CA_CERT');
+  if (ca === undefined) return { rejectUnauthorized: false };
+  const servername = environment['REDIS_TLS_SERVERNAME'];
+  return { ca, rejectUnauthorized: true, ...(servername ? { servername } : {}) };
+}
