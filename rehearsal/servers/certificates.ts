@@ -1,7 +1,6 @@
-import '../../src/reflect-metadata.ts';
 import type { webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';
-import * as x509 from '@peculiar/x509';
+import { loadX509 } from '../../src/x509.ts';
 
 /** A server certificate and its private key, both PEM. */
 export interface Certificate {
@@ -22,6 +21,7 @@ const dayMs = 86_400_000;
 
 /** Creates an authority that lives as long as the process; its key is never written anywhere. */
 export async function createAuthority(name: string): Promise<Authority> {
+  const x509 = await loadX509();
   const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const subject = new x509.Name([{ CN: [name] }]).toString();
   const root = await x509.X509CertificateGenerator.createSelfSigned({
@@ -71,5 +71,5 @@ function validity(): { notBefore: Date; notAfter: Date } {
 
 async function privateKeyPem(key: webcrypto.CryptoKey): Promise<string> {
   const der = await crypto.subtle.exportKey('pkcs8', key);
-  return `${x509.PemConverter.encode(der, 'PRIVATE KEY')}\n`;
+  return `${(await loadX509()).PemConverter.encode(der, 'PRIVATE KEY')}\n`;
 }

@@ -1,11 +1,18 @@
 import { execFile } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { messageOf } from '../../src/errors.ts';
 import type { Log } from '../../src/log.ts';
+import { removeTemporaryDirectory, temporaryDirectory } from './process.ts';
 
-const run = promisify(execFile);
+const execute = promisify(execFile);
+
+/** Runs one of the system's tools in the language that we can read. */
+function run(program: string, args: string[], options: { cwd?: string; env?: Record<string, string> } = {}) {
+  const env = { ...process.env, LC_ALL: 'C', ...options.env };
+  return execute(program, args, { ...options, env, maxBuffer: 64 * 1024 * 1024 });
+}
 
 export interface UnpackedPackages {
   directory: string;
@@ -55,15 +62,13 @@ export async function newestPackage(pattern: RegExp, oldest: number, cache: stri
   if (unpacked) return unpacked;
   return aside(cache, (workplace) =>
     withPackageLists(workplace, async (apt) => {
-      const { stdout } = await run('apt-cache', [...apt.options, 'pkgnames', 'postgresql-'], largeOutput);
+      const { stdout } = await run('apt-cache', [...apt.options, 'pkgnames']);
       const name = newest(stdout.split('\n'), pattern, oldest);
       if (!name) throw new Error(`the distribution has no package ${pattern.source} from ${oldest} on`);
       return name;
     }),
   );
 }
-
-const largeOutput = { maxBuffer: 64 * 1024 * 1024 };
 
 function newest(names: string[], pattern: RegExp, oldest: number): string | undefined {
   return names
@@ -85,7 +90,7 @@ async function withPackageLists<T>(workplace: string, use: (apt: Apt) => Promise
   const quiet = ['-qq', '-o', 'APT::Sandbox::User=root', '-o', 'Acquire::Retries=2'];
   try {
     return await use({ options: quiet });
-  } catch (first) {
+  } catch {
     const state = join(workplace, 'apt');
     for (const path of ['lists/partial', 'cache/archives/partial'])
       mkdirSync(join(state, path), { recursive: true });
@@ -96,11 +101,8 @@ async function withPackageLists<T>(workplace: string, use: (apt: Apt) => Promise
         ...['-o', `Dir::State::lists=${join(state, 'lists')}`, '-o', `Dir::Cache=${join(state, 'cache')}`],
       ],
     };
-    try {
-      await run('apt-get', [...apt.options, 'update'], largeOutput);
-    } catch {
-      throw first;
-    }
+    // One broken source among several fails the whole update, while the lists that we need may well have come.
+    await run('apt-get', [...apt.options, 'update']).catch(() => undefined);
     return use(apt);
   }
 }
@@ -111,7 +113,6 @@ async function download(apt: Apt, packages: string[], root: string): Promise<voi
   const libraries = await librariesToBring(apt, packages);
   await run('apt-get', [...apt.options, 'download', ...new Set([...packages, ...libraries])], {
     cwd: archives,
-    ...largeOutput,
   });
   for (const archive of readdirSync(archives)) await run('dpkg-deb', ['-x', join(archives, archive), root]);
   chmodSync(root, 0o755);
@@ -122,11 +123,13 @@ async function download(apt: Apt, packages: string[], root: string): Promise<voi
  * and LLVM and Perl serve parts (just-in-time compilation, wrapper scripts) that we leave off.
  */
 async function librariesToBring(apt: Apt, packages: string[]): Promise<string[]> {
-  const simulation = await run(
-    'apt-get',
-    [...apt.options, '--simulate', '--no-install-recommends', 'install', ...packages],
-    largeOutput,
-  ).catch((error: unknown) => {
+  const simulation = await run('apt-get', [
+    ...apt.options,
+    '--simulate',
+    '--no-install-recommends',
+    'install',
+    ...packages,
+  ]).catch((error: unknown) => {
     throw new Error(`apt-get cannot resolve ${packages.join(' ')}: ${messageOf(error).slice(0, 300)}`);
   });
   return [...simulation.stdout.matchAll(/^Inst (lib\S+)/gm)]
@@ -138,9 +141,13 @@ async function missingLibraries(root: string, programs: string[]): Promise<strin
   const missing: string[] = [];
   for (const program of programs) {
     const { stdout } = await run('ldd', [join(root, program)], {
-      env: { ...process.env, ...libraryPath(root) },
+      env: libraryPath(root),
     });
-    missing.push(...[...stdout.matchAll(/(\S+) => not found/g)].flatMap(([, library]) => library ?? []));
+    missing.push(
+      ...[...stdout.matchAll(/(\S+) => not found|version `(\S+)' not found/g)].flatMap(
+        ([, library, version]) => library ?? version ?? [],
+      ),
+    );
   }
   return [...new Set(missing)];
 }
@@ -154,11 +161,11 @@ function libraryPath(root: string): Record<string, string> {
 }
 
 async function aside<T>(cache: string, work: (workplace: string) => Promise<T>): Promise<T> {
-  const workplace = mkdtempSync(join(cache, '.work-'));
+  const workplace = temporaryDirectory('fetch', cache);
   try {
     return await work(workplace);
   } finally {
-    rmSync(workplace, { recursive: true, force: true });
+    removeTemporaryDirectory(workplace);
   }
 }
 

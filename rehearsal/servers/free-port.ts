@@ -24,13 +24,16 @@ export class PortTaken extends Error {
 }
 
 /**
- * Starts a server on a free port of `host`: another program may take the port between our look and the server's bind,
+ * Starts a server on a free port: another program may take the port between our look and the server's bind,
  * then the next one is tried.
  */
-export async function onFreePort(host: string, start: (port: number) => Promise<void>): Promise<void> {
+export async function onFreePort(
+  start: (port: number) => Promise<void>,
+  choosePort: () => Promise<number> = freePort,
+): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await start(await freePort(host));
+      return await start(await choosePort());
     } catch (error) {
       if (!(error instanceof PortTaken) || attempt === 5) throw error;
     }

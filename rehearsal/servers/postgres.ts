@@ -1,14 +1,6 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import {
-  appendFileSync,
-  existsSync,
-  mkdtempSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -18,7 +10,7 @@ import { findPostgres, type PostgresBinaries } from './binaries.ts';
 import { cacheDirectory } from './cache-directory.ts';
 import type { Certificate } from './certificates.ts';
 import { onFreePort, PortTaken } from './free-port.ts';
-import { startProcess, temporaryDirectory, type ServerProcess } from './process.ts';
+import { removeTemporaryDirectory, startProcess, temporaryDirectory, type ServerProcess } from './process.ts';
 import { giveToServerUser } from './server-user.ts';
 
 const run = promisify(execFile);
@@ -33,6 +25,8 @@ export interface PostgresOptions {
   tls?: Certificate;
   /** Lines of postgresql.conf, over the small and fast defaults of a rehearsal. */
   settings?: Record<string, string>;
+  /** Where the port comes from; when it turns out to be taken, it is asked again. Default: a free one. */
+  choosePort?: () => Promise<number>;
 }
 
 export interface PostgresServer {
@@ -119,7 +113,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
     }
   };
 
-  await onFreePort('127.0.0.1', start);
+  await onFreePort(start, options.choosePort);
   await query('postgres', `alter role postgres password '${password}'`);
 
   return {
@@ -134,7 +128,10 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
     query,
     log: () => readFileSync(logFile, 'utf8'),
     stop: async () => server.process?.stop(),
-    kill9: async () => server.process?.kill9(),
+    kill9: async () => {
+      await server.process?.kill9();
+      await removeSharedMemory(data);
+    },
     restart: async () => {
       await server.process?.stop();
       await start(server.port);
@@ -189,6 +186,17 @@ function configure(data: string, home: string, { tls, settings }: PostgresOption
   giveToServerUser(join(data, 'server.key'));
 }
 
+/**
+ * What a killed postmaster leaves in the kernel: the seventh line of postmaster.pid has key and id of a System V
+ * segment, which only the next start would remove.
+ */
+async function removeSharedMemory(data: string): Promise<void> {
+  const file = join(data, 'postmaster.pid');
+  if (!existsSync(file)) return;
+  const id = readFileSync(file, 'utf8').split('\n')[6]?.trim().split(/\s+/)[1];
+  if (id) await run('ipcrm', ['-m', id]).catch(() => undefined);
+}
+
 /** A freshly initialised data directory of this version, made once per machine: `initdb` takes seconds, a copy does not. */
 async function templateDirectory(binaries: PostgresBinaries): Promise<string> {
   const { stdout } = await run(join(binaries.bin, 'postgres'), ['--version'], { env: binaries.environment });
@@ -196,9 +204,8 @@ async function templateDirectory(binaries: PostgresBinaries): Promise<string> {
   const template = join(cacheDirectory(), `data-directory-${version}`);
   if (existsSync(template)) return template;
 
-  const workplace = mkdtempSync(join(dirname(template), '.work-'));
+  const workplace = temporaryDirectory('initdb', dirname(template));
   try {
-    giveToServerUser(workplace);
     const data = join(workplace, basename(template));
     const log = join(workplace, 'initdb.log');
     const initdb = startProcess(
@@ -216,7 +223,7 @@ async function templateDirectory(binaries: PostgresBinaries): Promise<string> {
   } catch (error) {
     if (!existsSync(template)) throw error;
   } finally {
-    rmSync(workplace, { recursive: true, force: true });
+    removeTemporaryDirectory(workplace);
   }
   return template;
 }

@@ -138,24 +138,29 @@ async function deliverLines(stream: Readable | null, deliver: (line: string) => 
 
 /**
  * A new directory that only we and the server user can read; it is removed at the end. Its path is short enough for
- * a Unix socket.
+ * a Unix socket. `parent` is for work that will be renamed into place on the same file system.
  */
-export function temporaryDirectory(prefix: string): string {
+export function temporaryDirectory(prefix: string, parent = realpathSync(temporaryRoot())): string {
   cleanUpOnExit();
-  const directory = mkdtempSync(join(realpathSync(temporaryRoot()), `h2d-${prefix}-`));
+  const directory = mkdtempSync(join(parent, `h2d-${prefix}-`));
   registry.directories.add(directory);
   tellReaper({ directory });
   giveToServerUser(directory);
   return directory;
 }
 
+/** Removes a temporary directory before the end. */
+export function removeTemporaryDirectory(directory: string): void {
+  reap([], [directory]);
+  registry.directories.delete(directory);
+  tellReaper({ forgetDirectory: directory });
+}
+
 /** Stops everything that `startProcess` started, newest first, and removes every temporary directory. */
 export async function stopAll(): Promise<void> {
   const newestFirst = [...registry.processes.values()].reverse();
   await Promise.all(newestFirst.map(({ process }) => process.stop({ timeoutMs: 5000 })));
-  reap([], registry.directories);
-  for (const directory of registry.directories) tellReaper({ forgetDirectory: directory });
-  registry.directories.clear();
+  for (const directory of registry.directories) removeTemporaryDirectory(directory);
   registry.reaper?.end();
   registry.reaper = undefined;
 }

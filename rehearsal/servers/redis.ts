@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { silentLog } from '../../src/log.ts';
 import { findRedis, type RedisBinaries } from './binaries.ts';
 import type { Certificate } from './certificates.ts';
-import { onFreePort, PortTaken } from './free-port.ts';
+import { freePort, onFreePort, PortTaken } from './free-port.ts';
 import { startProcess, temporaryDirectory, type ServerProcess } from './process.ts';
 import { giveToServerUser } from './server-user.ts';
 
@@ -19,6 +19,8 @@ export interface RedisOptions {
   /** Serve TLS only, with this certificate; clients need none of their own. */
   tls?: Certificate;
   binaries?: RedisBinaries;
+  /** Where the port comes from; when it turns out to be taken, it is asked again. Default: a free one. */
+  choosePort?: () => Promise<number>;
 }
 
 export interface RedisServer {
@@ -72,7 +74,7 @@ export async function startRedis(options: RedisOptions): Promise<RedisServer> {
   };
 
   const fixed = fixedPort(options.configuration);
-  if (fixed === undefined) await onFreePort(host, start);
+  if (fixed === undefined) await onFreePort(start, options.choosePort ?? (() => freePort(host)));
   else await start(fixed);
 
   return {

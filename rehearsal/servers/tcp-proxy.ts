@@ -43,7 +43,6 @@ export async function startTcpProxy(options: TcpProxyOptions): Promise<TcpProxy>
   const pairs = new Set<readonly [Socket, Socket]>();
 
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (client) => {
-    client.on('error', () => undefined);
     if (knobs.refuse || !(options.admit?.() ?? true)) {
       client.resetAndDestroy();
       return;
@@ -57,14 +56,11 @@ export async function startTcpProxy(options: TcpProxyOptions): Promise<TcpProxy>
     };
     upstream.on('error', end);
     client.on('error', end);
-    const finished = upstream.once('connect', () => {
+    upstream.once('connect', () => {
       void Promise.all([carry(client, upstream, knobs), carry(upstream, client, knobs)]).then(
         () => pairs.delete(pair),
         end,
       );
-    });
-    finished.once('close', () => {
-      if (!upstream.readableEnded) end();
     });
   });
 
