@@ -1,0 +1,125 @@
+import { z } from 'zod';
+import { createOrFind, expect, orUndefined, type DigitalOcean } from './client.ts';
+import { requireOurs } from './ownership.ts';
+import { waitFor } from './wait.ts';
+
+const dropletSchema = z.object({
+  id: z.number(),
+  name: z.string(),
+  status: z.string(),
+  size_slug: z.string().default(''),
+  tags: z.array(z.string()).nullish(),
+  networks: z
+    .object({ v4: z.array(z.object({ ip_address: z.string(), type: z.string() })).default([]) })
+    .default({ v4: [] }),
+});
+
+export interface Droplet {
+  id: number;
+  name: string;
+  status: string;
+  size: string;
+  tags: string[];
+  /** `undefined` until it is active. */
+  publicAddress: string | undefined;
+  privateAddress: string | undefined;
+}
+
+export interface WantedDroplet {
+  name: string;
+  datacentre: string;
+  size: string;
+  vpcId: string;
+  tag: string;
+  /** cloud-init, at most 64 KiB. Readable by everyone who may read the droplet's metadata from inside it. */
+  userData: string;
+}
+
+/** Ubuntu LTS by its plain image: the Docker 1-click is years old. */
+const IMAGE = 'ubuntu-24-04-x64';
+const DROPLET_LIMIT_MS = 10 * 60_000;
+
+export async function findDroplet(
+  client: DigitalOcean,
+  name: string,
+  tag: string,
+): Promise<Droplet | undefined> {
+  const read = (page: { page: number; per_page: number }): Promise<{ data: unknown }> =>
+    client.dots.droplet.listDroplets({ ...page, tag_name: tag });
+  const found = (await client.all(read, 'droplets', dropletSchema)).find((droplet) => droplet.name === name);
+  return found && toDroplet(found);
+}
+
+/**
+ * Finds the droplet by our tag and its name, or creates it with monitoring and backups on and no SSH key: nobody logs
+ * in, it is made anew from its cloud-init instead.
+ */
+export async function ensureDroplet(
+  client: DigitalOcean,
+  wanted: WantedDroplet,
+): Promise<{ droplet: Droplet; created: boolean }> {
+  const find = (): Promise<Droplet | undefined> => findDroplet(client, wanted.name, wanted.tag);
+  const found = await find();
+  if (found !== undefined) {
+    requireOurs('droplet', wanted.name, found.tags, wanted.tag);
+    return { droplet: found, created: false };
+  }
+  const droplet = await createOrFind<Droplet>(async () => {
+    const answer = await client.dots.droplet.createDroplet({
+      name: wanted.name,
+      region: wanted.datacentre,
+      size: wanted.size,
+      image: IMAGE,
+      vpc_uuid: wanted.vpcId,
+      tags: [wanted.tag],
+      user_data: wanted.userData,
+      monitoring: true,
+      backups: true,
+      ipv6: false,
+      ssh_keys: [],
+    });
+    return toDroplet(expect(answer, z.object({ droplet: dropletSchema }), 'POST /droplets').droplet);
+  }, find);
+  return { droplet, created: true };
+}
+
+/** Waits until the droplet is active and has both addresses. What cloud-init does then takes some minutes more. */
+export function waitUntilActive(
+  client: DigitalOcean,
+  id: number,
+): Promise<Droplet & { publicAddress: string; privateAddress: string }> {
+  return waitFor(client, {
+    what: `droplet ${id} to be active`,
+    limitMs: DROPLET_LIMIT_MS,
+    look: async () => {
+      const answer = await client.dots.droplet.getDroplet({ droplet_id: id });
+      const droplet = toDroplet(
+        expect(answer, z.object({ droplet: dropletSchema }), 'GET /droplets').droplet,
+      );
+      const { publicAddress, privateAddress, status } = droplet;
+      const ready = status === 'active' && publicAddress !== undefined && privateAddress !== undefined;
+      return ready ? { done: { ...droplet, publicAddress, privateAddress } } : { state: status };
+    },
+  });
+}
+
+export function readDroplet(client: DigitalOcean, id: number): Promise<Droplet | undefined> {
+  return orUndefined(async () => {
+    const answer = await client.dots.droplet.getDroplet({ droplet_id: id });
+    return toDroplet(expect(answer, z.object({ droplet: dropletSchema }), 'GET /droplets').droplet);
+  });
+}
+
+function toDroplet(found: z.infer<typeof dropletSchema>): Droplet {
+  const address = (type: string): string | undefined =>
+    found.networks.v4.find((network) => network.type === type)?.ip_address;
+  return {
+    id: found.id,
+    name: found.name,
+    status: found.status,
+    size: found.size_slug,
+    tags: found.tags ?? [],
+    publicAddress: address('public'),
+    privateAddress: address('private'),
+  };
+}
