@@ -1,28 +1,66 @@
-import type { PostgresAddress } from './connect.ts';
+import { withConnection, type PostgresAddress } from './connect.ts';
+import { perRelation } from './swap.ts';
+import { isNoExtensionMember, isUserSchema } from './user-objects.ts';
 
-export function closeWrites(
-  owner: PostgresAddress,
-  options: { applicationName?: string } = {},
-): Promise<void> {
-  void owner;
-  void options;
-  return Promise.reject(new Error('not yet'));
+interface RightsOptions {
+  applicationName?: string;
+  signal?: AbortSignal;
 }
 
-export function openWrites(
-  owner: PostgresAddress,
-  options: { applicationName?: string } = {},
-): Promise<void> {
-  void owner;
-  void options;
-  return Promise.reject(new Error('not yet'));
+/**
+ * Takes from the application's role the right to write to its own tables and to advance its sequences. It takes
+ * effect at once, also in sessions that are open (unlike a changed default of the role).
+ */
+export async function closeWrites(owner: PostgresAddress, options: RightsOptions = {}): Promise<void> {
+  await inOneStatement(
+    owner,
+    options,
+    perRelation({
+      table: 'REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON TABLE %1$s FROM CURRENT_USER',
+      sequence: 'REVOKE USAGE, UPDATE ON SEQUENCE %1$s FROM CURRENT_USER',
+    }),
+  );
 }
 
-export function writesAre(
+/** Gives the application's role the right to write again, to all tables at the same moment. */
+export async function openWrites(owner: PostgresAddress, options: RightsOptions = {}): Promise<void> {
+  await inOneStatement(
+    owner,
+    options,
+    perRelation({
+      table: 'GRANT INSERT, UPDATE, DELETE, TRUNCATE ON TABLE %1$s TO CURRENT_USER',
+      sequence: 'GRANT USAGE, UPDATE ON SEQUENCE %1$s TO CURRENT_USER',
+    }),
+  );
+}
+
+/** `closed` when the application's role may write to none of its tables, `open` otherwise. */
+export async function writesAre(
   owner: PostgresAddress,
-  options: { applicationName?: string } = {},
+  options: RightsOptions = {},
 ): Promise<'open' | 'closed'> {
-  void owner;
-  void options;
-  return Promise.reject(new Error('not yet'));
+  return withConnection(owner, session(options), async (client) => {
+    const { rows } = await client.query<{ open: boolean }>(`
+      SELECT EXISTS (
+               SELECT FROM pg_catalog.pg_class c
+                 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
+                  AND c.relowner = current_user::pg_catalog.regrole
+                  AND ${isUserSchema('n.nspname')} AND ${isNoExtensionMember('pg_class', 'c.oid')}
+                  AND pg_catalog.has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')) AS open`);
+    return rows[0]?.open === true ? 'open' : 'closed';
+  });
+}
+
+async function inOneStatement(owner: PostgresAddress, options: RightsOptions, sql: string): Promise<void> {
+  await withConnection(owner, session(options), async (client) => {
+    await client.query(sql);
+  });
+}
+
+function session(options: RightsOptions): { applicationName: string; signal?: AbortSignal } {
+  return {
+    applicationName: options.applicationName ?? 'h2d rights',
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  };
 }

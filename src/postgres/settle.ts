@@ -1,16 +1,52 @@
-import type { PostgresAddress } from './connect.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { withConnection, type PostgresAddress } from './connect.ts';
 
 /** The name that sessions of one migration's epoch carry in pg_stat_activity. */
 export function applicationName(migrationId: string, epoch: number): string {
   return `h2d ${migrationId} ${epoch}`;
 }
 
-/** Ends sessions of this migration with an older epoch; returns how many. */
-export function terminateStale(
+/**
+ * Ends the sessions that an older epoch of this migration left on a server (a runner that died with pg_restore still
+ * loading), and waits until they are gone. Returns how many there were.
+ *
+ * @throws Error when one of them is still there after `limitMs` (default 30 s)
+ */
+export async function terminateStale(
   address: PostgresAddress,
-  options: { migrationId: string; epoch: number; limitMs?: number },
+  options: { migrationId: string; epoch: number; limitMs?: number; signal?: AbortSignal },
 ): Promise<number> {
-  void address;
-  void options;
-  return Promise.reject(new Error('not yet'));
+  const session = {
+    applicationName: applicationName(options.migrationId, options.epoch),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  };
+  return withConnection(address, session, async (client) => {
+    const prefix = `h2d ${options.migrationId} `;
+    const older = async (): Promise<number[]> => {
+      const { rows } = await client.query<{ pid: number; name: string }>(
+        `SELECT pid, application_name AS name
+           FROM pg_catalog.pg_stat_activity
+          WHERE pg_catalog.starts_with(application_name, $1) AND pid <> pg_catalog.pg_backend_pid()
+            AND usename = current_user`,
+        [prefix],
+      );
+      return rows
+        .filter(({ name }) => /^\d+$/.test(name.slice(prefix.length)))
+        .filter(({ name }) => Number(name.slice(prefix.length)) < options.epoch)
+        .map(({ pid }) => pid);
+    };
+    const deadline = Date.now() + (options.limitMs ?? 30_000);
+    const stale = await older();
+    for (let left = stale; left.length > 0; left = await older()) {
+      if (Date.now() > deadline)
+        throw new Error(
+          `${left.length} sessions of an older run are still there although they were ended; wait a minute and run again.`,
+        );
+      await client.query('SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.unnest($1::integer[]) AS pid', [
+        left,
+      ]);
+      await delay(50);
+    }
+    return stale.length;
+  });
 }

@@ -1,3 +1,10 @@
+import { execFile } from 'node:child_process';
+import { access, constants, readdir } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
+import { ConfigurationError } from '../errors.ts';
+
+/** Absolute paths of PostgreSQL's client programs, all of one major version. */
 export interface PostgresTools {
   pgDump: string;
   pgRestore: string;
@@ -5,11 +12,62 @@ export interface PostgresTools {
   major: number;
 }
 
-export function findPostgresTools(
+/** Where Debian's, Ubuntu's and PGDG's packages put each major version's own programs. */
+const DEBIAN_ROOT = '/usr/lib/postgresql';
+
+/**
+ * Finds pg_dump, pg_restore and psql of one major version that is at least `minimumMajor`: pg_dump refuses servers
+ * newer than itself. The lowest that fits is taken, since newer ones write settings that older servers do not know
+ * (`transaction_timeout` since 17). Looks at `environmentPath` (default: PATH) and at Debian's own directories.
+ *
+ * @throws ConfigurationError naming the package to install
+ */
+export async function findPostgresTools(
   minimumMajor: number,
   options: { environmentPath?: string } = {},
 ): Promise<PostgresTools> {
-  void minimumMajor;
-  void options;
-  return Promise.reject(new Error('not yet'));
+  const path = options.environmentPath ?? process.env['PATH'] ?? '';
+  // Debian's own directories first: what stands in /usr/bin there is a wrapper that guesses a version.
+  const directories = [...(await debianDirectories()), ...path.split(delimiter).filter((part) => part !== '')];
+  const found: PostgresTools[] = [];
+  for (const directory of new Set(directories)) {
+    const tools = await toolsIn(directory);
+    if (tools !== undefined) found.push(tools);
+  }
+  const fitting = found
+    .filter((tools) => tools.major >= minimumMajor)
+    .sort((one, other) => one.major - other.major)[0];
+  if (fitting !== undefined) return fitting;
+  const seen = found.length === 0 ? 'none was found' : `found: ${found.map((tools) => tools.major).join(', ')}`;
+  throw new ConfigurationError(
+    `Copying needs pg_dump, pg_restore and psql of PostgreSQL ${minimumMajor} or newer on this runner (${seen}). ` +
+      `Install them before this step: sudo apt-get install -y postgresql-client-${minimumMajor} ` +
+      `(from https://apt.postgresql.org when the distribution has no such package).`,
+  );
+}
+
+async function debianDirectories(): Promise<string[]> {
+  const majors = await readdir(DEBIAN_ROOT).catch(() => []);
+  return majors.filter((name) => /^\d+$/.test(name)).map((name) => join(DEBIAN_ROOT, name, 'bin'));
+}
+
+async function toolsIn(directory: string): Promise<PostgresTools | undefined> {
+  const [pgDump, pgRestore, psql] = ['pg_dump', 'pg_restore', 'psql'].map((name) => join(directory, name));
+  if (pgDump === undefined || pgRestore === undefined || psql === undefined) return undefined;
+  const majors = await Promise.all([pgDump, pgRestore, psql].map(majorOf));
+  const major = majors[0];
+  // Debian's wrappers in /usr/bin choose a version by a cluster's configuration; all three must agree.
+  if (major === undefined || majors.some((other) => other !== major)) return undefined;
+  return { pgDump, pgRestore, psql, major };
+}
+
+async function majorOf(program: string): Promise<number | undefined> {
+  try {
+    await access(program, constants.X_OK);
+    const { stdout } = await promisify(execFile)(program, ['--version'], { timeout: 10_000 });
+    const major = /\(PostgreSQL\) (\d+)/.exec(stdout)?.[1];
+    return major === undefined ? undefined : Number(major);
+  } catch {
+    return undefined;
+  }
 }

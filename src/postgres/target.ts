@@ -1,0 +1,265 @@
+import type pg from 'pg';
+import { ConfigurationError, messageOf } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { withConnection, type PostgresAddress } from './connect.ts';
+import { PostgresError } from './errors.ts';
+import type { DatabaseFacts } from './facts.ts';
+import { quoteIdentifier, quoteLiteral } from './names.ts';
+import { TARGET_IS_OPEN } from './swap.ts';
+import { isNoExtensionMember, isUserSchema, OUR_SCHEMA } from './user-objects.ts';
+
+/** Extensions that the source's provider puts into every database and the target's provider manages itself. */
+const PROVIDERS_OWN = new Set(['plpgsql', 'pg_stat_statements']);
+
+/** The extensions that the application's objects may need. */
+export function neededExtensions(facts: DatabaseFacts): DatabaseFacts['extensions'] {
+  return facts.extensions.filter((extension) => !PROVIDERS_OWN.has(extension.name));
+}
+
+/**
+ * Refuses a target that is not this migration's to replace: one that holds objects and no stamp, another migration's
+ * stamp, or that is open, so that the application may have written to it. Changes nothing.
+ */
+export async function refuseForeignTarget(
+  client: pg.Client,
+  owner: PostgresAddress,
+  migrationId: string,
+): Promise<void> {
+  const stamp = await readStamp(client);
+  if (stamp !== undefined && stamp !== migrationId)
+    throw new ConfigurationError(
+      `The database ${owner.database} on the target holds the copy of another migration (${stamp}), not of ${migrationId}; it was not touched. Use another database, or drop that one.`,
+    );
+  const objects = await countUserObjects(client);
+  if (stamp === undefined && objects.count > 0)
+    throw new ConfigurationError(
+      `The database ${owner.database} on the target is not empty (${objects.count} objects, for example ${objects.example}) and was not made by this migration; it was not touched. Use an empty database, or empty this one yourself.`,
+    );
+  if (await isWritable(client, owner.user)) throw openTarget(owner);
+}
+
+/** The refusal of a target that may hold writes of its own. */
+export function openTarget(owner: PostgresAddress): ConfigurationError {
+  return new ConfigurationError(
+    `The database ${owner.database} was not copied: ${TARGET_IS_OPEN}, so the application may have written to it and a copy would destroy that. If the cutover is over, there is nothing left to copy.`,
+  );
+}
+
+async function readStamp(client: pg.Client): Promise<string | undefined> {
+  const { rows: found } = await client.query<{ found: boolean }>(
+    'SELECT pg_catalog.to_regclass($1) IS NOT NULL AS found',
+    [`${OUR_SCHEMA}.stamp`],
+  );
+  if (found[0]?.found !== true) return undefined;
+  const { rows } = await client.query<{ migration_id: string }>(
+    `SELECT migration_id FROM ${OUR_SCHEMA}.stamp ORDER BY stamped_at LIMIT 1`,
+  );
+  return rows[0]?.migration_id;
+}
+
+async function countUserObjects(client: pg.Client): Promise<{ count: number; example: string }> {
+  const { rows } = await client.query<{ count: number; example: string | null }>(`
+    SELECT pg_catalog.count(*)::integer AS count, pg_catalog.min(name) AS example
+      FROM (SELECT n.nspname || '.' || c.relname AS name
+              FROM pg_catalog.pg_class c
+              JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+             WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND c.relpersistence <> 't'
+               AND ${isUserSchema('n.nspname')} AND ${isNoExtensionMember('pg_class', 'c.oid')}
+            UNION ALL
+            SELECT n.nspname || '.' || p.proname
+              FROM pg_catalog.pg_proc p
+              JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+             WHERE ${isUserSchema('n.nspname')} AND ${isNoExtensionMember('pg_proc', 'p.oid')}
+            UNION ALL
+            SELECT n.nspname || '.' || t.typname
+              FROM pg_catalog.pg_type t
+              JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+             WHERE t.typtype IN ('d', 'e', 'r')
+               AND ${isUserSchema('n.nspname')} AND ${isNoExtensionMember('pg_type', 't.oid')}) AS object`);
+  return { count: rows[0]?.count ?? 0, example: rows[0]?.example ?? '' };
+}
+
+async function isWritable(client: pg.Client, owner: string): Promise<boolean> {
+  const { rows } = await client.query<{ open: boolean }>(
+    `SELECT EXISTS (
+              SELECT FROM pg_catalog.pg_class c
+                JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+               WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND ${isUserSchema('n.nspname')}
+                 AND pg_catalog.pg_get_userbyid(c.relowner) = $1
+                 AND pg_catalog.has_table_privilege($1::name, c.oid, 'INSERT')) AS open`,
+    [owner],
+  );
+  return rows[0]?.open === true;
+}
+
+/** Says before anything is changed which extensions the target's server cannot have. */
+export async function refuseMissingExtensions(client: pg.Client, facts: DatabaseFacts): Promise<void> {
+  const needed = neededExtensions(facts).map((extension) => extension.name);
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT name FROM pg_catalog.unnest($1::text[]) AS needed(name)
+      WHERE name NOT IN (SELECT available.name FROM pg_catalog.pg_available_extensions available)`,
+    [needed],
+  );
+  if (rows.length > 0)
+    throw new ConfigurationError(
+      `The target's server does not offer these extensions that the source uses: ${rows.map((row) => row.name).join(', ')}. Nothing was changed. Remove them from the application, or choose a server version that has them.`,
+    );
+}
+
+/** Marks the target as this migration's before anything of it is there: a copy that dies is recognised. */
+export async function stampTarget(client: pg.Client, migrationId: string): Promise<void> {
+  await client.query('BEGIN');
+  await client.query(`CREATE SCHEMA IF NOT EXISTS ${OUR_SCHEMA}`);
+  await client.query(`
+    CREATE TABLE IF NOT EXISTS ${OUR_SCHEMA}.stamp (
+      migration_id text PRIMARY KEY,
+      stamped_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+      -- Null while a copy is under way.
+      completed_at timestamptz
+    )`);
+  await client.query(
+    `INSERT INTO ${OUR_SCHEMA}.stamp (migration_id) VALUES ($1)
+     ON CONFLICT (migration_id) DO UPDATE SET completed_at = NULL`,
+    [migrationId],
+  );
+  await client.query('COMMIT');
+}
+
+/** Notes that everything of the last copy is there. */
+export async function completeStamp(client: pg.Client, migrationId: string): Promise<void> {
+  await client.query(
+    `UPDATE ${OUR_SCHEMA}.stamp SET completed_at = pg_catalog.now() WHERE migration_id = $1`,
+    [migrationId],
+  );
+}
+
+/**
+ * Gives the owner the right to create (PostgreSQL 15 took it from the schema public) and creates the extensions where
+ * the source has them. Returns the schemas that exist because of extensions.
+ */
+export async function prepareExtensions(
+  client: pg.Client,
+  facts: DatabaseFacts,
+  owner: PostgresAddress,
+  log: Log,
+): Promise<void> {
+  const role = quoteIdentifier(owner.user);
+  const { rows } = await client.query<{ database: boolean; public: boolean }>(
+    `SELECT pg_catalog.has_database_privilege($1::name, pg_catalog.current_database(), 'CREATE') AS database,
+            pg_catalog.has_schema_privilege($1::name, 'public', 'CREATE') AS public`,
+    [owner.user],
+  );
+  if (rows[0]?.database !== true)
+    await client.query(`GRANT CREATE ON DATABASE ${quoteIdentifier(owner.database)} TO ${role}`);
+  if (rows[0]?.public !== true) await client.query(`GRANT USAGE, CREATE ON SCHEMA public TO ${role}`);
+  for (const schema of extensionSchemas(facts)) {
+    await client.query(`CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(schema)}`);
+    await client.query(`GRANT USAGE, CREATE ON SCHEMA ${quoteIdentifier(schema)} TO ${role}`);
+  }
+  for (const extension of neededExtensions(facts)) await createExtension(client, extension, facts, log);
+}
+
+/** Schemas of the application's that are created before the restore because an extension lives in them. */
+export function extensionSchemas(facts: DatabaseFacts): string[] {
+  const schemas = new Set(neededExtensions(facts).map((extension) => extension.schema));
+  return facts.schemas.filter(
+    (schema) => schema !== 'public' && (schemas.has(schema) || schema === 'heroku_ext'),
+  );
+}
+
+async function createExtension(
+  client: pg.Client,
+  extension: DatabaseFacts['extensions'][number],
+  facts: DatabaseFacts,
+  log: Log,
+): Promise<void> {
+  const { name, schema } = extension;
+  // A schema that belongs to the extension itself (postgis_topology's) is made by it.
+  const place = facts.schemas.includes(schema) ? ` SCHEMA ${quoteIdentifier(schema)}` : '';
+  await client.query(`CREATE EXTENSION IF NOT EXISTS ${quoteIdentifier(name)}${place}`);
+  const { rows } = await client.query<{ version: string; schema: string }>(
+    `SELECT e.extversion AS version, n.nspname AS schema
+       FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
+      WHERE e.extname = $1`,
+    [name],
+  );
+  const made = rows[0];
+  if (made === undefined) throw new Error(`The extension ${name} was created on the target and is not there.`);
+  if (made.schema !== schema)
+    throw new ConfigurationError(
+      `The extension ${name} lives in the schema ${made.schema} on the target and in ${schema} on the source; objects that use it could not be restored. Drop it on the target (DROP EXTENSION ${quoteIdentifier(name)}) and run again.`,
+    );
+  if (made.version !== extension.version)
+    log.info(`Extension ${name}: ${extension.version} on the source, ${made.version} on the target.`);
+}
+
+/** Ours, or dangerous on the target: never carried over. */
+const SETTINGS_LEFT = new Set(['default_transaction_read_only', 'role', 'session_authorization']);
+
+/**
+ * Gives the target's database the settings with which sessions of the application start on the source: those of the
+ * database and of the role, and the search path wherever it is set. What cannot be set is told.
+ */
+export async function applySettings(
+  loader: PostgresAddress,
+  owner: PostgresAddress,
+  facts: DatabaseFacts,
+  options: { applicationName: string; log: Log; signal?: AbortSignal },
+): Promise<void> {
+  const settings = { ...facts.settings };
+  if (facts.searchPath !== null) settings['search_path'] = facts.searchPath;
+  const wanted = Object.entries(settings).filter(([name]) => !SETTINGS_LEFT.has(name));
+  if (wanted.length === 0) return;
+  const database = quoteIdentifier(owner.database);
+  const body = async (client: pg.Client): Promise<void> => {
+    for (const [name, value] of wanted) {
+      try {
+        // Set here first, so that the value is taken exactly as it is, lists included.
+        await client.query('SELECT pg_catalog.set_config($1, $2, false)', [name, value]);
+        const parts = name.split('.').map(quoteIdentifier).join('.');
+        await client.query(`ALTER DATABASE ${database} SET ${parts} FROM CURRENT`);
+        options.log.info(`Setting of the database: ${name} = ${value}`);
+      } catch (thrown) {
+        if (name === 'search_path') throw thrown;
+        options.log.warning(`The setting ${name} was not taken over: ${messageOf(thrown)}`);
+      }
+    }
+  };
+  await withConnection(await databaseOwner(loader, owner, options), options, body);
+}
+
+/** ALTER DATABASE needs the database's owner, which is either of the two roles. */
+async function databaseOwner(
+  loader: PostgresAddress,
+  owner: PostgresAddress,
+  options: { applicationName: string; signal?: AbortSignal },
+): Promise<PostgresAddress> {
+  return withConnection(loader, options, async (client) => {
+    const { rows } = await client.query<{ mine: boolean }>(`
+      SELECT pg_catalog.pg_has_role(datdba, 'USAGE') AS mine
+        FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()`);
+    return rows[0]?.mine === true ? loader : owner;
+  });
+}
+
+/** Any two copies into one database exclude each other by this lock, held as long as the session lives. */
+export async function lockTarget(client: pg.Client, owner: PostgresAddress): Promise<void> {
+  const { rows } = await client.query<{ locked: boolean; holder: string | null }>(`
+    SELECT pg_catalog.pg_try_advisory_lock(pg_catalog.hashtext(${quoteLiteral(`${OUR_SCHEMA}:copy`)})) AS locked,
+           (SELECT a.application_name
+              FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+             WHERE l.locktype = 'advisory' AND l.granted AND l.pid <> pg_catalog.pg_backend_pid()
+               AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+             LIMIT 1) AS holder`);
+  if (rows[0]?.locked !== true)
+    throw new ConfigurationError(
+      `Another copy into ${owner.database} is under way (session “${rows[0]?.holder ?? 'unknown'}”), so this one was not begun. Wait for it, or end it, and run again.`,
+    );
+}
+
+/** True when an error is the swap's own refusal of an open target. */
+export function isOpenTarget(thrown: unknown): boolean {
+  return (
+    (thrown instanceof PostgresError || thrown instanceof Error) && thrown.message.includes(TARGET_IS_OPEN)
+  );
+}
