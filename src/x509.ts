@@ -6,7 +6,8 @@ import type * as X509 from '@peculiar/x509';
  */
 export async function loadX509(): Promise<typeof X509> {
   if (!('getMetadata' in Reflect)) Object.assign(Reflect, reflectMetadata());
-  return import('@peculiar/x509');
+  // Eager keeps it inside a bundle's one file; it is still evaluated only here.
+  return import(/* webpackMode: "eager" */ '@peculiar/x509');
 }
 
 function reflectMetadata(): Record<string, (key: unknown, ...rest: never[]) => unknown> {

@@ -1,11 +1,19 @@
-import { Redis, type RedisOptions } from 'ioredis';
+import { Redis } from 'ioredis';
 import { expect, test } from '@jest/globals';
 import { createAuthority } from '../../../rehearsal/servers/certificates.ts';
 import { freePort } from '../../../rehearsal/servers/free-port.ts';
 import { startRedis } from '../../../rehearsal/servers/redis.ts';
 import { testRedis } from '../../support/servers.ts';
 
-async function ask(options: RedisOptions, ...command: string[]): Promise<unknown> {
+interface Door {
+  host: string;
+  port: number;
+  username?: string;
+  password?: string;
+  tls?: { ca?: string };
+}
+
+async function ask(options: Door, ...command: string[]): Promise<unknown> {
   const client = new Redis({
     lazyConnect: true,
     retryStrategy: () => null,
