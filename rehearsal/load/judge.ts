@@ -13,7 +13,15 @@ export interface JudgeOptions {
 
 export interface Verdict {
   writes: { acknowledged: number; found: number; missing: number; doubled: number };
-  jobs: { enqueued: number; run: number; retried: number; waiting: number; dead: number; lost: number; twice: number };
+  jobs: {
+    enqueued: number;
+    run: number;
+    retried: number;
+    waiting: number;
+    dead: number;
+    lost: number;
+    twice: number;
+  };
   /** Firings of scheduled jobs; `overlapping` fired on the old side after the new side had begun to fire. */
   schedules: { fired: number; overlapping: number };
   /** Jobs that lie on the other side's Redis where a restarted worker would run them. */

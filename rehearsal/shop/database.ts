@@ -29,7 +29,11 @@ export function databaseSettings(environment: Environment): pg.ClientConfig {
 function verification(host: string, ca: string | undefined): tls.ConnectionOptions {
   if (ca === undefined) return { rejectUnauthorized: false };
   // pg does not tell TLS the host when it is an address; without this "localhost" would be checked.
-  return { ca, rejectUnauthorized: true, checkServerIdentity: (_name, cert) => tls.checkServerIdentity(host, cert) };
+  return {
+    ca,
+    rejectUnauthorized: true,
+    checkServerIdentity: (_name, cert) => tls.checkServerIdentity(host, cert),
+  };
 }
 
 /** A few connections that come and go as they are needed; a lost one is replaced, never fatal. */
