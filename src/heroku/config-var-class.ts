@@ -7,6 +7,11 @@ const PLAIN =
   /^(LANG|LC_[A-Z]+|TZ|RACK_ENV|RAILS_ENV|NODE_ENV|APP_ENV|DJANGO_SETTINGS_MODULE|RAILS_[A-Z_]+|WEB_CONCURRENCY|MALLOC_ARENA_MAX|PUMA_[A-Z_]+|[A-Z_]*(THREADS|CONCURRENCY|TIMEOUT|LOG_LEVEL|POOL|ENABLED|DISABLED))$/;
 const TELLING = /(KEY|SECRET|TOKEN|PASS|PWD|CREDENTIAL|PRIVATE|AUTH|DSN|SALT|CERT|SIGNATURE)/;
 
+/** Whether the name alone says that the value is a secret. */
+export function namesASecret(name: string): boolean {
+  return TELLING.test(name);
+}
+
 /**
  * What kind of thing a config var is. In doubt it is a secret: a setting that is treated as one costs nothing, a secret
  * that is treated as a setting is shown to everybody.
@@ -18,7 +23,7 @@ export function classifyConfigVar(
 ): ConfigVarClass {
   if (addOns.some(({ configVars }) => configVars.includes(name))) return 'add-on';
   if (PLATFORM.test(name)) return 'platform';
-  if (TELLING.test(name)) return 'secret';
+  if (namesASecret(name)) return 'secret';
   if (/^[a-z0-9.-]+\.herokuapp\.com$|^https?:\/\/[a-z0-9.-]+\/?$/i.test(value)) return 'host';
   if (PLAIN.test(name) || /^(true|false|yes|no|on|off|\d{1,6})$/i.test(value)) return 'plain';
   return 'secret';

@@ -1,0 +1,141 @@
+import { clusterAddresses, findCluster, findUser, type Endpoint } from '../digitalocean/cluster.ts';
+import type { DigitalOcean } from '../digitalocean/client.ts';
+import { findDroplet } from '../digitalocean/droplet.ts';
+import { findFirewall } from '../digitalocean/firewall.ts';
+import { redisAuthority } from '../digitalocean/redis-certificates.ts';
+import { ConfigurationError } from '../errors.ts';
+import type { PostgresAddress } from '../postgres/connect.ts';
+import type { RedisAddress } from '../redis/connect.ts';
+import { JOURNAL_DATABASE } from './journal.ts';
+import type { TargetNames } from './names.ts';
+import { deriveSecret, type MigrationKey } from './secrets.ts';
+
+/** Rotated one by one by raising its number (and making the droplet anew). */
+export const SECRET_VERSIONS = { redisApp: 1, redisAdmin: 1, redisCa: 1, redisServer: 1 } as const;
+
+/** The new side's databases as a runner reaches them, once it is admitted. Passwords are masked before this is returned. */
+export interface Target {
+  clusterId: string;
+  /** The application's own user: owns the tables. */
+  owner: PostgresAddress;
+  /** doadmin in the application's database: loads data and creates extensions. */
+  loader: PostgresAddress;
+  journal: PostgresAddress;
+  /** Where the application itself connects. */
+  privatePostgres: Endpoint;
+  redis: TargetRedis | undefined;
+}
+
+export interface TargetRedis {
+  dropletId: number;
+  firewallId: string;
+  /** The user of the migration: everything allowed. */
+  admin: RedisAddress;
+  /** The application's user, closed until the switch. */
+  app: RedisAddress;
+  appUser: string;
+  /** Where the application itself connects. */
+  privateHost: string;
+  port: number;
+}
+
+export interface TargetSubject {
+  migrationId: string;
+  names: TargetNames;
+  key: MigrationKey;
+  redisPort: number;
+  /** Masks a secret, before anything else is done with it. */
+  mask: (value: string) => void;
+}
+
+/**
+ * Reads where the target is, from DigitalOcean and the migration key: no connection string travels between jobs.
+ * Throws a ConfigurationError when the infrastructure is missing. `redis` is undefined when there is no droplet.
+ */
+export async function readTarget(client: DigitalOcean, subject: TargetSubject): Promise<Target> {
+  const { names, mask } = subject;
+  const cluster = await findCluster(client, names.cluster);
+  if (cluster === undefined) {
+    throw new ConfigurationError(
+      `DigitalOcean has no database cluster "${names.cluster}": run provision with \`stage: infrastructure\` first.`,
+    );
+  }
+  const [addresses, user, redis] = await Promise.all([
+    clusterAddresses(client, cluster.id),
+    findUser(client, cluster.id, names.databaseUser),
+    readTargetRedis(client, subject),
+  ]);
+  if (user === undefined) {
+    throw new ConfigurationError(
+      `Cluster "${names.cluster}" has no user "${names.databaseUser}": run provision with \`stage: infrastructure\` again.`,
+    );
+  }
+  mask(addresses.admin.password);
+  mask(user.password);
+  const base = { ...addresses.public, tls: { mode: 'verify', ca: addresses.ca } } as const;
+  return {
+    clusterId: cluster.id,
+    owner: { ...base, database: names.database, user: user.name, password: user.password },
+    loader: { ...base, database: names.database, ...addresses.admin },
+    journal: { ...base, database: JOURNAL_DATABASE, ...addresses.admin },
+    privatePostgres: addresses.private,
+    redis,
+  };
+}
+
+/** The Redis part alone; `undefined` while there is no droplet with addresses. */
+export async function readTargetRedis(
+  client: DigitalOcean,
+  subject: TargetSubject,
+): Promise<TargetRedis | undefined> {
+  const { names, redisPort: port } = subject;
+  const [droplet, firewall] = await Promise.all([
+    findDroplet(client, names.droplet, names.tag),
+    findFirewall(client, names.firewall),
+  ]);
+  if (
+    droplet?.publicAddress === undefined ||
+    droplet.privateAddress === undefined ||
+    firewall === undefined
+  ) {
+    return undefined;
+  }
+  const secrets = redisSecrets(subject);
+  const { pem } = await redisAuthority(secrets.ca, subject.migrationId);
+  const base = {
+    host: droplet.publicAddress,
+    port,
+    tls: { mode: 'verify', ca: pem, serverName: names.redisServerName },
+  } as const;
+  return {
+    dropletId: droplet.id,
+    firewallId: firewall.id,
+    admin: { ...base, username: names.redisAdminUser, password: secrets.adminPassword },
+    app: { ...base, username: names.redisAppUser, password: secrets.appPassword },
+    appUser: names.redisAppUser,
+    privateHost: droplet.privateAddress,
+    port,
+  };
+}
+
+export interface RedisSecrets {
+  appPassword: string;
+  adminPassword: string;
+  /** Seeds of the CA's and the server's key. */
+  ca: Buffer;
+  server: Buffer;
+}
+
+/** Redis passwords and key seeds, the same in every phase and every run; the passwords are masked. */
+export function redisSecrets(subject: Pick<TargetSubject, 'key' | 'migrationId' | 'mask'>): RedisSecrets {
+  const { key, migrationId, mask } = subject;
+  const secrets = {
+    appPassword: deriveSecret(key, 'redis-app', SECRET_VERSIONS.redisApp, migrationId).toString('hex'),
+    adminPassword: deriveSecret(key, 'redis-admin', SECRET_VERSIONS.redisAdmin, migrationId).toString('hex'),
+    ca: deriveSecret(key, 'redis-ca', SECRET_VERSIONS.redisCa, migrationId),
+    server: deriveSecret(key, 'redis-server', SECRET_VERSIONS.redisServer, migrationId),
+  };
+  mask(secrets.appPassword);
+  mask(secrets.adminPassword);
+  return secrets;
+}
