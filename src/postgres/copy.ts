@@ -254,7 +254,14 @@ async function swapSchema(copy: Copy): Promise<void> {
   await writeFile(script, swapScript(await readFile(preData, 'utf8'), copy.loader.user), { mode: 0o600 });
   await runTool(
     copy.tools.psql,
-    ['-X', '--quiet', '--set=ON_ERROR_STOP=1', '--single-transaction', '--output=/dev/null', `--file=${script}`],
+    [
+      '-X',
+      '--quiet',
+      '--set=ON_ERROR_STOP=1',
+      '--single-transaction',
+      '--output=/dev/null',
+      `--file=${script}`,
+    ],
     { env: copy.ownerEnvironment, ...signalOf(copy) },
   );
   copy.log.info(`Created the schema on the target, closed for writes, in ${seconds(copy, started)} s.`);

@@ -48,7 +48,9 @@ export function connectionError(thrown: unknown, where: string): Error {
   const message = messageOf(thrown);
   const advice = connectAdvice[code] ?? adviceByMessage(message);
   if (advice === undefined) return new PostgresError(`Could not connect to ${where}: ${message}`, code);
-  return new ConfigurationError(`Could not connect to ${where}: ${advice} (${code === '' ? message : code}).`);
+  return new ConfigurationError(
+    `Could not connect to ${where}: ${advice} (${code === '' ? message : code}).`,
+  );
 }
 
 function adviceByMessage(message: string): string | undefined {

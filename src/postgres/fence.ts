@@ -1,21 +1,37 @@
+import type pg from 'pg';
 import type { Clock } from '../clock.ts';
+import { ConfigurationError, messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
-import type { PostgresAddress } from './connect.ts';
+import {
+  closeConnection,
+  connect,
+  describeAddress,
+  withConnection,
+  type PostgresAddress,
+} from './connect.ts';
+import { codeOf, statementError } from './errors.ts';
+import { quoteIdentifier, quoteLiteral, quoteQualified } from './names.ts';
+import { applicationName } from './settle.ts';
+import { isNoExtensionMember, isUserSchema, OUR_SCHEMA } from './user-objects.ts';
 
 export interface FenceOptions {
   migrationId: string;
   epoch?: number;
   log: Log;
   clock: Clock;
-  /** Longest time that writers may queue behind one attempt to lock, in milliseconds. */
+  /**
+   * Longest time that one attempt to lock may hold up writers, in milliseconds; default 400. It stays below
+   * Postgres's deadlock_timeout (1 s), so that a deadlock between us and a writer costs us an attempt and never
+   * costs the application a transaction.
+   */
   lockTimeoutMs?: number;
-  /** When to give up altogether, in milliseconds. */
+  /** When to give up altogether, in milliseconds; default 60,000. */
   giveUpAfterMs?: number;
   signal?: AbortSignal;
 }
 
 export interface Fence {
-  /** Tables that are held. */
+  /** Tables that are held, partitions and their parents counted one by one. */
   tables: number;
   /** Aborts when the session that holds the locks is gone: writers can write again. */
   lost: AbortSignal;
@@ -24,7 +40,7 @@ export interface Fence {
    * known not to be, FenceUnknown when neither could be found out.
    */
   commit(): Promise<void>;
-  /** Lets the writers go on; leaves nothing behind. */
+  /** Lets the writers go on; leaves nothing behind. Does nothing after `commit`. */
   release(): Promise<void>;
 }
 
@@ -33,25 +49,382 @@ export class FenceNotCommitted extends Error {
   override readonly name = 'FenceNotCommitted';
 }
 
-/** Whether the point of no return was passed could not be found out: read the marker before doing anything else. */
+/** Whether the point of no return was passed could not be found out: `readFence` tells it when the server answers. */
 export class FenceUnknown extends Error {
   override readonly name = 'FenceUnknown';
 }
 
-export function holdFence(source: PostgresAddress, options: FenceOptions): Promise<Fence> {
-  void source;
-  void options;
-  return Promise.reject(new Error('not yet'));
+interface Table {
+  oid: number;
+  schema: string;
+  name: string;
 }
 
-export function readFence(source: PostgresAddress, migrationId: string): Promise<'open' | 'closed'> {
-  void source;
-  void migrationId;
-  return Promise.reject(new Error('not yet'));
+/** What tells one server process from another that later gets the same number. */
+interface Backend {
+  pid: number;
+  started: string;
 }
 
-export function liftFence(source: PostgresAddress, migrationId: string): Promise<void> {
-  void source;
-  void migrationId;
-  return Promise.reject(new Error('not yet'));
+/** The session's locks go when nothing has been heard from it for this long, also when the network just fell silent. */
+const IDLE_LIMIT_MS = 30_000;
+const KEEP_ALIVE_MS = 2_000;
+/** How long an unknown commit is looked into before it is reported as unknown. */
+const RESOLVE_LIMIT_MS = 120_000;
+
+const TRIGGER = `${OUR_SCHEMA}_moved`;
+const TRUNCATE_TRIGGER = `${OUR_SCHEMA}_moved_truncate`;
+
+/**
+ * Stops every writer to every table of the application by locks that one session holds, while reading goes on: whoever
+ * writes waits. The locks vanish with the session, so that a runner that dies leaves the old side as it was.
+ * SHARE ROW EXCLUSIVE is the weakest lock that stops writers, and the one that CREATE TRIGGER needs at `commit`.
+ *
+ * @throws ConfigurationError when the database is closed already, or a table is not this role's to lock
+ * @throws Error naming the sessions in the way when the locks are not to be had within `giveUpAfterMs`
+ */
+export async function holdFence(source: PostgresAddress, options: FenceOptions): Promise<Fence> {
+  const where = describeAddress(source);
+  const client = await connect(source, {
+    applicationName: applicationName(options.migrationId, options.epoch ?? 0),
+    log: options.log,
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
+  try {
+    await refuseClosed(client, where);
+    const backend = await backendOf(client);
+    const tables = await lockAll(client, options);
+    options.log.info(`Holding ${tables.length} tables of ${where}: writers wait.`);
+    return held(client, source, backend, tables, options);
+  } catch (thrown) {
+    await closeConnection(client);
+    options.signal?.throwIfAborted();
+    throw statementError(thrown, where);
+  }
+}
+
+async function refuseClosed(client: pg.Client, where: string): Promise<void> {
+  const marker = await readMarker(client);
+  if (marker !== undefined)
+    throw new ConfigurationError(
+      `${where} was already closed for good by the migration ${marker}: the point of no return has been passed.`,
+    );
+}
+
+async function backendOf(client: pg.Client): Promise<Backend> {
+  const { rows } = await client.query<Backend>(`
+    SELECT pid, backend_start::text AS started
+      FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid()`);
+  const backend = rows[0];
+  if (backend === undefined) throw new Error('The server does not list our own session.');
+  return backend;
+}
+
+/** All tables in one order for everybody: parents and partitions alike, since both can be written to by name. */
+async function listTables(client: pg.Client): Promise<Table[]> {
+  const { rows } = await client.query<Table>(`
+    SELECT c.oid::integer AS oid, n.nspname AS schema, c.relname AS name
+      FROM pg_catalog.pg_class c
+      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
+       AND ${isUserSchema('n.nspname')} AND ${isNoExtensionMember('pg_class', 'c.oid')}
+     ORDER BY c.oid`);
+  return rows;
+}
+
+/**
+ * Takes the locks in short attempts with growing pauses: a lock request that waits makes every later writer of that
+ * table wait behind it, so no attempt may wait long. Tables made meanwhile are found by listing again.
+ */
+async function lockAll(client: pg.Client, options: FenceOptions): Promise<Table[]> {
+  const attemptMs = options.lockTimeoutMs ?? 400;
+  const deadline = options.clock.now().getTime() + (options.giveUpAfterMs ?? 60_000);
+  for (let attempt = 1; ; attempt += 1) {
+    const outcome = await tryToLock(client, attemptMs);
+    if (Array.isArray(outcome)) return outcome;
+    if (options.clock.now().getTime() > deadline)
+      throw new Error(
+        `The tables could not be locked in ${attempt} attempts: ${outcome.reason}. Nothing is held. ${await blockers(client, outcome.tables)}`,
+      );
+    options.log.debug(`Attempt ${attempt} to lock the tables: ${outcome.reason}`);
+    const pause = Math.min(100 * 2 ** Math.min(attempt, 6), 3_000) * (0.5 + Math.random() / 2);
+    await options.clock.sleep(pause, options.signal);
+  }
+}
+
+async function tryToLock(
+  client: pg.Client,
+  attemptMs: number,
+): Promise<Table[] | { reason: string; tables: Table[] }> {
+  const tables = await listTables(client);
+  try {
+    await client.query('BEGIN ISOLATION LEVEL READ COMMITTED');
+    await client.query(`SET LOCAL lock_timeout = '${attemptMs}ms'`);
+    await client.query(`SET LOCAL statement_timeout = '${attemptMs}ms'`);
+    await client.query(`SET LOCAL idle_in_transaction_session_timeout = '${IDLE_LIMIT_MS}ms'`);
+    if (tables.length > 0)
+      await client.query(
+        // ONLY, or LOCK TABLE would walk to the partitions in an order of its own.
+        `LOCK TABLE ${tables.map((table) => `ONLY ${quoteQualified(table.schema, table.name)}`).join(', ')} IN SHARE ROW EXCLUSIVE MODE`,
+      );
+    const now = await listTables(client);
+    if (sameTables(tables, now)) {
+      await client.query("SET LOCAL statement_timeout = '0'");
+      return now;
+    }
+    await client.query('ROLLBACK');
+    return { reason: 'tables were created or dropped meanwhile', tables: now };
+  } catch (thrown) {
+    await client.query('ROLLBACK');
+    // lock_not_available, query_canceled (our statement_timeout), deadlock_detected, undefined_table (dropped meanwhile)
+    if (!['55P03', '57014', '40P01', '42P01', '3F000'].includes(codeOf(thrown))) throw thrown;
+    return { reason: messageOf(thrown), tables };
+  }
+}
+
+function sameTables(one: Table[], other: Table[]): boolean {
+  const names = (tables: Table[]): string => tables.map((t) => `${t.oid} ${t.schema}.${t.name}`).join('\n');
+  return names(one) === names(other);
+}
+
+/** Who writes to the tables for so long, without the text of the statement, which may hold data. */
+async function blockers(client: pg.Client, tables: Table[]): Promise<string> {
+  const { rows } = await client.query<{ who: string }>(
+    `SELECT DISTINCT pg_catalog.format('%s (pid %s, %s for %s)',
+              a.label, a.pid, a.state, pg_catalog.date_trunc('second', pg_catalog.now() - a.xact_start)) AS who
+       FROM pg_catalog.pg_locks l
+       JOIN (SELECT *, COALESCE(NULLIF(application_name, ''), usename::text, 'a session') AS label
+               FROM pg_catalog.pg_stat_activity) a ON a.pid = l.pid
+      WHERE l.relation = ANY ($1::oid[]) AND l.granted AND l.pid <> pg_catalog.pg_backend_pid()
+        AND l.mode IN ('RowExclusiveLock', 'ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock',
+                       'ExclusiveLock', 'AccessExclusiveLock')
+      LIMIT 5`,
+    [tables.map((table) => table.oid)],
+  );
+  if (rows.length === 0) return 'Whoever held them is gone by now: run again.';
+  return `In the way: ${rows.map((row) => row.who).join('; ')}. End them, or wait, and run again.`;
+}
+
+function held(
+  client: pg.Client,
+  source: PostgresAddress,
+  backend: Backend,
+  tables: Table[],
+  options: FenceOptions,
+): Fence {
+  const lost = new AbortController();
+  const stopped = new AbortController();
+  let state: 'held' | 'committed' | 'released' = 'held';
+  client.once('end', () => {
+    stopped.abort();
+    if (state !== 'held') return;
+    options.log.warning('The session that held the tables is gone: writers can write again.');
+    lost.abort(
+      new Error('The session that held the tables was lost; writers on the old side can write again.'),
+    );
+  });
+  const keepAlive = async (): Promise<void> => {
+    for (;;) {
+      await options.clock.sleep(KEEP_ALIVE_MS, stopped.signal);
+      await withinSeconds(10, client.query('SELECT 1'), client);
+    }
+  };
+  // It ends by being stopped, or with the session, which `lost` tells.
+  keepAlive().catch(() => undefined);
+
+  return {
+    tables: tables.length,
+    lost: lost.signal,
+    commit: async () => {
+      if (state !== 'held') throw new FenceNotCommitted(`The fence is ${state}; it cannot be committed.`);
+      stopped.abort();
+      await commit(client, source, backend, tables, options).finally(() => closeConnection(client));
+      state = 'committed';
+      options.log.info(`${describeAddress(source)} is closed for good: every write is refused.`);
+    },
+    release: async () => {
+      if (state !== 'held') return;
+      state = 'released';
+      stopped.abort();
+      await client.query('ROLLBACK').catch(() => undefined);
+      await closeConnection(client);
+    },
+  };
+}
+
+/** A server that answers no more is treated like a closed connection. */
+async function withinSeconds(seconds: number, query: Promise<unknown>, client: pg.Client): Promise<void> {
+  const cut = setTimeout(() => {
+    client.connection.stream.destroy();
+  }, seconds * 1000);
+  try {
+    await query;
+  } finally {
+    clearTimeout(cut);
+  }
+}
+
+async function commit(
+  client: pg.Client,
+  source: PostgresAddress,
+  backend: Backend,
+  tables: Table[],
+  options: FenceOptions,
+): Promise<void> {
+  try {
+    const now = await listTables(client);
+    if (!sameTables(tables, now))
+      throw new Error(
+        'tables were created or dropped while the fence was held; what they hold was not copied',
+      );
+    await client.query(closingStatements(options.migrationId, tables));
+  } catch (thrown) {
+    await client.query('ROLLBACK').catch(() => undefined);
+    throw new FenceNotCommitted(
+      `The point of no return was not passed: ${messageOf(thrown)}. The old side takes writes as before.`,
+    );
+  }
+  try {
+    await client.query('COMMIT');
+  } catch (thrown) {
+    options.log.warning(`The answer to COMMIT did not come (${messageOf(thrown)}); reading the marker.`);
+    await resolveCommit(source, backend, options);
+  }
+}
+
+/** Everything that closes the old side, as one batch: the price of the point of no return is one round trip. */
+function closingStatements(migrationId: string, tables: Table[]): string {
+  const message = `heroku-to-digitalocean: this database was moved to DigitalOcean (migration ${migrationId}); writes here are refused`;
+  const body = `BEGIN RAISE EXCEPTION ${quoteLiteral(message)} USING ERRCODE = 'read_only_sql_transaction'; END`;
+  const triggers = tables.map((table) => {
+    const on = quoteQualified(table.schema, table.name);
+    return [
+      `CREATE TRIGGER ${TRIGGER} BEFORE INSERT OR UPDATE OR DELETE ON ${on} FOR EACH STATEMENT EXECUTE FUNCTION ${OUR_SCHEMA}.refuse_write();`,
+      `CREATE TRIGGER ${TRUNCATE_TRIGGER} BEFORE TRUNCATE ON ${on} FOR EACH STATEMENT EXECUTE FUNCTION ${OUR_SCHEMA}.refuse_write();`,
+      // ALWAYS: also in sessions that run as a replica, where ordinary triggers stay silent.
+      `ALTER TABLE ONLY ${on} ENABLE ALWAYS TRIGGER ${TRIGGER};`,
+      `ALTER TABLE ONLY ${on} ENABLE ALWAYS TRIGGER ${TRUNCATE_TRIGGER};`,
+    ].join('\n');
+  });
+  return `
+    CREATE SCHEMA IF NOT EXISTS ${OUR_SCHEMA};
+    CREATE TABLE ${OUR_SCHEMA}.fence (
+      migration_id text PRIMARY KEY,
+      closed_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+    );
+    CREATE FUNCTION ${OUR_SCHEMA}.refuse_write() RETURNS trigger
+      LANGUAGE plpgsql SET search_path = '' AS ${quoteLiteral(body)};
+    -- The trigger runs as whoever writes, which may be another role than the one that closes.
+    GRANT USAGE ON SCHEMA ${OUR_SCHEMA} TO PUBLIC;
+    ${triggers.join('\n')}
+    INSERT INTO ${OUR_SCHEMA}.fence (migration_id) VALUES (${quoteLiteral(migrationId)});`;
+}
+
+/**
+ * Finds out what became of a COMMIT whose answer was lost. The marker alone is not enough: the old session may still
+ * be about to commit. So it is ended first, and only when it is gone does the marker count.
+ */
+async function resolveCommit(
+  source: PostgresAddress,
+  backend: Backend,
+  options: FenceOptions,
+): Promise<void> {
+  const deadline = options.clock.now().getTime() + RESOLVE_LIMIT_MS;
+  const session = { applicationName: applicationName(options.migrationId, options.epoch ?? 0) };
+  for (let last = ''; ;) {
+    let closed: boolean | undefined;
+    try {
+      closed = await withConnection(source, session, async (client) => {
+        if (!(await isGone(client, backend))) return undefined;
+        return (await readMarker(client)) === options.migrationId;
+      });
+    } catch (thrown) {
+      last = messageOf(thrown);
+    }
+    if (closed === true) return;
+    if (closed === false)
+      throw new FenceNotCommitted(
+        'The point of no return was not passed: the connection was lost before the server committed. The old side takes writes as before.',
+      );
+    if (options.clock.now().getTime() > deadline)
+      throw new FenceUnknown(
+        `Whether the point of no return was passed is not known: the answer to COMMIT was lost and the server could not be asked (${last}). Nothing was undone. Run again: the marker in ${describeAddress(source)} decides.`,
+      );
+    await options.clock.sleep(250);
+  }
+}
+
+async function isGone(client: pg.Client, backend: Backend): Promise<boolean> {
+  const { rows } = await client.query(
+    `SELECT pg_catalog.pg_terminate_backend(pid)
+       FROM pg_catalog.pg_stat_activity WHERE pid = $1 AND backend_start::text = $2`,
+    [backend.pid, backend.started],
+  );
+  return rows.length === 0;
+}
+
+async function readMarker(client: pg.Client): Promise<string | undefined> {
+  const { rows: found } = await client.query<{ found: boolean }>(
+    'SELECT pg_catalog.to_regclass($1) IS NOT NULL AS found',
+    [`${OUR_SCHEMA}.fence`],
+  );
+  if (found[0]?.found !== true) return undefined;
+  const { rows } = await client.query<{ migration_id: string }>(
+    `SELECT migration_id FROM ${OUR_SCHEMA}.fence LIMIT 1`,
+  );
+  return rows[0]?.migration_id;
+}
+
+/**
+ * Whether this migration has closed the source for good.
+ *
+ * @throws ConfigurationError when another migration has
+ */
+export async function readFence(
+  source: PostgresAddress,
+  migrationId: string,
+  options: { signal?: AbortSignal } = {},
+): Promise<'open' | 'closed'> {
+  return withConnection(source, { applicationName: 'h2d fence', ...options }, async (client) => {
+    const marker = await readMarker(client);
+    if (marker === undefined) return 'open';
+    if (marker === migrationId) return 'closed';
+    throw new ConfigurationError(
+      `${describeAddress(source)} was closed by another migration (${marker}), not by ${migrationId}.`,
+    );
+  });
+}
+
+/**
+ * Lets the source take writes again and removes everything that the fence put there: afterwards the schema is as it
+ * was before. Does nothing when the source is open.
+ */
+export async function liftFence(
+  source: PostgresAddress,
+  migrationId: string,
+  options: { signal?: AbortSignal } = {},
+): Promise<void> {
+  if ((await readFence(source, migrationId, options)) === 'open') return;
+  await withConnection(source, { applicationName: 'h2d fence', ...options }, async (client) => {
+    await client.query('BEGIN');
+    const { rows } = await client.query<{ statement: string }>(
+      `SELECT pg_catalog.format('DROP TRIGGER %I ON %I.%I', t.tgname, n.nspname, c.relname) AS statement
+         FROM pg_catalog.pg_trigger t
+         JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
+         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        WHERE t.tgname IN ($1, $2) AND t.tgparentid = 0
+        ORDER BY c.oid, t.tgname`,
+      [TRIGGER, TRUNCATE_TRIGGER],
+    );
+    for (const { statement } of rows) await client.query(statement);
+    await client.query(`DROP FUNCTION ${OUR_SCHEMA}.refuse_write()`);
+    await client.query(`DROP TABLE ${OUR_SCHEMA}.fence`);
+    const { rows: left } = await client.query(
+      `SELECT FROM pg_catalog.pg_depend
+        WHERE refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass
+          AND refobjid = ${quoteLiteral(OUR_SCHEMA)}::pg_catalog.regnamespace LIMIT 1`,
+    );
+    if (left.length === 0) await client.query(`DROP SCHEMA ${quoteIdentifier(OUR_SCHEMA)}`);
+    await client.query('COMMIT');
+  });
 }

@@ -46,10 +46,12 @@ const REFUSED: Record<string, string> = {
   'FOREIGN DATA WRAPPER': 'foreign data is not supported: drop it, or recreate it on the target by hand',
   SERVER: 'foreign servers are not supported: drop them first, and recreate them on the target by hand',
   'USER MAPPING': 'user mappings are not supported: drop them first, and recreate them on the target by hand',
-  'FOREIGN TABLE': 'foreign tables are not supported: drop them first, and recreate them on the target by hand',
+  'FOREIGN TABLE':
+    'foreign tables are not supported: drop them first, and recreate them on the target by hand',
   SUBSCRIPTION: 'subscriptions are not supported: end the replication into this database first',
   'SECURITY LABEL': 'security labels need a provider’s module on the server: remove them first',
-  'PROCEDURAL LANGUAGE': 'procedural languages other than extensions need a superuser: drop the language first',
+  'PROCEDURAL LANGUAGE':
+    'procedural languages other than extensions need a superuser: drop the language first',
   'ACCESS METHOD': 'access methods need a superuser: drop it first',
   'OPERATOR CLASS': 'operator classes outside extensions need a superuser: drop it first',
   'OPERATOR FAMILY': 'operator families outside extensions need a superuser: drop it first',

@@ -42,9 +42,10 @@ export async function terminateStale(
         throw new Error(
           `${left.length} sessions of an older run are still there although they were ended; wait a minute and run again.`,
         );
-      await client.query('SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.unnest($1::integer[]) AS pid', [
-        left,
-      ]);
+      await client.query(
+        'SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.unnest($1::integer[]) AS pid',
+        [left],
+      );
       await delay(50);
     }
     return stale.length;

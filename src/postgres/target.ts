@@ -184,7 +184,8 @@ async function createExtension(
     [name],
   );
   const made = rows[0];
-  if (made === undefined) throw new Error(`The extension ${name} was created on the target and is not there.`);
+  if (made === undefined)
+    throw new Error(`The extension ${name} was created on the target and is not there.`);
   if (made.schema !== schema)
     throw new ConfigurationError(
       `The extension ${name} lives in the schema ${made.schema} on the target and in ${schema} on the source; objects that use it could not be restored. Drop it on the target (DROP EXTENSION ${quoteIdentifier(name)}) and run again.`,

@@ -28,7 +28,10 @@ export async function findPostgresTools(
 ): Promise<PostgresTools> {
   const path = options.environmentPath ?? process.env['PATH'] ?? '';
   // Debian's own directories first: what stands in /usr/bin there is a wrapper that guesses a version.
-  const directories = [...(await debianDirectories()), ...path.split(delimiter).filter((part) => part !== '')];
+  const directories = [
+    ...(await debianDirectories()),
+    ...path.split(delimiter).filter((part) => part !== ''),
+  ];
   const found: PostgresTools[] = [];
   for (const directory of new Set(directories)) {
     const tools = await toolsIn(directory);
@@ -38,7 +41,8 @@ export async function findPostgresTools(
     .filter((tools) => tools.major >= minimumMajor)
     .sort((one, other) => one.major - other.major)[0];
   if (fitting !== undefined) return fitting;
-  const seen = found.length === 0 ? 'none was found' : `found: ${found.map((tools) => tools.major).join(', ')}`;
+  const seen =
+    found.length === 0 ? 'none was found' : `found: ${found.map((tools) => tools.major).join(', ')}`;
   throw new ConfigurationError(
     `Copying needs pg_dump, pg_restore and psql of PostgreSQL ${minimumMajor} or newer on this runner (${seen}). ` +
       `Install them before this step: sudo apt-get install -y postgresql-client-${minimumMajor} ` +
