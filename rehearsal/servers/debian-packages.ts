@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { messageOf } from '../../src/errors.ts';
@@ -38,10 +38,11 @@ export interface FetchOptions {
  */
 export async function fetchPackages(options: FetchOptions): Promise<UnpackedPackages> {
   const [first = ''] = options.packages;
-  const directory = join(options.cache, first);
+  const shelf = shelfOfThisMachine(options.cache);
+  const directory = join(shelf, first);
   if (!existsSync(directory)) {
     options.log.info(`Downloading ${first} into ${options.cache} (once).`);
-    await aside(options.cache, async (workplace) => {
+    await aside(shelf, async (workplace) => {
       const root = join(workplace, 'root');
       await withPackageLists(workplace, (apt) => download(apt, options.packages, root));
       const missing = await missingLibraries(root, options.check);
@@ -58,9 +59,10 @@ export async function fetchPackages(options: FetchOptions): Promise<UnpackedPack
  * @throws when the distribution has none from `oldest` on
  */
 export async function newestPackage(pattern: RegExp, oldest: number, cache: string): Promise<string> {
-  const unpacked = newest(readdirSync(cache), pattern, oldest);
+  const shelf = shelfOfThisMachine(cache);
+  const unpacked = newest(readdirSync(shelf), pattern, oldest);
   if (unpacked) return unpacked;
-  return aside(cache, (workplace) =>
+  return aside(shelf, (workplace) =>
     withPackageLists(workplace, async (apt) => {
       const { stdout } = await run('apt-cache', [...apt.options, 'pkgnames']);
       const name = newest(stdout.split('\n'), pattern, oldest);
@@ -75,6 +77,15 @@ function newest(names: string[], pattern: RegExp, oldest: number): string | unde
     .map((name) => ({ name, major: Number(pattern.exec(name)?.[1] ?? Number.NaN) }))
     .filter(({ major }) => major >= oldest)
     .sort((a, b) => b.major - a.major)[0]?.name;
+}
+
+/** Packages of one release do not run on the next, and a home directory may be shared: each has a folder of its own. */
+function shelfOfThisMachine(cache: string): string {
+  const facts = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : '';
+  const fact = (name: string): string => new RegExp(`^${name}="?([^"\n]*)`, 'm').exec(facts)?.[1] ?? '';
+  const shelf = join(cache, `${fact('ID') || 'linux'}${fact('VERSION_ID')}-${process.arch}`);
+  mkdirSync(shelf, { recursive: true });
+  return shelf;
 }
 
 /** apt as we call it: with the machine's package lists or with lists of our own. */

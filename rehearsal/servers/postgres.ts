@@ -201,7 +201,7 @@ async function removeSharedMemory(data: string): Promise<void> {
 async function templateDirectory(binaries: PostgresBinaries): Promise<string> {
   const { stdout } = await run(join(binaries.bin, 'postgres'), ['--version'], { env: binaries.environment });
   const version = /\) (\S+)/.exec(stdout)?.[1] ?? binaries.major;
-  const template = join(cacheDirectory(), `data-directory-${version}`);
+  const template = join(cacheDirectory(), `data-directory-${version}-${process.arch}`);
   if (existsSync(template)) return template;
 
   const workplace = temporaryDirectory('initdb', dirname(template));

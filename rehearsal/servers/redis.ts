@@ -55,12 +55,12 @@ export async function startRedis(options: RedisOptions): Promise<RedisServer> {
 
   const start = async (port: number): Promise<void> => {
     const lines = [
-      `bind ${host}`,
       'protected-mode no',
       'save ""',
       ...portLines(options, port),
       ...options.configuration,
       // Ours to decide whatever the configuration says: where it runs, and that we hear from it.
+      `bind ${host}`,
       'daemonize no',
       'supervised no',
       `dir ${home}`,
