@@ -34,7 +34,7 @@ export async function seedShop(url: string, sizeMb: number, seed: number): Promi
 }
 
 /** Measured with PostgreSQL 15: one order with its lines, payment, ledger entry, audit event and index entries. */
-const ordersPerMegabyte = 760;
+const ordersPerMegabyte = 900;
 
 async function useExtensions(client: Queryable): Promise<void> {
   const { rows } = await client.query<{ name: string; schema: string }>(`

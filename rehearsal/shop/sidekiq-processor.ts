@@ -10,7 +10,7 @@ export interface ProcessorOptions {
   redis: Redis;
   /** A connection of its own, since fetching blocks it. */
   fetcher: Redis;
-  run(this: void, payload: JobPayload, signal: AbortSignal): Promise<void>;
+  run: (payload: JobPayload, signal: AbortSignal) => Promise<void>;
 }
 
 export interface Processor {

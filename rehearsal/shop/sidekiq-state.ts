@@ -15,7 +15,7 @@ export interface WorkerState {
   readonly concurrency: number;
   readonly queues: readonly string[];
   /** Fetches nothing any more; there is no way back but a restart. */
-  isQuiet(this: void): boolean;
+  readonly isQuiet: () => boolean;
   /** By thread id. */
   readonly running: Map<string, RunningJob>;
   /** Since the last heartbeat that was accepted. */
