@@ -1,0 +1,27 @@
+/** How long the played platform takes, in milliseconds. Printed beside every duration that they influence. */
+export interface PlayedLatencies {
+  /** A cluster from `creating` to `online`. Real: several minutes. */
+  clusterMs: number;
+  /** A droplet from `new` to `active`. Real: about a minute. */
+  dropletMs: number;
+  /** A deployment's own work, before its components start; their real start and health checks come on top. */
+  deploymentMs: number;
+  /** A certificate, once its domain is proven. Real: minutes. */
+  certificateMs: number;
+  /** One minute of the clock by which SCHEDULED jobs fire. */
+  schedulerMinuteMs: number;
+  /** Minute of the played UTC day (a Monday) at which that clock starts. */
+  schedulerStartMinute: number;
+  /** One second in a spec's health checks, drains and grace periods. */
+  specSecondMs: number;
+}
+
+export const defaultPlayed: PlayedLatencies = {
+  clusterMs: 2000,
+  dropletMs: 1500,
+  deploymentMs: 2000,
+  certificateMs: 1000,
+  schedulerMinuteMs: 1000,
+  schedulerStartMinute: 0,
+  specSecondMs: 100,
+};
