@@ -8,10 +8,24 @@ import { removeTemporaryDirectory, temporaryDirectory } from './process.ts';
 
 const execute = promisify(execFile);
 
-/** Runs one of the system's tools in the language that we can read. */
-function run(program: string, args: string[], options: { cwd?: string; env?: Record<string, string> } = {}) {
+/**
+ * Runs one of the system's tools in the language that we can read.
+ *
+ * @throws with the tool's own reason, in one line
+ */
+async function run(
+  program: string,
+  args: string[],
+  options: { cwd?: string; env?: Record<string, string> } = {},
+): Promise<string> {
   const env = { ...process.env, LC_ALL: 'C', ...options.env };
-  return execute(program, args, { ...options, env, maxBuffer: 64 * 1024 * 1024 });
+  try {
+    return (await execute(program, args, { ...options, env, maxBuffer: 64 * 1024 * 1024 })).stdout;
+  } catch (error) {
+    const said = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : '';
+    const reason = said.split('\n').find((line) => line.startsWith('E: ')) ?? (said || messageOf(error));
+    throw new Error(`${program}: ${reason.replace(/^E: /, '').slice(0, 200)}`);
+  }
 }
 
 export interface UnpackedPackages {
@@ -64,7 +78,7 @@ export async function newestPackage(pattern: RegExp, oldest: number, cache: stri
   if (unpacked) return unpacked;
   return aside(shelf, (workplace) =>
     withPackageLists(workplace, async (apt) => {
-      const { stdout } = await run('apt-cache', [...apt.options, 'pkgnames']);
+      const stdout = await run('apt-cache', [...apt.options, 'pkgnames']);
       const name = newest(stdout.split('\n'), pattern, oldest);
       if (!name) throw new Error(`the distribution has no package ${pattern.source} from ${oldest} on`);
       return name;
@@ -113,8 +127,15 @@ async function withPackageLists<T>(workplace: string, use: (apt: Apt) => Promise
       ],
     };
     // One broken source among several fails the whole update, while the lists that we need may well have come.
-    await run('apt-get', [...apt.options, 'update']).catch(() => undefined);
-    return use(apt);
+    const update = await run('apt-get', [
+      ...apt.options,
+      '-o',
+      'APT::Update::Error-Mode=any',
+      'update',
+    ]).catch((failure: unknown) => failure);
+    return use(apt).catch((failure: unknown) => {
+      throw update instanceof Error ? update : failure;
+    });
   }
 }
 
@@ -140,10 +161,8 @@ async function librariesToBring(apt: Apt, packages: string[]): Promise<string[]>
     '--no-install-recommends',
     'install',
     ...packages,
-  ]).catch((error: unknown) => {
-    throw new Error(`apt-get cannot resolve ${packages.join(' ')}: ${messageOf(error).slice(0, 300)}`);
-  });
-  return [...simulation.stdout.matchAll(/^Inst (lib\S+)/gm)]
+  ]);
+  return [...simulation.matchAll(/^Inst (lib\S+)/gm)]
     .flatMap(([, name]) => name ?? [])
     .filter((name) => !/^(libc6|libc-bin|libllvm|libperl|libjson-perl)|-perl$/.test(name));
 }
@@ -151,7 +170,7 @@ async function librariesToBring(apt: Apt, packages: string[]): Promise<string[]>
 async function missingLibraries(root: string, programs: string[]): Promise<string[]> {
   const missing: string[] = [];
   for (const program of programs) {
-    const { stdout } = await run('ldd', [join(root, program)], {
+    const stdout = await run('ldd', [join(root, program)], {
       env: libraryPath(root),
     });
     missing.push(
