@@ -1,0 +1,180 @@
+import { z } from 'zod';
+import { ConfigurationError, messageOf } from '../errors.ts';
+import { createOrFind, orUndefined, type DigitalOcean } from './client.ts';
+import { waitFor } from './wait.ts';
+
+const stepReasonSchema = z.object({ code: z.string().nullish(), message: z.string().nullish() }).nullish();
+const innerStepSchema = z.object({
+  name: z.string().default(''),
+  status: z.string().default(''),
+  component_name: z.string().nullish(),
+  reason: stepReasonSchema,
+});
+const stepSchema = innerStepSchema.extend({ steps: z.array(innerStepSchema).nullish() });
+
+const deploymentSchema = z.object({
+  id: z.string(),
+  phase: z.string(),
+  progress: z
+    .object({
+      success_steps: z.number().nullish(),
+      total_steps: z.number().nullish(),
+      steps: z.array(stepSchema).nullish(),
+    })
+    .nullish(),
+});
+export type Deployment = z.infer<typeof deploymentSchema>;
+
+const domainSchema = z.object({
+  phase: z.string().default('UNKNOWN'),
+  spec: z.object({ domain: z.string() }).nullish(),
+  validations: z.array(z.object({ txt_name: z.string(), txt_value: z.string() })).nullish(),
+  certificate_expires_at: z.string().nullish(),
+});
+export type AppDomain = z.infer<typeof domainSchema>;
+
+const appSchema = z.object({
+  id: z.string(),
+  spec: z.looseObject({ name: z.string() }),
+  default_ingress: z.string().nullish(),
+  active_deployment: deploymentSchema.nullish(),
+  pending_deployment: deploymentSchema.nullish(),
+  in_progress_deployment: deploymentSchema.nullish(),
+  domains: z.array(domainSchema).nullish(),
+});
+export type App = z.infer<typeof appSchema>;
+
+const oneApp = z.object({ app: appSchema });
+
+const DEPLOYMENT_LIMIT_MS = 30 * 60_000;
+
+/** The app of that name; names are unique in an account. */
+export async function findApp(client: DigitalOcean, name: string): Promise<App | undefined> {
+  const read = (page: { page: number; per_page: number }): Promise<{ data: unknown }> =>
+    client.dots.app.listApps(page);
+  return (await client.all(read, 'apps', appSchema)).find((app) => app.spec.name === name);
+}
+
+export function readApp(client: DigitalOcean, id: string): Promise<App> {
+  return client.request('GET', `/apps/${id}`, oneApp).then(({ app }) => app);
+}
+
+const proposalSchema = z.object({
+  app_cost: z.number().nullish(),
+  app_name_available: z.boolean().nullish(),
+  app_name_suggestion: z.string().nullish(),
+});
+
+/**
+ * Lets DigitalOcean check a spec and price it without creating anything. A refused spec is a ConfigurationError with
+ * DigitalOcean's own words. `usdPerMonth` is null when it does not say.
+ */
+export async function proposeApp(
+  client: DigitalOcean,
+  spec: object,
+  appId: string | undefined,
+): Promise<{ usdPerMonth: number | null; nameAvailable: boolean }> {
+  const body = { spec, ...(appId === undefined ? {} : { app_id: appId }) };
+  const answer = await client.request('POST', '/apps/propose', proposalSchema, body);
+  return { usdPerMonth: answer.app_cost ?? null, nameAvailable: answer.app_name_available ?? true };
+}
+
+/** Creates the app, which starts its first deployment. */
+export function createApp(client: DigitalOcean, spec: { name: string }): Promise<App> {
+  return createOrFind(
+    async () => (await client.request('POST', '/apps', oneApp, { spec })).app,
+    () => findApp(client, spec.name),
+  );
+}
+
+/** Replaces the whole spec, which starts a deployment: give it what `mergeSpec` made from the live one. */
+export async function updateApp(client: DigitalOcean, id: string, spec: object): Promise<App> {
+  return (await client.request('PUT', `/apps/${id}`, oneApp, { spec })).app;
+}
+
+/** The deployment that an app's creation or update has started, or the one that is already active. */
+export async function newestDeployment(client: DigitalOcean, app: App): Promise<Deployment | undefined> {
+  const started = app.pending_deployment ?? app.in_progress_deployment;
+  if (started) return started;
+  const list = await client.request(
+    'GET',
+    `/apps/${app.id}/deployments?page=1&per_page=20`,
+    z.object({ deployments: z.array(deploymentSchema).nullish() }),
+  );
+  return list.deployments?.[0];
+}
+
+/**
+ * Waits until a deployment is active, telling each phase. When it fails, throws a ConfigurationError with the step that
+ * failed and the last lines of its log; the deployment before it keeps running.
+ */
+export async function waitForDeployment(
+  client: DigitalOcean,
+  appId: string,
+  deploymentId: string,
+): Promise<Deployment> {
+  let told = '';
+  const ended = await waitFor(client, {
+    what: `deployment ${deploymentId}`,
+    limitMs: DEPLOYMENT_LIMIT_MS,
+    look: async () => {
+      const deployment = await readDeployment(client, appId, deploymentId);
+      const done = deployment.progress?.success_steps ?? 0;
+      const total = deployment.progress?.total_steps ?? 0;
+      const state = `${deployment.phase} (${done} of ${total} steps)`;
+      if (state !== told) client.log.info(`Deployment: ${state}`);
+      told = state;
+      return ['ACTIVE', 'SUPERSEDED', 'ERROR', 'CANCELED'].includes(deployment.phase)
+        ? { done: deployment }
+        : { state };
+    },
+  });
+  if (ended.phase === 'ACTIVE') return ended;
+  const tail = await lastLogLines(client, appId, deploymentId);
+  throw new ConfigurationError(
+    [
+      `The deployment ended as ${ended.phase}: ${failedSteps(ended) || 'DigitalOcean names no step'}. ` +
+        'What ran before keeps running. Mend it and run this again.',
+      ...(tail.length === 0 ? [] : ['The last lines of its log:', ...tail.map((line) => `  ${line}`)]),
+    ].join('\n'),
+  );
+}
+
+async function readDeployment(client: DigitalOcean, appId: string, id: string): Promise<Deployment> {
+  const schema = z.object({ deployment: deploymentSchema });
+  return (await client.request('GET', `/apps/${appId}/deployments/${id}`, schema)).deployment;
+}
+
+function failedSteps(deployment: Deployment): string {
+  const steps = (deployment.progress?.steps ?? []).flatMap((step) => [step, ...(step.steps ?? [])]);
+  return steps
+    .filter(({ status }) => status === 'ERROR')
+    .map((step) =>
+      [step.component_name ?? step.name, step.reason?.message ?? step.reason?.code]
+        .filter(Boolean)
+        .join(': '),
+    )
+    .join('; ');
+}
+
+const LOG_LINES = 30;
+
+/** Never fails: logs only make an error clearer. A stage that never ran answers 400. */
+async function lastLogLines(client: DigitalOcean, appId: string, deploymentId: string): Promise<string[]> {
+  const schema = z.object({ historic_urls: z.array(z.string()).nullish(), url: z.string().nullish() });
+  for (const type of ['RUN', 'DEPLOY', 'BUILD']) {
+    try {
+      const path = `/apps/${appId}/deployments/${deploymentId}/logs?type=${type}`;
+      const logs = await orUndefined(() => client.request('GET', path, schema));
+      const address = logs?.historic_urls?.[0];
+      if (address === undefined) continue;
+      // A signed address at an object store: no token goes there.
+      const response = await fetch(address, { redirect: 'error', signal: AbortSignal.timeout(10_000) });
+      const lines = (await response.text()).trimEnd().split('\n');
+      if (response.ok && lines.join('') !== '') return lines.slice(-LOG_LINES);
+    } catch (error) {
+      client.log.debug(`No ${type} log of deployment ${deploymentId}: ${messageOf(error)}`);
+    }
+  }
+  return [];
+}
