@@ -22,5 +22,8 @@ export interface BuiltInContext {
 /** A third-party action as the rehearsal plays it. It fails by throwing. */
 export type BuiltIn = (context: BuiltInContext) => Promise<void> | void;
 
-/** Played actions by `owner/repository` (or `owner/repository/path`), without a ref. */
+/**
+ * Played actions by `owner/repository` (or `owner/repository/path`), without a ref. `run:ID` plays the script step with
+ * that id instead, for what a script would install on a real runner.
+ */
 export type BuiltIns = Record<string, BuiltIn>;

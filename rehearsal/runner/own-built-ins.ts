@@ -17,6 +17,7 @@ export const ownBuiltIns: BuiltIns = {
   'docker/login-action': logIn,
   'docker/setup-buildx-action': (context) => context.info('Played: no builder is needed.'),
   'docker/build-push-action': buildImage,
+  'run:postgres-tools': (context) => context.info("Played: this machine's PostgreSQL tools are used."),
 };
 
 function checkOut(context: BuiltInContext): void {

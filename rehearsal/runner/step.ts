@@ -82,7 +82,7 @@ export async function runStep(
 
 function stepName(state: JobState, step: StepDefinition): string {
   if (step.name !== undefined) return state.masker.mask(renderText(step.name, jobScope(state)));
-  return `Run ${step.uses ?? (step.run ?? '').trim().split('\n')[0] ?? ''}`;
+  return state.masker.mask(`Run ${step.uses ?? (step.run ?? '').trim().split('\n')[0] ?? ''}`);
 }
 
 function openFiles(state: JobState, slug: string): Record<FileCommand, string> {
@@ -103,6 +103,8 @@ async function perform(running: RunningStep): Promise<Conclusion> {
   for (const [name, value] of Object.entries(step.env ?? {})) running.env[name] = renderText(value, scope);
   if (post)
     return runNode(running, post.file, inputsOf(running, readAction(post.actionFolder)), post.actionFolder);
+  if (step.run !== undefined && `run:${running.id}` in state.order.builtIns)
+    return play(running, `run:${running.id}`);
   if (step.run !== undefined) return runScript(running, step.run);
   if (step.uses === undefined)
     throw new ConfigurationError(`The step "${running.name}" has neither "run" nor "uses".`);

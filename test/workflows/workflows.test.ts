@@ -1,0 +1,201 @@
+import { expect, test } from '@jest/globals';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { readWorkflow } from '../../rehearsal/runner/workflow-file.ts';
+import {
+  actionsArePinned,
+  callersGrantEnough,
+  jobsAreBounded,
+  jobsNaming,
+  permissionsAreReasoned,
+  promisedOutputsExist,
+  referencesExist,
+  schedulesAvoidTheHour,
+  scriptsHoldNoExpression,
+  secretsAreInputsOnly,
+} from './rules.ts';
+import type { Rule } from './rules.ts';
+
+const root = join(import.meta.dirname, '../..');
+const shipped = filesIn('.github/workflows');
+const examples = filesIn('examples').filter((file) => basename(file) !== 'migration.yml');
+const rules: [promise: string, rule: Rule][] = [
+  ['grants nothing at the top and each job only what it says why', permissionsAreReasoned],
+  ['pins third-party actions by commit with the version beside it', actionsArePinned],
+  ['puts no expression into a script', scriptsHoldNoExpression],
+  ['bounds each job in time and leaves no token in a checkout', jobsAreBounded],
+  ['names only inputs, secrets, outputs and steps that exist', referencesExist],
+  ['promises only outputs that exist', promisedOutputsExist],
+  ['grants what the workflows that it calls ask for', callersGrantEnough],
+  ['gives secrets only to the inputs of steps that need them', secretsAreInputsOnly],
+  ['schedules nothing on the hour', schedulesAvoidTheHour],
+];
+
+function filesIn(folder: string): string[] {
+  return readdirSync(join(root, folder))
+    .filter((name) => name.endsWith('.yml'))
+    .map((name) => join(root, folder, name));
+}
+
+function parseOfficially(files: string[]): Record<string, string[]> {
+  const program = join(import.meta.dirname, 'official-parser.ts');
+  const output = execFileSync(process.execPath, ['--disable-warning=ExperimentalWarning', program, ...files]);
+  return JSON.parse(output.toString()) as Record<string, string[]>;
+}
+
+test('every workflow and example parses without an error in the parser that GitHub publishes', () => {
+  const errors = parseOfficially([...shipped, ...examples]);
+  expect(Object.keys(errors)).toHaveLength(shipped.length + examples.length);
+  expect(Object.entries(errors).filter(([, messages]) => messages.length > 0)).toEqual([]);
+});
+
+test('all workflows that the design lists are there', () => {
+  expect(shipped.map((file) => basename(file))).toEqual(
+    expect.arrayContaining([
+      'catch-up.yml',
+      'ci.yml',
+      'cutover.yml',
+      'migrate.yml',
+      'prepare.yml',
+      'rehearse-staging.yml',
+      'release.yml',
+      'roll-back.yml',
+    ]),
+  );
+});
+
+for (const file of [...shipped, ...examples]) {
+  const name = file.slice(root.length + 1);
+  test.each(rules)(`${name} %s`, (_promise, rule) => {
+    expect(rule(file, root)).toEqual([]);
+  });
+}
+
+test('exactly one job stands in the reviewed environment, and nothing else of production waits for it', () => {
+  const migrate = join(root, '.github/workflows/migrate.yml');
+  expect(jobsNaming('production', migrate, root)).toEqual(['cutover']);
+  expect(jobsNaming('production', join(root, '.github/workflows/cutover.yml'), root)).toEqual(['cutover']);
+  expect(jobsNaming('production', join(root, '.github/workflows/prepare.yml'), root)).toEqual([]);
+  const { jobs } = readWorkflow(migrate, root);
+  expect(jobs.production?.with?.['github-environment']).toBe('production-prepare');
+  expect(jobs.production?.needs).toContain('staging-verify');
+});
+
+test('one run at a time acts on an application, nothing is cancelled half-way, and only the called workflow has the group', () => {
+  for (const name of ['migrate.yml', 'cutover.yml', 'catch-up.yml', 'roll-back.yml']) {
+    const { concurrency, on } = readWorkflow(join(root, '.github/workflows', name), root);
+    expect(concurrency).toMatchObject({ 'cancel-in-progress': false });
+    expect(JSON.stringify(concurrency)).toContain('inputs.application');
+    expect(on.workflow_call?.inputs?.application?.required).toBe(true);
+    expect(on.workflow_dispatch?.inputs?.application?.required).toBe(true);
+  }
+  const callers = [
+    ...examples,
+    ...['prepare.yml', 'rehearse-staging.yml'].map((name) => join(root, '.github/workflows', name)),
+  ];
+  for (const file of callers) expect(readWorkflow(file, root).concurrency).toBeUndefined();
+});
+
+test('the record of an environment travels under one name and is kept whatever a phase did', () => {
+  for (const name of ['migrate.yml', 'prepare.yml', 'cutover.yml', 'roll-back.yml', 'catch-up.yml']) {
+    const { jobs } = readWorkflow(join(root, '.github/workflows', name), root);
+    for (const { steps = [] } of Object.values(jobs)) {
+      for (const step of steps.filter(({ uses }) => uses?.includes('-artifact@') === true)) {
+        expect(step.with?.name).toMatch(/^migration-record-/u);
+        if (step.uses?.startsWith('actions/upload') === true)
+          expect(step).toMatchObject({ if: 'always()', with: { overwrite: true } });
+      }
+    }
+  }
+});
+
+test('the same script brings the PostgreSQL tools wherever they are needed', () => {
+  const scripts = shipped.flatMap((file) =>
+    Object.values(readWorkflow(file, root).jobs).flatMap(({ steps = [] }) =>
+      steps.filter(({ id }) => id === 'postgres-tools').map(({ run }) => run),
+    ),
+  );
+  expect(scripts.length).toBeGreaterThan(2);
+  expect(new Set(scripts).size).toBe(1);
+});
+
+/** Each rule must be able to fail: a good workflow is spoilt in one place, and the rule that guards it says so. */
+const spoilt: [rule: Rule, from: string, to: string][] = [
+  [permissionsAreReasoned, 'permissions: {}', 'permissions: read-all'],
+  [permissionsAreReasoned, 'contents: read # to check out', 'contents: read'],
+  [actionsArePinned, 'checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1', 'checkout@v7'],
+  [scriptsHoldNoExpression, 'run: echo', 'run: echo ${{ github.actor }}'],
+  [jobsAreBounded, 'timeout-minutes: 5', 'continue-on-error: false'],
+  [jobsAreBounded, 'persist-credentials: false', 'persist-credentials: true'],
+  [referencesExist, 'known: x', 'unknown: x'],
+  [referencesExist, 'needs.first.outputs.made', 'needs.first.outputs.mad'],
+  [referencesExist, 'needs.first.outputs.made', 'needs.other.outputs.made'],
+  [referencesExist, 'steps.act.outputs.result', 'steps.act.outputs.reslt'],
+  [referencesExist, 'steps.act.outputs.result', 'steps.akt.outputs.result'],
+  [secretsAreInputsOnly, 'MADE: ${{ needs', 'T: ${{ secrets.T }}\n          MADE: ${{ needs'],
+  [schedulesAvoidTheHour, "'7 * * * *'", "'0 * * * *'"],
+];
+const good = `on: { schedule: [{ cron: '7 * * * *' }] }
+permissions: {}
+jobs:
+  first:
+    runs-on: ubuntu-24.04
+    timeout-minutes: 5
+    permissions:
+      contents: read # to check out
+    outputs:
+      made: \${{ steps.act.outputs.result }}
+    steps:
+      - uses: actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1
+        with:
+          persist-credentials: false
+      - uses: $/actions/act
+        id: act
+        with:
+          known: x
+  second:
+    needs: first
+    runs-on: ubuntu-24.04
+    timeout-minutes: 5
+    permissions: {}
+    steps:
+      - env:
+          MADE: \${{ needs.first.outputs.made }}
+        run: echo
+`;
+
+test.each(spoilt.map(([rule, from, to]) => ({ rule, from, to })))(
+  'a workflow with "$to" is found out',
+  ({ rule, from, to }) => {
+    const folder = mkdtempSync(join(tmpdir(), 'workflow-rules-'));
+    try {
+      const action = join(folder, 'actions/act/action.yml');
+      mkdirSync(dirname(action), { recursive: true });
+      writeFileSync(
+        action,
+        'inputs: { known: { description: k, required: true } }\noutputs: { result: { description: r } }\n',
+      );
+      const file = join(folder, 'main.yml');
+      writeFileSync(file, good);
+      expect(rule(file, folder)).toEqual([]);
+      expect(good).toContain(from);
+      writeFileSync(file, good.replace(from, to));
+      expect(rule(file, folder).length).toBeGreaterThan(0);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  },
+);
+
+test("GitHub's parser refuses what it should", () => {
+  const folder = mkdtempSync(join(tmpdir(), 'workflow-parser-'));
+  try {
+    const file = join(folder, 'broken.yml');
+    writeFileSync(file, readFileSync(shipped[0] ?? '', 'utf8').replace('runs-on:', 'run-on:'));
+    expect(parseOfficially([file])[file]?.length).toBeGreaterThan(0);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
