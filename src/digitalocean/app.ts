@@ -42,21 +42,29 @@ const appSchema = z.object({
   in_progress_deployment: deploymentSchema.nullish(),
   domains: z.array(domainSchema).nullish(),
 });
-export type App = z.infer<typeof appSchema>;
+export interface App extends z.infer<typeof appSchema> {
+  /** Host name under which App Platform serves the app, whatever its domains; absent before the first deployment. */
+  ingressHost: string | undefined;
+}
 
 const oneApp = z.object({ app: appSchema });
 
 const DEPLOYMENT_LIMIT_MS = 30 * 60_000;
 
-/** The app of that name; names are unique in an account. */
-export async function findApp(client: DigitalOcean, name: string): Promise<App | undefined> {
+/** The app of that name, which is unique in an account; `undefined` when there is none. */
+export async function readApp(client: DigitalOcean, name: string): Promise<App | undefined> {
   const read = (page: { page: number; per_page: number }): Promise<{ data: unknown }> =>
     client.dots.app.listApps(page);
-  return (await client.all(read, 'apps', appSchema)).find((app) => app.spec.name === name);
+  const found = (await client.all(read, 'apps', appSchema)).find((app) => app.spec.name === name);
+  return found && toApp(found);
 }
 
-export function readApp(client: DigitalOcean, id: string): Promise<App> {
-  return client.request('GET', `/apps/${id}`, oneApp).then(({ app }) => app);
+export async function readAppById(client: DigitalOcean, id: string): Promise<App> {
+  return toApp((await client.request('GET', `/apps/${id}`, oneApp)).app);
+}
+
+function toApp(found: z.infer<typeof appSchema>): App {
+  return { ...found, ingressHost: URL.parse(found.default_ingress ?? '')?.host };
 }
 
 const proposalSchema = z.object({
@@ -82,14 +90,14 @@ export async function proposeApp(
 /** Creates the app, which starts its first deployment. */
 export function createApp(client: DigitalOcean, spec: { name: string }): Promise<App> {
   return createOrFind(
-    async () => (await client.request('POST', '/apps', oneApp, { spec })).app,
-    () => findApp(client, spec.name),
+    async () => toApp((await client.request('POST', '/apps', oneApp, { spec })).app),
+    () => readApp(client, spec.name),
   );
 }
 
 /** Replaces the whole spec, which starts a deployment: give it what `mergeSpec` made from the live one. */
 export async function updateApp(client: DigitalOcean, id: string, spec: object): Promise<App> {
-  return (await client.request('PUT', `/apps/${id}`, oneApp, { spec })).app;
+  return toApp((await client.request('PUT', `/apps/${id}`, oneApp, { spec })).app);
 }
 
 /** The deployment that an app's creation or update has started, or the one that is already active. */

@@ -1,4 +1,4 @@
-import { readApp, type AppDomain } from './app.ts';
+import { readAppById, type AppDomain } from './app.ts';
 import type { DigitalOcean } from './client.ts';
 import { ensureTextRecord } from './dns.ts';
 
@@ -33,7 +33,7 @@ export async function validateDomains(
 ): Promise<DomainReadiness[]> {
   const started = client.clock.now().getTime();
   for (let pause = POLL_MS; ; pause = Math.min(LONGEST_PAUSE_MS, pause * 1.5)) {
-    const live = (await readApp(client, appId)).domains ?? [];
+    const live = (await readAppById(client, appId)).domains ?? [];
     const found = domains.map((domain) => readiness(domain, live));
     if (zone !== undefined) {
       for (const { records } of found) {

@@ -45,6 +45,20 @@ export function listDynos(client: HerokuClient, app: string): Promise<Dyno[]> {
   return client.list(`/apps/${encodeURIComponent(app)}/dynos`, dyno);
 }
 
+/** Restarts the dynos of the process types that `wanted` accepts, as `heroku ps:restart` does. One-off dynos are left alone. */
+export async function restartDynos(
+  client: HerokuClient,
+  app: string,
+  wanted: (type: string) => boolean,
+): Promise<void> {
+  const dynos = await listDynos(client, app);
+  for (const { name, type } of dynos) {
+    if (!ONE_OFF_TYPES.has(type) && wanted(type)) {
+      await client.delete(`/apps/${encodeURIComponent(app)}/dynos/${encodeURIComponent(name)}`);
+    }
+  }
+}
+
 export interface NoDynosOptions {
   /** Only dynos of these process types; absent: all of the formation. */
   types?: string[];
