@@ -173,7 +173,7 @@ async function pin(client: pg.Client, statementTimeoutMs: number | undefined): P
   const names = Object.keys(settings);
   await client.query(
     `SELECT pg_catalog.set_config(name, value, false)
-       FROM pg_catalog.unnest($1::text[], $2::text[]) AS setting(name, value)`,
+       FROM unnest($1::text[], $2::text[]) AS setting(name, value)`,
     [names, Object.values(settings)],
   );
   // A statement whose client is gone stops within seconds instead of running on (since Postgres 14).

@@ -92,6 +92,7 @@ export async function holdFence(source: PostgresAddress, options: FenceOptions):
   });
   try {
     await refuseClosed(client, where);
+    await refuseForeignTables(client, where);
     const backend = await backendOf(client);
     const tables = await lockAll(client, options);
     options.log.info(`Holding ${tables.length} tables of ${where}: writers wait.`);
@@ -111,6 +112,23 @@ async function refuseClosed(client: pg.Client, where: string): Promise<void> {
     );
 }
 
+/** Says before the window what would fail at the point of no return: only a table's owner may close it for good. */
+async function refuseForeignTables(client: pg.Client, where: string): Promise<void> {
+  const { rows } = await client.query<{ name: string; owner: string }>(`
+    SELECT n.nspname || '.' || c.relname AS name, pg_catalog.pg_get_userbyid(c.relowner) AS owner
+      FROM pg_catalog.pg_class c
+      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE ${isUserTable('c', 'n')} AND NOT pg_catalog.pg_has_role(c.relowner, 'USAGE')
+     ORDER BY 1`);
+  if (rows.length > 0)
+    throw new ConfigurationError(
+      `${rows.length} tables of ${where} belong to another role and cannot be closed: ${rows
+        .slice(0, 5)
+        .map((row) => `${row.name} (${row.owner})`)
+        .join(', ')}. Give them to the role that migrates (ALTER TABLE … OWNER TO …), or drop them.`,
+    );
+}
+
 async function backendOf(client: pg.Client): Promise<Backend> {
   const { rows } = await client.query<Backend>(`
     SELECT pid, backend_start::text AS started
@@ -126,10 +144,14 @@ async function listTables(client: pg.Client): Promise<Table[]> {
     SELECT c.oid::integer AS oid, n.nspname AS schema, c.relname AS name
       FROM pg_catalog.pg_class c
       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
-       AND ${isUserSchema('n.nspname')} AND ${isNoExtensionMember('pg_class', 'c.oid')}
+     WHERE ${isUserTable('c', 'n')}
      ORDER BY c.oid`);
   return rows;
+}
+
+function isUserTable(relation: string, schema: string): string {
+  return `${relation}.relkind IN ('r', 'p') AND ${relation}.relpersistence <> 't'
+       AND ${isUserSchema(`${schema}.nspname`)} AND ${isNoExtensionMember('pg_class', `${relation}.oid`)}`;
 }
 
 /**
@@ -238,8 +260,8 @@ function held(
     commit: async () => {
       if (state !== 'held') throw new FenceNotCommitted(`The fence is ${state}; it cannot be committed.`);
       stopped.abort();
-      await commit(client, source, backend, tables, options).finally(() => closeConnection(client));
       state = 'committed';
+      await commit(client, source, backend, tables, options).finally(() => closeConnection(client));
       options.log.info(`${describeAddress(source)} is closed for good: every write is refused.`);
     },
     release: async () => {
@@ -314,8 +336,6 @@ function closingStatements(migrationId: string, tables: Table[]): string {
     );
     CREATE FUNCTION ${OUR_SCHEMA}.refuse_write() RETURNS trigger
       LANGUAGE plpgsql SET search_path = '' AS ${quoteLiteral(body)};
-    -- The trigger runs as whoever writes, which may be another role than the one that closes.
-    GRANT USAGE ON SCHEMA ${OUR_SCHEMA} TO PUBLIC;
     ${triggers.join('\n')}
     INSERT INTO ${OUR_SCHEMA}.fence (migration_id) VALUES (${quoteLiteral(migrationId)});`;
 }
