@@ -35,7 +35,7 @@ const KINDS: Kind[] = [
                'inherits ' || (SELECT pg_catalog.string_agg(i.inhparent::pg_catalog.regclass::text, ',' ORDER BY i.inhseqno)
                                  FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid),
                'row security ' || c.relrowsecurity || ' ' || c.relforcerowsecurity,
-               'replica identity ' || c.relreplident,
+               'replica identity ' || c.relreplident::text,
                'populated ' || c.relispopulated,
                (SELECT pg_catalog.string_agg(o, ',' ORDER BY o) FROM pg_catalog.unnest(c.reloptions) o)) AS definition
         FROM pg_catalog.pg_class c
@@ -52,9 +52,9 @@ const KINDS: Kind[] = [
                pg_catalog.format_type(a.atttypid, a.atttypmod),
                CASE WHEN a.attnotnull THEN 'not null' END,
                'default ' || pg_catalog.pg_get_expr(d.adbin, d.adrelid),
-               'identity ' || NULLIF(a.attidentity, ''), 'generated ' || NULLIF(a.attgenerated, ''),
+               'identity ' || NULLIF(a.attidentity::text, ''), 'generated ' || NULLIF(a.attgenerated::text, ''),
                'collate ' || NULLIF(a.attcollation, 0)::pg_catalog.regcollation,
-               'storage ' || a.attstorage,
+               'storage ' || a.attstorage::text,
                'statistics ' || NULLIF(a.attstattarget, -1)) AS definition
         FROM pg_catalog.pg_attribute a
         JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
@@ -107,7 +107,7 @@ const KINDS: Kind[] = [
   {
     sql: `
       SELECT pg_catalog.format('trigger %I on %s', t.tgname, t.tgrelid::pg_catalog.regclass) AS object,
-             pg_catalog.concat_ws(' ', pg_catalog.pg_get_triggerdef(t.oid), 'enabled ' || t.tgenabled) AS definition
+             pg_catalog.concat_ws(' ', pg_catalog.pg_get_triggerdef(t.oid), 'enabled ' || t.tgenabled::text) AS definition
         FROM pg_catalog.pg_trigger t
         JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -184,7 +184,7 @@ const KINDS: Kind[] = [
     perMajor: true,
     sql: `
       SELECT pg_catalog.format('rule %I on %s', r.rulename, r.ev_class::pg_catalog.regclass) AS object,
-             pg_catalog.concat_ws(' ', pg_catalog.pg_get_ruledef(r.oid), 'enabled ' || r.ev_enabled) AS definition
+             pg_catalog.concat_ws(' ', pg_catalog.pg_get_ruledef(r.oid), 'enabled ' || r.ev_enabled::text) AS definition
         FROM pg_catalog.pg_rewrite r
         JOIN pg_catalog.pg_class c ON c.oid = r.ev_class
         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
