@@ -22,7 +22,7 @@ const defaultMinuteMs = 60_000;
  * Resolves whatever the jobs do; rejects with ConfigurationError where GitHub would refuse to start the run.
  */
 export async function runWorkflow(options: RunWorkflowOptions): Promise<WorkflowResult> {
-  const root = options.file.startsWith(options.projectRoot) ? options.projectRoot : options.workspace;
+  const root = repositoryOf(options);
   const workflow = readWorkflow(options.file, root);
   const inputs = startInputs(workflow, options);
   const run = openRun(workflow, inputs, options);
@@ -69,6 +69,16 @@ export async function runWorkflow(options: RunWorkflowOptions): Promise<Workflow
     logs: join(folder, 'logs'),
     summaries: join(folder, 'summaries'),
   };
+}
+
+/** The repository that the started file lies in; the caller's may lie inside ours, as in a rehearsal. */
+function repositoryOf({ file, projectRoot, workspace }: RunWorkflowOptions): string {
+  const [root] = [projectRoot, workspace]
+    .filter((folder) => file.startsWith(`${folder}/`))
+    .sort((one, other) => other.length - one.length);
+  if (root === undefined)
+    throw new ConfigurationError(`${file} lies neither in ${projectRoot} nor in ${workspace}.`);
+  return root;
 }
 
 function startInputs(workflow: WorkflowDefinition, options: RunWorkflowOptions): Record<string, unknown> {

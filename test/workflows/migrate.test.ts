@@ -1,0 +1,248 @@
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startGitHub } from '../../rehearsal/github/world.ts';
+import type { GitHubWorld } from '../../rehearsal/github/world.ts';
+import type { RunWorkflowOptions, WorkflowResult } from '../../rehearsal/runner/options.ts';
+import { runWorkflow } from '../../rehearsal/runner/run-workflow.ts';
+import { silentLog } from '../../src/log.ts';
+
+// The shipped workflows as they are, over actions that only write down that they were called.
+const root = join(import.meta.dirname, '../..');
+const secretsOf = (place: string) => ({
+  HEROKU_TOKEN: `heroku-token-of-${place}`,
+  DIGITALOCEAN_TOKEN: `digitalocean-token-of-${place}`,
+  MIGRATION_KEY: `migration-key-of-${place}`,
+});
+
+const scribe = `
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+const { env } = process;
+const input = (name) => env['INPUT_' + name.toUpperCase()];
+const phase = env.GITHUB_ACTION_PATH.split('/').at(-1);
+const record = existsSync('migration-record.json') ? JSON.parse(readFileSync('migration-record.json', 'utf8')) : [];
+if (phase !== 'assess' && phase !== 'roll-back' && record.length === 0 && input('command') !== 'catch-up') throw new Error('no record');
+if (!existsSync('migration.yml')) throw new Error('no checkout');
+const name = [phase, input('stage') ?? input('command') ?? input('gate')].filter(Boolean).join(' ');
+record.push({ name, environment: input('environment'), heroku: input('heroku-token').length, digest: input('plan-digest'), image: input('image'), base: input('heroku-api-url'), attempt: env.GITHUB_RUN_ATTEMPT });
+writeFileSync('migration-record.json', JSON.stringify(record));
+appendFileSync(env.GITHUB_OUTPUT, 'plan-digest=sha256:' + input('environment') + '\\ndowntime-ms=1200\\n');
+console.log('done ' + name + ' for ' + input('environment') + ' with ' + input('heroku-token'));
+if (existsSync('fail-' + phase + '-' + env.GITHUB_RUN_ATTEMPT)) process.exit(1);
+`;
+
+let directory: string;
+let github: GitHubWorld;
+
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'shipped-workflows-'));
+  cpSync(join(root, '.github'), join(directory, 'project/.github'), { recursive: true });
+  for (const phase of ['assess', 'provision', 'migrate-db', 'cutover', 'verify', 'roll-back']) {
+    const folder = join(directory, 'project/actions', phase);
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'action.yml'), `name: ${phase}\nruns: { using: node24, main: index.mjs }\n`);
+    writeFileSync(join(folder, 'index.mjs'), scribe);
+  }
+  cpSync(join(root, 'examples'), join(directory, 'shop/.github/workflows'), { recursive: true });
+  writeFileSync(join(directory, 'shop/migration.yml'), 'application: shop\n');
+  github = await startGitHub({
+    log: silentLog,
+    repository: 'acme/shop',
+    directory: join(directory, 'github'),
+  });
+  github.configureEnvironment('staging', {});
+  github.configureEnvironment('production-prepare', {});
+  github.configureEnvironment('production', {
+    reviewers: ['grace'],
+    preventSelfReview: true,
+    branchPolicy: 'protected',
+  });
+});
+
+afterEach(async () => {
+  await github.stop();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+function start(file: string, change: Partial<RunWorkflowOptions> = {}): Promise<WorkflowResult> {
+  return runWorkflow({
+    file: join(directory, file),
+    projectRoot: join(directory, 'project'),
+    workspace: join(directory, 'shop'),
+    event: 'workflow_dispatch',
+    inputs: { application: 'shop' },
+    actor: 'ada',
+    vars: { IMAGE_REPOSITORY: 'registry.example.com/acme/shop', HEROKU_API_URL: 'http://127.0.0.1:1' },
+    repositorySecrets: {},
+    environments: Object.fromEntries(
+      ['staging', 'production-prepare', 'production'].map((place) => [place, { secrets: secretsOf(place) }]),
+    ),
+    approve: () => Promise.resolve({ approved: true, by: 'grace' }),
+    github,
+    env: {},
+    directory: join(directory, 'runs'),
+    ...change,
+  });
+}
+
+interface Entry {
+  name: string;
+  heroku: number;
+  digest?: string;
+  image?: string;
+  base: string;
+  attempt: string;
+}
+
+function record(result: WorkflowResult, environment: string): Entry[] {
+  const path = join(result.artifacts, `migration-record-${environment}`, 'migration-record.json');
+  return JSON.parse(readFileSync(path, 'utf8')) as Entry[];
+}
+
+const ends = (result: WorkflowResult) =>
+  Object.fromEntries(result.jobs.map(({ id, conclusion }) => [id, conclusion]));
+const preparation = ['assess', 'provision infrastructure', 'migrate-db copy', 'provision application'];
+const migrate = 'project/.github/workflows/migrate.yml';
+
+test('staging is moved and verified, production prepared, approved, cut over and verified, with one record for each', async () => {
+  const asked: string[] = [];
+  const result = await start(migrate, {
+    approve: (environment, job) => {
+      asked.push(`${environment} ${job.id} ${job.needs.production?.outputs['plan-digest'] ?? ''}`);
+      return Promise.resolve({ approved: true, by: 'grace' });
+    },
+  });
+  expect(result.conclusion).toBe('success');
+  expect(asked).toEqual(['production cutover sha256:production']);
+  const staging = record(result, 'staging');
+  const production = record(result, 'production');
+  expect(staging.map(({ name }) => name)).toEqual([...preparation, 'cutover none', 'verify']);
+  expect(production.map(({ name }) => name)).toEqual([...preparation, 'cutover environment', 'verify']);
+  expect(production.find(({ name }) => name.startsWith('cutover'))?.digest).toBe('sha256:production');
+  // Each job has the tokens of its own environment only.
+  expect(production.map(({ heroku }) => heroku)).toEqual(
+    [
+      'production-prepare',
+      'production-prepare',
+      'production-prepare',
+      'production-prepare',
+      'production',
+      'production-prepare',
+    ].map((place) => secretsOf(place).HEROKU_TOKEN.length),
+  );
+  const images = [...staging, ...production].flatMap(({ image = '' }) => (image === '' ? [] : [image]));
+  expect(images).toHaveLength(2);
+  expect(new Set(images).size).toBe(1);
+  expect(images[0]).toMatch(/^registry\.example\.com\/acme\/shop@sha256:[0-9a-f]{64}$/u);
+  expect(production[0]?.base).toBe('http://127.0.0.1:1');
+});
+
+test('through staging and through prepare stop there, and nobody is asked', async () => {
+  const approve = () => Promise.reject(new Error('nobody may be asked'));
+  const staging = await start(migrate, { approve, inputs: { application: 'shop', through: 'staging' } });
+  expect(staging.conclusion).toBe('success');
+  expect(staging.jobs.filter(({ conclusion }) => conclusion === 'skipped').map(({ id }) => id)).toEqual(
+    expect.arrayContaining(['production', 'cutover', 'verify']),
+  );
+  const prepared = await start(migrate, { approve, inputs: { application: 'shop', through: 'prepare' } });
+  expect(prepared.conclusion).toBe('success');
+  expect(record(prepared, 'production').map(({ name }) => name)).toEqual(preparation);
+  expect(ends(prepared)).toMatchObject({ cutover: 'skipped', verify: 'skipped' });
+});
+
+test('a refused approval starts no step of the cutover and fails the run', async () => {
+  const result = await start(migrate, { approve: () => Promise.resolve({ approved: false, by: 'grace' }) });
+  expect(result.conclusion).toBe('failure');
+  expect(ends(result)).toMatchObject({
+    'production / application': 'success',
+    cutover: 'failure',
+    verify: 'skipped',
+  });
+  expect(record(result, 'production').map(({ name }) => name)).toEqual(preparation);
+});
+
+test('a failure on staging keeps production untouched and its record is kept', async () => {
+  writeFileSync(join(directory, 'shop/fail-migrate-db-1'), '');
+  const result = await start(migrate);
+  expect(result.conclusion).toBe('failure');
+  expect(ends(result)).toMatchObject({
+    'staging / copy': 'failure',
+    'staging / application': 'skipped',
+    'staging-cutover': 'skipped',
+    production: 'skipped',
+    cutover: 'skipped',
+    verify: 'skipped',
+  });
+  expect(record(result, 'staging').at(-1)?.name).toBe('migrate-db copy');
+});
+
+test('a failed cutover is continued by "Re-run failed jobs": nothing before it runs again', async () => {
+  writeFileSync(join(directory, 'shop/fail-cutover-1'), '');
+  const first = await start(migrate, { inputs: { application: 'shop', through: 'staging' } });
+  expect(ends(first)).toMatchObject({ 'staging-cutover': 'failure', 'staging-verify': 'skipped' });
+  const second = await start(migrate, {
+    inputs: { application: 'shop', through: 'staging' },
+    rerunOf: first,
+  });
+  expect(second.conclusion).toBe('success');
+  expect(record(second, 'staging').map(({ name, attempt }) => `${name} ${attempt}`)).toEqual([
+    ...preparation.map((name) => `${name} 1`),
+    'cutover none 1',
+    'cutover none 2',
+    'verify 2',
+  ]);
+});
+
+test('the second way: another person cuts over with the digest, from the record of the run that prepared', async () => {
+  const prepared = await start(migrate, { inputs: { application: 'shop', through: 'prepare' } });
+  github.configureEnvironment('production', {});
+  const result = await start('shop/.github/workflows/cutover.yml', {
+    actor: 'grace',
+    inputs: { 'plan-digest': 'sha256:production', 'prepare-run-id': String(prepared.runId) },
+  });
+  expect(result.conclusion).toBe('success');
+  expect(record(result, 'production').map(({ name }) => name)).toEqual([
+    ...preparation,
+    'cutover second-dispatch',
+    'verify',
+  ]);
+});
+
+test('from another repository the examples run the same workflows, on a schedule too', async () => {
+  const called = await start('shop/.github/workflows/migrate.yml', { inputs: { through: 'staging' } });
+  expect(ends(called)).toMatchObject({
+    'migrate / staging / assess': 'success',
+    'migrate / staging-verify': 'success',
+  });
+  const scheduled = await start('shop/.github/workflows/rehearse-staging.yml', { event: 'schedule' });
+  expect(scheduled.conclusion).toBe('success');
+  const caughtUp = await start('shop/.github/workflows/catch-up.yml', { event: 'schedule' });
+  expect(record(caughtUp, 'production').map(({ name }) => name)).toEqual(['migrate-db catch-up']);
+  const back = await start('shop/.github/workflows/roll-back.yml', { inputs: { environment: 'staging' } });
+  expect(record(back, 'staging').map(({ name }) => name)).toEqual(['roll-back']);
+});
+
+test("this repository's own schedules do nothing until a variable names an application", async () => {
+  for (const name of ['rehearse-staging.yml', 'catch-up.yml']) {
+    const result = await start(`project/.github/workflows/${name}`, { event: 'schedule' });
+    expect(result.jobs.map(({ conclusion }) => conclusion)).toEqual(['skipped']);
+  }
+  const caughtUp = await start('project/.github/workflows/catch-up.yml', {
+    event: 'schedule',
+    vars: { MIGRATION_APPLICATION: 'shop' },
+  });
+  expect(caughtUp.conclusion).toBe('success');
+});
+
+test('no token is found in any log, summary or artifact of a whole run', async () => {
+  const result = await start(migrate);
+  const logs = result.jobs
+    .flatMap(({ steps }) => steps.map(({ log, summary }) => readFileSync(log, 'utf8') + summary))
+    .join('');
+  const kept = logs + JSON.stringify([record(result, 'staging'), record(result, 'production')]);
+  expect(kept).toContain('done cutover environment for production with ***');
+  for (const place of ['staging', 'production-prepare', 'production']) {
+    for (const secret of Object.values(secretsOf(place))) expect(kept).not.toContain(secret);
+  }
+});
