@@ -108,17 +108,14 @@ export function answer(state: ApiState, request: ApiRequest): ApiAnswer {
   if (request.path === '/user') throw new ApiError(403, 'Resource not accessible by integration');
   const base = `/repos/${state.name}`;
   if (request.path !== base && !request.path.startsWith(`${base}/`)) throw new ApiError(404, 'Not Found');
-  const path = request.path.slice(base.length);
+  // Clients write "heads/main" as one escaped part.
+  const path = decodeURIComponent(request.path.slice(base.length));
   for (const { method, pattern, needs, handle } of routes) {
     const match = method === request.method ? pattern.exec(path) : null;
     if (!match) continue;
     if (needs && !allows(request.permissions, ...needs))
       throw new ApiError(403, 'Resource not accessible by integration');
-    return handle(
-      state,
-      request,
-      match.slice(1).map((part) => decodeURIComponent(part)),
-    );
+    return handle(state, request, match.slice(1));
   }
   throw new ApiError(404, 'Not Found');
 }

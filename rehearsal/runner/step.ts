@@ -132,7 +132,8 @@ async function runScript(running: RunningStep, template: string): Promise<Conclu
   const script = join(state.temp, `${running.id}.sh`);
   writeFileSync(script, `${renderText(template, scope)}\n`, { mode: 0o700 });
   // Without "shell:" the runner gives bash -e only; with "shell: bash" also pipefail and no profile.
-  const line = shellLine(shell).map((part) => part.replace('{0}', script));
+  const [command, ...args] = shellLine(shell);
+  const line: [string, ...string[]] = [command, ...args.map((part) => part.replace('{0}', script))];
   running.log.write(`##[group]Run ${template.trim().split('\n')[0] ?? ''}`);
   for (const part of renderText(template, scope).trimEnd().split('\n')) running.log.write(part);
   running.log.write('##[endgroup]');

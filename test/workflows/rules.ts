@@ -72,13 +72,13 @@ export const jobsAreBounded: Rule = (path, root) => {
 export const referencesExist: Rule = (path, root) => {
   const workflow = readWorkflow(path, root);
   return Object.entries(workflow.jobs).flatMap(([key, job]) =>
-    [...wrongInputs(workflow, job, root), ...wrongReferences(workflow, job, root)].map(
+    [...wrongInputs(job, root), ...wrongReferences(workflow, job, root)].map(
       (problem) => `job ${key}: ${problem}`,
     ),
   );
 };
 
-function wrongInputs(workflow: WorkflowDefinition, job: JobDefinition, root: string): string[] {
+function wrongInputs(job: JobDefinition, root: string): string[] {
   const problems: string[] = [];
   const compare = (
     what: string,
