@@ -1,0 +1,316 @@
+import { z } from 'zod';
+import { messageOf } from '../../../src/errors.ts';
+import type { PostgresServer } from '../../servers/postgres.ts';
+import { ApiError, conflict, notFound, parseBody, unprocessable } from '../api/error.ts';
+import { page } from '../api/page.ts';
+import { created, noContent, ok, param, type Call, type Route } from '../api/route.ts';
+import type { Token } from '../api/tokens.ts';
+import { showCluster, showConnection, showUser, type Cluster, type ClusterUser, type Pool } from './cluster.ts';
+import { newPassword, type Clusters } from './clusters.ts';
+import { clusterOptions } from './options.ts';
+import { addDatabase, addUser, identifier, literal } from './server.ts';
+
+/** Everything under `/v2/databases`. */
+export function clusterRoutes(clusters: Clusters): Route[] {
+  return [
+    ...lifeRoutes(clusters),
+    ...trustedSourceRoutes(clusters),
+    ...databaseRoutes(clusters),
+    ...userRoutes(clusters),
+    ...poolRoutes(clusters),
+  ];
+}
+
+function lifeRoutes(clusters: Clusters): Route[] {
+  const at = '/v2/databases/:id';
+  return [
+    {
+      method: 'GET',
+      path: '/v2/databases/options',
+      scope: 'database:read',
+      handle: () => ok(clusterOptions(clusters.major)),
+    },
+    {
+      method: 'GET',
+      path: '/v2/databases',
+      scope: 'database:read',
+      handle: (call) => {
+        const tag = call.query.get('tag_name');
+        const found = clusters.list().filter((cluster) => tag === null || cluster.tags.has(tag));
+        return page(call, 'databases', found.map((cluster) => showCluster(cluster, call.token)));
+      },
+    },
+    {
+      method: 'POST',
+      path: '/v2/databases',
+      scope: 'database:create',
+      handle: async (call) => created({ database: showCluster(await clusters.create(call.body), call.token) }),
+    },
+    {
+      method: 'GET',
+      path: at,
+      scope: 'database:read',
+      handle: (call) => ok({ database: showCluster(clusters.get(param(call, 'id')), call.token) }),
+    },
+    {
+      method: 'DELETE',
+      path: at,
+      scope: 'database:delete',
+      handle: async (call) => {
+        await clusters.delete(param(call, 'id'));
+        return noContent;
+      },
+    },
+    {
+      method: 'GET',
+      path: `${at}/ca`,
+      scope: 'database:read',
+      handle: (call) => {
+        const { authority } = clusters.get(param(call, 'id'));
+        return ok({ ca: { certificate: Buffer.from(authority.pem).toString('base64') } });
+      },
+    },
+    {
+      method: 'PUT',
+      path: `${at}/maintenance`,
+      scope: 'database:update',
+      handle: (call) => {
+        const schema = z.object({ day: z.string(), hour: z.string() });
+        clusters.get(param(call, 'id')).maintenance = parseBody(schema, call.body);
+        return noContent;
+      },
+    },
+    {
+      method: 'GET',
+      path: `${at}/backups`,
+      scope: 'database:read',
+      handle: (call) => page(call, 'backups', [], { database: clusters.get(param(call, 'id')).name }),
+    },
+  ];
+}
+
+function trustedSourceRoutes(clusters: Clusters): Route[] {
+  const path = '/v2/databases/:id/firewall';
+  return [
+    {
+      method: 'GET',
+      path,
+      scope: 'database:read',
+      handle: (call) => ok({ rules: clusters.get(param(call, 'id')).rules }),
+    },
+    {
+      method: 'PUT',
+      path,
+      scope: 'database:update',
+      handle: (call) => {
+        clusters.replaceTrustedSources(param(call, 'id'), call.body);
+        return noContent;
+      },
+    },
+  ];
+}
+
+const nameSchema = z.object({ name: z.string().regex(/^[^\s"'\\]{1,63}$/, 'invalid name') });
+
+function databaseRoutes(clusters: Clusters): Route[] {
+  const path = '/v2/databases/:id/dbs';
+  const existing = (call: Call): { cluster: Cluster; server: PostgresServer; name: string } => {
+    const name = param(call, 'name');
+    const found = clusters.online(param(call, 'id'));
+    if (!found.cluster.databases.includes(name)) throw notFound();
+    return { ...found, name };
+  };
+  return [
+    {
+      method: 'GET',
+      path,
+      scope: 'database:read',
+      handle: (call) => {
+        const { databases } = clusters.get(param(call, 'id'));
+        return page(call, 'dbs', databases.map((name) => ({ name })));
+      },
+    },
+    {
+      method: 'POST',
+      path,
+      scope: 'database:create',
+      handle: async (call) => {
+        const { name } = parseBody(nameSchema, call.body);
+        const { cluster, server } = clusters.online(param(call, 'id'));
+        if (cluster.databases.includes(name)) throw unprocessable('database name is not available');
+        await refusing(() => addDatabase(server, name));
+        cluster.databases.push(name);
+        return created({ db: { name } });
+      },
+    },
+    {
+      method: 'GET',
+      path: `${path}/:name`,
+      scope: 'database:read',
+      handle: (call) => ok({ db: { name: existing(call).name } }),
+    },
+    {
+      method: 'DELETE',
+      path: `${path}/:name`,
+      scope: 'database:delete',
+      handle: async (call) => {
+        const { cluster, server, name } = existing(call);
+        if (name === 'defaultdb') throw new ApiError(403, 'forbidden', 'cannot delete the default database');
+        await refusing(() => server.query('postgres', `drop database ${identifier(name)} with (force)`));
+        cluster.databases = cluster.databases.filter((other) => other !== name);
+        return noContent;
+      },
+    },
+  ];
+}
+
+const userSchema = nameSchema.extend({
+  settings: z.object({ pg_allow_replication: z.boolean().default(false) }).optional(),
+});
+
+function userRoutes(clusters: Clusters): Route[] {
+  const path = '/v2/databases/:id/users';
+  const existing = (call: Call): { cluster: Cluster; server: PostgresServer; user: ClusterUser } => {
+    const found = clusters.online(param(call, 'id'));
+    const user = found.cluster.users.find(({ name }) => name === param(call, 'name'));
+    if (user === undefined) throw notFound();
+    return { ...found, user };
+  };
+  return [
+    {
+      method: 'GET',
+      path,
+      scope: 'database:read',
+      handle: (call) => {
+        const { users } = clusters.get(param(call, 'id'));
+        return page(call, 'users', users.map((user) => showUser(user, call.token)));
+      },
+    },
+    {
+      method: 'POST',
+      path,
+      scope: 'database:create',
+      handle: async (call) => {
+        const { name, settings } = parseBody(userSchema, call.body);
+        const { cluster, server } = clusters.online(param(call, 'id'));
+        if (cluster.users.some((user) => user.name === name)) throw conflict('user name is not available');
+        const replication = settings?.pg_allow_replication ?? false;
+        const user: ClusterUser = { name, role: 'normal', password: newPassword(), replication };
+        await refusing(() => addUser(server, user));
+        cluster.users.push(user);
+        return created({ user: showUser(user, call.token) });
+      },
+    },
+    {
+      method: 'GET',
+      path: `${path}/:name`,
+      scope: 'database:read',
+      handle: (call) => ok({ user: showUser(existing(call).user, call.token) }),
+    },
+    {
+      method: 'DELETE',
+      path: `${path}/:name`,
+      scope: 'database:delete',
+      handle: async (call) => {
+        const { cluster, server, user } = existing(call);
+        if (user.role === 'primary') throw new ApiError(403, 'forbidden', 'cannot delete the default user');
+        await refusing(() => server.query('postgres', `drop role ${identifier(user.name)}`));
+        cluster.users = cluster.users.filter((other) => other !== user);
+        return noContent;
+      },
+    },
+    {
+      method: 'POST',
+      path: `${path}/:name/reset_auth`,
+      scope: 'database:update',
+      handle: async (call) => {
+        const { server, user } = existing(call);
+        user.password = newPassword();
+        const statement = `alter role ${identifier(user.name)} password ${literal(user.password)}`;
+        await refusing(() => server.query('postgres', statement));
+        return ok({ user: showUser(user, call.token) });
+      },
+    },
+  ];
+}
+
+const poolSchema = nameSchema.extend({
+  mode: z.enum(['session', 'transaction', 'statement']),
+  size: z.number().int().min(1),
+  db: z.string(),
+  user: z.string().optional(),
+});
+
+/** Pools are kept and shown only: their address is the cluster's own, there is no PgBouncer behind it. */
+function poolRoutes(clusters: Clusters): Route[] {
+  const path = '/v2/databases/:id/pools';
+  const existing = (call: Call): { cluster: Cluster; pool: Pool } => {
+    const cluster = clusters.get(param(call, 'id'));
+    const pool = cluster.pools.find(({ name }) => name === param(call, 'name'));
+    if (pool === undefined) throw notFound();
+    return { cluster, pool };
+  };
+  return [
+    {
+      method: 'GET',
+      path,
+      scope: 'database:read',
+      handle: (call) => {
+        const cluster = clusters.get(param(call, 'id'));
+        return page(call, 'pools', cluster.pools.map((pool) => showPool(cluster, pool, call.token)));
+      },
+    },
+    {
+      method: 'POST',
+      path,
+      scope: 'database:create',
+      handle: (call) => {
+        const wanted = parseBody(poolSchema, call.body);
+        const { cluster } = clusters.online(param(call, 'id'));
+        if (cluster.pools.some(({ name }) => name === wanted.name)) throw conflict('pool name is not available');
+        if (!cluster.databases.includes(wanted.db)) throw unprocessable(`database ${wanted.db} does not exist`);
+        const pool = { ...wanted, user: wanted.user };
+        cluster.pools.push(pool);
+        return created({ pool: showPool(cluster, pool, call.token) });
+      },
+    },
+    {
+      method: 'GET',
+      path: `${path}/:name`,
+      scope: 'database:read',
+      handle: (call) => {
+        const { cluster, pool } = existing(call);
+        return ok({ pool: showPool(cluster, pool, call.token) });
+      },
+    },
+    {
+      method: 'DELETE',
+      path: `${path}/:name`,
+      scope: 'database:delete',
+      handle: (call) => {
+        const { cluster, pool } = existing(call);
+        cluster.pools = cluster.pools.filter((other) => other !== pool);
+        return noContent;
+      },
+    },
+  ];
+}
+
+function showPool(cluster: Cluster, pool: Pool, token: Token): object {
+  const { user = 'doadmin', ...rest } = pool;
+  return {
+    ...rest,
+    user,
+    connection: showConnection(cluster, cluster.publicEndpoint, token, pool.db, user),
+    private_connection: showConnection(cluster, cluster.privateEndpoint, token, pool.db, user),
+  };
+}
+
+/** What PostgreSQL refuses, the API refuses. */
+async function refusing<T>(action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    throw unprocessable(messageOf(error));
+  }
+}
