@@ -244,6 +244,13 @@ async function runInstance(
     });
     return { result: 'cancelled', outputs: {} };
   }
+  if (definition.concurrency !== undefined) {
+    shared.emit({
+      type: 'note',
+      job: instance.id,
+      message: 'Its concurrency group is noted; one machine has no other run in it.',
+    });
+  }
   const result = await runGatedJob(call, key, definition, needs, own, instance);
   shared.finished.push(result);
   const tolerated =

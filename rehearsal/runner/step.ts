@@ -7,7 +7,7 @@ import { parseCommandFile } from './command-file.ts';
 import { parseCommand } from './command.ts';
 import type { Conclusion } from './events.ts';
 import { render, renderText } from './expression.ts';
-import { baseEnvironment, jobScope, stepMayRun } from './job.ts';
+import { baseEnvironment, jobScope, runnerContext, stepMayRun } from './job.ts';
 import type { JobState, PostStep } from './job.ts';
 import { createStepLog } from './step-log.ts';
 import type { StepLog } from './step-log.ts';
@@ -252,7 +252,7 @@ async function run(
 /** Interprets each line of a step as GitHub's runner does, and asks whether this is where the step is to die. */
 function listen(running: RunningStep): (line: string) => 'kill' | undefined {
   const { state, log, name } = running;
-  const { order, masker } = { order: state.order, masker: state.masker };
+  const { order, masker } = state;
   let resumeToken: string | undefined;
   return (line) => {
     const command = parseCommand(line);
@@ -265,7 +265,7 @@ function listen(running: RunningStep): (line: string) => 'kill' | undefined {
         masker.add(command.message);
         shown = '::add-mask::***';
       } else if (command.name === 'debug') {
-        if (baseEnvironment(state).RUNNER_DEBUG !== '1') return undefined;
+        if (runnerContext(state).debug !== '1') return undefined;
         shown = `##[debug]${command.message}`;
       } else if (['group', 'error', 'warning', 'notice'].includes(command.name)) {
         shown = `##[${command.name}]${command.message}`;

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import { parseMigrationConfig } from '../../src/migration/config.ts';
 import { readWorkflow } from '../../rehearsal/runner/workflow-file.ts';
 import {
   actionsArePinned,
@@ -49,6 +50,12 @@ test('every workflow and example parses without an error in the parser that GitH
   const errors = parseOfficially([...shipped, ...examples]);
   expect(Object.keys(errors)).toHaveLength(shipped.length + examples.length);
   expect(Object.entries(errors).filter(([, messages]) => messages.length > 0)).toEqual([]);
+});
+
+test('the example of migration.yml is valid and has its production protected', () => {
+  const path = join(root, 'examples/migration.yml');
+  const { environments } = parseMigrationConfig(readFileSync(path, 'utf8'), path);
+  expect(environments.production?.protected).toBe(true);
 });
 
 test('all workflows that the design lists are there', () => {

@@ -369,6 +369,38 @@ test('a rejected, self-approved or wrong-branch deployment runs no step', async 
   }
 });
 
+test('a run that is cancelled while it waits for its approval releases nothing', async () => {
+  const stop = new AbortController();
+  const { run, github } = await withWorkflow(gated);
+  github.configureEnvironment('production', { reviewers: ['grace'] });
+  const result = await run({
+    environments: production,
+    signal: stop.signal,
+    approve: () => {
+      stop.abort();
+      return new Promise(() => undefined);
+    },
+  });
+  expect(result.conclusion).toBe('cancelled');
+  expect(job(result, 'ship')).toMatchObject({ conclusion: 'cancelled', steps: [] });
+});
+
+test('jobs that do not need each other run beside each other, and debug lines appear when asked for', async () => {
+  const meeting = (mine: string, other: string) =>
+    `touch "$MEETING/${mine}"; for i in $(seq 200); do test -e "$MEETING/${other}" && exit 0; sleep 0.05; done; exit 1`;
+  const { run, directory } = await withWorkflow(`
+on: workflow_dispatch
+jobs:
+  one: { runs-on: x, steps: [{ run: '${meeting('one', 'two')}' }] }
+  two: { runs-on: x, steps: [{ run: '${meeting('two', 'one')}' }, { run: 'echo "::debug::detail"' }] }
+`);
+  const env = { MEETING: directory };
+  const quiet = await run({ env });
+  expect(quiet.conclusion).toBe('success');
+  expect(logOf(quiet)).not.toContain('##[debug]');
+  expect(logOf(await run({ env, vars: { ACTIONS_STEP_DEBUG: 'true' } }))).toContain('##[debug]detail');
+});
+
 test('a missing environment is created without protection, as on GitHub', async () => {
   const { run, github } = await withWorkflow(gated);
   const result = await run({
