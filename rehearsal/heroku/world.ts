@@ -1,9 +1,18 @@
 import type { Log } from '../../src/log.ts';
-import type { FaultSwitch } from '../faults.ts';
+import { createFaultSwitch, type FaultSwitch } from '../faults.ts';
 import type { RecordedRequest } from '../recorded-request.ts';
 import type { Authority } from '../servers/certificates.ts';
-import type { Played } from './played.ts';
-import type { Scope } from './tokens.ts';
+import { startControlPlane } from './api/server.ts';
+import { createApp, type AppOptions, type HerokuApp } from './app.ts';
+import { createCatalogue } from './catalogue.ts';
+import { createIdentifiers } from './identifiers.ts';
+import { defaultPlayed, type Played } from './played.ts';
+import type { Platform } from './platform.ts';
+import { startRouter } from './router.ts';
+import { startScheduler } from './scheduler.ts';
+import { createTokenStore, type Scope } from './tokens.ts';
+
+export type { AppOptions, HerokuApp, SchedulerJobOptions } from './app.ts';
 
 /** A played Heroku: its control plane, its router and its dynos, all on this machine. */
 export interface HerokuWorld {
@@ -42,51 +51,70 @@ export interface HerokuOptions {
   random?: () => number;
 }
 
-export interface AppOptions {
-  name: string;
-  /** Directory with the deployed code; commands run in it. */
-  code: string;
-  /** The Procfile as deployed; `release` is the release phase. */
-  processTypes: Record<string, string>;
-  formation: Record<string, { quantity: number; size: string }>;
-  config: Record<string, string>;
-  /** `plan` like `standard-0`. The server is the caller's. */
-  postgres?: { plan: string; url: string };
-  /** `plan` like `premium-0`. The server is the caller's. */
-  redis?: { plan: string; url: string };
-  scheduler?: SchedulerJobOptions[];
-  /** Custom host names; each gets a certificate and a DNS target. */
-  domains: string[];
-  pipeline?: { name: string; stage: 'test' | 'review' | 'development' | 'staging' | 'production' };
-  team?: string;
-  /** Names like `heroku/nodejs`, first one runs first. */
-  buildpacks?: string[];
-  /** `us` or `eu`. */
-  region?: string;
+/** Starts a Heroku without apps. It stays until `stop`. */
+export async function startHeroku(options: HerokuOptions): Promise<HerokuWorld> {
+  const { log, authority } = options;
+  const ids = createIdentifiers(options.random ?? Math.random);
+  const platform: Platform = {
+    ids,
+    catalogue: createCatalogue(ids),
+    played: { ...defaultPlayed, ...options.played },
+    log,
+    baseUrl: '',
+    account: {
+      id: ids.uuid(),
+      email: 'owner@example.com',
+      name: 'The Owner',
+      createdAt: new Date('2019-05-01T08:00:00Z'),
+    },
+    apps: [],
+    addOns: [],
+    attachments: [],
+    pipelines: [],
+    couplings: [],
+    teams: [],
+    stopped: false,
+  };
+  const faults = createFaultSwitch();
+  const requests: RecordedRequest[] = [];
+  const tokens = createTokenStore();
+  const controlPlane = await startControlPlane({ platform, tokens, faults, requests });
+  platform.baseUrl = controlPlane.url;
+  const router = await startRouter(platform, await authority.issue(['*.herokuapp.com', '*.herokudns.com']));
+  const stopScheduler = startScheduler(platform);
+  const apps = new Map<string, HerokuApp>();
+
+  return {
+    apiUrl: controlPlane.url,
+    dataApiUrl: controlPlane.url,
+    schedulerUrl: controlPlane.url,
+    router,
+    played: platform.played,
+    faults,
+    requests,
+    tokens,
+    createApp: async (appOptions) => {
+      const app = await createApp(platform, authority, appOptions);
+      apps.set(app.name, app);
+      return app;
+    },
+    app: (name) => {
+      const app = apps.get(name);
+      if (!app) throw new Error(`There is no Heroku app ${name} in this world.`);
+      return app;
+    },
+    stop: async () => {
+      platform.stopped = true;
+      stopScheduler();
+      await router.close();
+      await controlPlane.close();
+      await Promise.all(platform.apps.flatMap(({ dynos }) => dynos).map((dyno) => endDyno(dyno)));
+    },
+  };
 }
 
-/** `every` in minutes; `at` is the minute of the hour (hourly) or of the day in UTC (daily). */
-export interface SchedulerJobOptions {
-  command: string;
-  every: 10 | 60 | 1440;
-  at: number;
-}
-
-/** One app, as a test looks at it from the side. */
-export interface HerokuApp {
-  readonly id: string;
-  readonly name: string;
-  /** `<name>-<random>.herokuapp.com` */
-  readonly webHost: string;
-  /** The `….herokudns.com` target of each custom domain. */
-  dnsTargets(): Record<string, string>;
-  dynos(): { name: string; type: string; state: string; pid: number | undefined; release: number }[];
-  releases(): { version: number; status: string; description: string; current: boolean }[];
-  maintenance(): boolean;
-  formation(): Record<string, { quantity: number; size: string }>;
-  config(): Record<string, string>;
-  /** Output of dynos and router, oldest first, like `heroku logs`; the last 3,000 lines. */
-  logs(): string[];
-  /** Resolves when the formation's dynos are all up; rejects when one crashed. */
-  settled(): Promise<void>;
+/** The end of the world: nobody waits for a dyno to finish. */
+async function endDyno(dyno: Platform['apps'][number]['dynos'][number]): Promise<void> {
+  clearTimeout(dyno.restart);
+  await dyno.process?.kill9();
 }
