@@ -1,19 +1,53 @@
 import type { Redis } from 'ioredis';
 
+/** What one Redis (or Valkey) server says about itself. */
 export interface RedisFacts {
   version: string;
   flavour: 'redis' | 'valkey';
   usedMemoryBytes: number;
   /** null: no limit is set, or the server does not say. */
   maxmemoryBytes: number | null;
+  /** What it does when memory is full, for example `noeviction`; null when it does not say. */
   policy: string | null;
-  /** Keys per logical database. */
+  /** Keys per logical database that holds any. */
   keys: Record<number, number>;
   cluster: boolean;
+  /** Heroku takes CONFIG away. */
   configAllowed: boolean;
 }
 
-export function readRedisFacts(redis: Redis): Promise<RedisFacts> {
-  void redis;
-  return Promise.reject(new Error('not yet'));
+/** Reads INFO; needs nothing that Heroku forbids. */
+export async function readRedisFacts(redis: Redis): Promise<RedisFacts> {
+  const info = parseInfo(await redis.info());
+  const valkey = info.get('valkey_version');
+  const limit = Number(info.get('maxmemory') ?? 0);
+  return {
+    version: valkey ?? info.get('redis_version') ?? 'unknown',
+    flavour: valkey !== undefined || info.get('server_name') === 'valkey' ? 'valkey' : 'redis',
+    usedMemoryBytes: Number(info.get('used_memory') ?? 0),
+    maxmemoryBytes: limit > 0 ? limit : null,
+    policy: info.get('maxmemory_policy') ?? null,
+    keys: Object.fromEntries(
+      [...info].flatMap(([name, value]) => {
+        const database = /^db(\d+)$/.exec(name)?.[1];
+        const keys = /^keys=(\d+)/.exec(value)?.[1];
+        return database === undefined || keys === undefined ? [] : [[Number(database), Number(keys)]];
+      }),
+    ),
+    cluster: info.get('cluster_enabled') === '1',
+    configAllowed: await redis.config('GET', 'maxmemory').then(
+      () => true,
+      () => false,
+    ),
+  };
+}
+
+function parseInfo(text: string): Map<string, string> {
+  const lines = text.split(/\r?\n/).filter((line) => line !== '' && !line.startsWith('#'));
+  return new Map(
+    lines.map((line) => {
+      const colon = line.indexOf(':');
+      return [line.slice(0, colon), line.slice(colon + 1)];
+    }),
+  );
 }
