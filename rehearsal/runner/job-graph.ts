@@ -1,49 +1,21 @@
 import { join } from 'node:path';
-import type { TokenPermissions } from '../github/world.ts';
 import { ConfigurationError, messageOf } from '../../src/errors.ts';
-import type { BuiltIns } from './built-in.ts';
+import { openCall } from './called-workflow.ts';
 import { githubContext } from './contexts.ts';
-import type { NeededJob, RunIdentity } from './contexts.ts';
-import type { Conclusion, RunnerEvent } from './events.ts';
+import type { NeededJob } from './contexts.ts';
+import type { Conclusion } from './events.ts';
 import { evaluateCondition, render, renderDeep, renderText } from './expression.ts';
 import type { Scope, Status } from './expression.ts';
 import { passGate } from './gate.ts';
-import { bindInputs } from './inputs.ts';
 import { runJob } from './job.ts';
 import { createMasker } from './masker.ts';
 import { expandMatrix } from './matrix.ts';
-import type { JobResult, RunWorkflowOptions } from './options.ts';
-import { secretsOfCall, secretsOfJob } from './secrets.ts';
-import type { SecretScope } from './secrets.ts';
-import { grantsOf, refuseMoreThan } from './token-permissions.ts';
-import { needsOf, readWorkflow } from './workflow-file.ts';
+import type { JobResult } from './options.ts';
+import { secretsOfJob } from './secrets.ts';
+import { callContexts, permissionsOf } from './workflow-call.ts';
+import type { WorkflowCall } from './workflow-call.ts';
+import { needsOf } from './workflow-file.ts';
 import type { JobDefinition, WorkflowDefinition } from './workflow-file.ts';
-
-/** One workflow file being run: the one that was started, or one that a job calls. */
-export interface WorkflowCall {
-  options: RunWorkflowOptions;
-  workflow: WorkflowDefinition;
-  inputs: Record<string, unknown>;
-  secrets: SecretScope;
-  /** Job ids of the callers, each with ` / ` after it. */
-  prefix: string;
-  run: RunIdentity;
-  /** The most that a called workflow's jobs may be granted; undefined in the workflow that was started. */
-  granted: TokenPermissions | undefined;
-  fallbackPermissions: TokenPermissions;
-  /** Concurrency groups that the callers hold. */
-  groups: string[];
-  shared: {
-    folder: string;
-    finished: JobResult[];
-    /** Jobs of an earlier attempt that need not run again. */
-    kept: Map<string, JobResult>;
-    builtIns: BuiltIns;
-    cancel: AbortSignal;
-    emit: (event: RunnerEvent) => void;
-    minuteMs: number;
-  };
-}
 
 interface EndedJob extends NeededJob {
   /** Ids of every job that it needs, directly or not. */
@@ -58,8 +30,6 @@ interface Instance {
   strategy: Record<string, unknown>;
   cancel: AbortSignal;
 }
-
-const longestCallChain = 10;
 
 /** Runs the jobs of a workflow, each as soon as those that it needs have ended; the others beside each other. */
 export async function runJobs(
@@ -145,8 +115,7 @@ async function runWhenDue(
 }
 
 function callScope(call: WorkflowCall, needs: Record<string, NeededJob>, status: Status): Scope {
-  const { run, inputs, options } = call;
-  return { contexts: { github: githubContext(run), inputs, vars: options.vars, needs }, status };
+  return { contexts: { ...callContexts(call), needs }, status };
 }
 
 function nameOf(key: string, definition: JobDefinition, scope: Scope): string {
@@ -223,7 +192,10 @@ async function runInstance(
     contexts: { ...scope.contexts, matrix: instance.matrix, strategy: instance.strategy },
     ...(scope.status ? { status: scope.status } : {}),
   };
-  if (definition.uses !== undefined) return callWorkflow(call, definition, definition.uses, own, instance);
+  if (definition.uses !== undefined) {
+    const { conclusion, outputs } = await runJobs(openCall(call, definition, definition.uses, own, instance));
+    return { result: conclusion, outputs };
+  }
   const kept = shared.kept.get(instance.id);
   if (kept) {
     shared.emit({
@@ -318,93 +290,6 @@ function environmentOf(definition: JobDefinition, scope: Scope): string | undefi
   return name === '' ? undefined : name;
 }
 
-function permissionsOf(call: WorkflowCall, definition: JobDefinition, id: string): TokenPermissions {
-  const written = definition.permissions ?? call.workflow.permissions;
-  if (written === undefined) return call.granted ?? call.fallbackPermissions;
-  const wanted = grantsOf(written);
-  if (call.granted) refuseMoreThan(call.granted, wanted, id);
-  return wanted;
-}
-
-/** Runs the workflow that a job calls, with that job's inputs, secrets and permissions. */
-async function callWorkflow(
-  call: WorkflowCall,
-  definition: JobDefinition,
-  uses: string,
-  scope: Scope,
-  instance: Instance,
-): Promise<NeededJob> {
-  const { root, path } = locate(call, uses);
-  const workflow = readWorkflow(path, root);
-  const trigger = workflow.on.workflow_call;
-  if (!('workflow_call' in workflow.on))
-    throw new ConfigurationError(`${uses} is not a workflow that can be called.`);
-  if (instance.id.split(' / ').length >= longestCallChain)
-    throw new ConfigurationError('Workflows call each other too deep.');
-  const given = Object.fromEntries(
-    Object.entries(definition.with ?? {}).map(([name, value]) => [name, render(value, scope)]),
-  );
-  const inputs = bindInputs(trigger?.inputs ?? {}, given, uses);
-  const passed = definition.secrets ?? {};
-  const withSecrets: Scope = { ...scope, contexts: { ...scope.contexts, secrets: call.secrets.values } };
-  const secrets = secretsOfCall(
-    call.secrets,
-    passed === 'inherit'
-      ? passed
-      : Object.fromEntries(
-          Object.entries(passed).map(([name, value]) => [name, renderText(value, withSecrets)]),
-        ),
-    trigger?.secrets ?? {},
-    uses,
-  );
-  const groups = [...call.groups, ...groupOf(workflow, inputs, call)];
-  const granted = permissionsOf(call, definition, instance.id);
-  const { conclusion, outputs } = await runJobs({
-    ...call,
-    workflow,
-    inputs,
-    secrets,
-    groups,
-    granted,
-    prefix: `${instance.id} / `,
-    shared: { ...call.shared, cancel: instance.cancel },
-  });
-  return { result: conclusion, outputs };
-}
-
-function locate(call: WorkflowCall, uses: string): { root: string; path: string } {
-  if (uses.startsWith('./') || uses.startsWith('$/')) {
-    return { root: call.workflow.root, path: join(call.workflow.root, uses.slice(2)) };
-  }
-  const own = /^[^/]+\/heroku-to-digitalocean\/([^@]+)@/u.exec(uses);
-  if (own?.[1] === undefined)
-    throw new ConfigurationError(`The workflow ${uses} is in another repository and is not played.`);
-  return { root: call.options.projectRoot, path: join(call.options.projectRoot, own[1]) };
-}
-
-/** A called workflow that wants the group its caller holds would wait for itself: GitHub cancels such a run. */
-function groupOf(
-  workflow: WorkflowDefinition,
-  inputs: Record<string, unknown>,
-  call: WorkflowCall,
-): string[] {
-  const { concurrency } = workflow;
-  if (concurrency === undefined) return [];
-  const contexts = { github: githubContext(call.run), inputs, vars: call.options.vars };
-  const template = typeof concurrency === 'string' ? concurrency : concurrency.group;
-  const group = renderText(template, { contexts }).toLowerCase();
-  if (call.groups.includes(group)) {
-    throw new ConfigurationError(
-      `Canceling since a deadlock was detected for concurrency group: '${group}' between a caller and ${workflow.path}.`,
-    );
-  }
-  call.shared.emit({
-    type: 'note',
-    message: `Concurrency group "${group}": noted; one machine has no other run in it.`,
-  });
-  return [group];
-}
-
 /** `on.workflow_call.outputs`; a value that holds a secret of the call is dropped. */
 function workflowOutputs(call: WorkflowCall, ended: Map<string, EndedJob>): Record<string, string> {
   const masker = createMasker();
@@ -415,7 +300,7 @@ function workflowOutputs(call: WorkflowCall, ended: Map<string, EndedJob>): Reco
       { result: ended.get(key)?.result, outputs: ended.get(key)?.outputs ?? {} },
     ]),
   );
-  const contexts = { github: githubContext(call.run), inputs: call.inputs, vars: call.options.vars, jobs };
+  const contexts = { ...callContexts(call), jobs };
   const outputs = Object.entries(call.workflow.on.workflow_call?.outputs ?? {})
     .map(([name, { value }]) => [name, renderText(value, { contexts })] as const)
     .filter(([, value]) => value !== '' && !masker.covers(value));

@@ -1,16 +1,15 @@
 import { mkdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { ConfigurationError } from '../../src/errors.ts';
-import { githubContext } from './contexts.ts';
+import { joinGroup } from './concurrency.ts';
 import type { RunIdentity } from './contexts.ts';
 import type { RunnerEvent } from './events.ts';
-import { renderText } from './expression.ts';
 import { bindInputs } from './inputs.ts';
 import { runJobs } from './job-graph.ts';
-import type { WorkflowCall } from './job-graph.ts';
 import type { JobResult, RunWorkflowOptions, WorkflowResult } from './options.ts';
 import { ownBuiltIns } from './own-built-ins.ts';
 import { defaultPermissions } from './token-permissions.ts';
+import type { WorkflowCall } from './workflow-call.ts';
 import { readWorkflow } from './workflow-file.ts';
 import type { WorkflowDefinition } from './workflow-file.ts';
 
@@ -54,9 +53,8 @@ export async function runWorkflow(options: RunWorkflowOptions): Promise<Workflow
     },
   };
   mkdirSync(folder, { recursive: true });
-  emitConcurrency(call, emit);
   options.github.updateRun(run.runId, { status: 'in_progress' });
-  const { outputs, conclusion } = await runJobs(call);
+  const { outputs, conclusion } = await runJobs({ ...call, groups: joinGroup(call) });
   const ended = conclusion === 'skipped' ? 'success' : conclusion;
   options.github.updateRun(run.runId, { status: 'completed', conclusion: ended });
   return {
@@ -130,14 +128,4 @@ function openRun(
     apiUrl: github.apiUrl,
     inputs,
   };
-}
-
-function emitConcurrency(call: WorkflowCall, emit: (event: RunnerEvent) => void): void {
-  const { concurrency } = call.workflow;
-  if (concurrency === undefined) return;
-  const template = typeof concurrency === 'string' ? concurrency : concurrency.group;
-  const contexts = { github: githubContext(call.run), inputs: call.inputs, vars: call.options.vars };
-  const group = renderText(template, { contexts }).toLowerCase();
-  call.groups.push(group);
-  emit({ type: 'note', message: `Concurrency group "${group}": noted; one machine has no other run in it.` });
 }
