@@ -1,0 +1,26 @@
+import type { Json } from './json.ts';
+
+/** Shapes that only a secret has; names, sizes and digests never look like these. */
+const SHAPES: readonly { shape: RegExp; name: string }[] = [
+  { shape: /[a-z][a-z0-9+.-]*:\/\/[^\s/:@]*:[^\s/@]+@/i, name: 'a connection string with a password' },
+  { shape: /-----BEGIN [A-Z ]*PRIVATE KEY-----/, name: 'a private key' },
+  { shape: /\bdop_v1_[0-9a-f]{64}\b/, name: "DigitalOcean's token" },
+  { shape: /\bHRKU-[0-9A-Za-z_-]{16,}/, name: "Heroku's token" },
+  { shape: /\b(gh[pousr]_[0-9A-Za-z]{20,}|github_pat_[0-9A-Za-z_]{20,})/, name: "GitHub's token" },
+];
+
+/**
+ * The last line of defence before the journal and the record, which many may read: throws when a value looks like a
+ * secret. The message tells where it stood and never the value.
+ */
+export function refuseSecrets(value: Json | undefined, where: string): void {
+  if (typeof value === 'string') {
+    const found = SHAPES.find(({ shape }) => shape.test(value));
+    if (found)
+      throw new Error(
+        `${where} would hold ${found.name}; it was not written. This is a bug: please report it.`,
+      );
+  } else if (value !== null && typeof value === 'object') {
+    for (const [key, item] of Object.entries(value)) refuseSecrets(item, `${where}.${key}`);
+  }
+}
