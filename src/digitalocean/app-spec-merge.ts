@@ -16,8 +16,8 @@ export function mergeSpec(live: Plain, planned: Plain): { spec: Plain; changed: 
 }
 
 /**
- * Gives encrypted variables back as they are read (`EV[1:…]`), so that DigitalOcean keeps what they hold. The caller
- * knows, by a digest, that none of the planned secrets has changed.
+ * Gives encrypted values back as they are read (`EV[1:…]`), so that DigitalOcean keeps what they hold: variables and
+ * registry credentials. The caller knows, by a digest, that none of the planned secrets has changed.
  */
 export function keepEncrypted(live: Plain, planned: Plain): Plain {
   const encrypted = new Map<string, unknown>();
@@ -25,7 +25,7 @@ export function keepEncrypted(live: Plain, planned: Plain): Plain {
     if (variable.type === 'SECRET' && typeof variable.key === 'string')
       encrypted.set(variable.key, variable.value);
   }
-  return {
+  const withEnvs = {
     ...planned,
     envs: asObjects(planned.envs).map((variable) =>
       variable.type === 'SECRET' && typeof variable.key === 'string' && encrypted.has(variable.key)
@@ -33,6 +33,21 @@ export function keepEncrypted(live: Plain, planned: Plain): Plain {
         : variable,
     ),
   };
+  return ['services', 'workers', 'jobs'].reduce<Plain>(
+    (spec, kind) => ({
+      ...spec,
+      [kind]: asObjects(spec[kind]).map((one) => keepCredentials(asObjects(live[kind]), one)),
+    }),
+    withEnvs,
+  );
+}
+
+function keepCredentials(live: Plain[], component: Plain): Plain {
+  const twin = live.find(({ name }) => name === component.name);
+  const image = component.image;
+  if (!isPlain(image) || image.registry_credentials === undefined || !isPlain(twin?.image)) return component;
+  const { registry_credentials: kept } = twin.image;
+  return kept === undefined ? component : { ...component, image: { ...image, registry_credentials: kept } };
 }
 
 function mergeObject(live: Plain, planned: Plain, path: string, kept: string[]): Plain {

@@ -102,7 +102,7 @@ const BACKUP_SHARE = 0.2;
  * nothing is dropped in silence; sizes are never smaller than today's unless migration.yml says so, and then it warns.
  */
 export function buildPlan(input: PlanInput): Plan {
-  const { config, environment, catalogue } = input;
+  const { config, environment } = input;
   const datacentre = datacentreOf(environment.region);
   const schedules = mergeSchedules(config.schedule, input.scheduler);
   const { components, leftOut, blockers: tooLarge } = placeProcesses(input, schedules.jobs);

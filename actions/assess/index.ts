@@ -1,0 +1,4 @@
+import { runAction } from '../../src/github/run.ts';
+import { assess } from './assess.ts';
+
+await runAction(assess);

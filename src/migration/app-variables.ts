@@ -1,0 +1,76 @@
+import { appEnvironment, type AppVariable, type VariableFate } from '../digitalocean/app-environment.ts';
+import { classifyConfigVar } from '../heroku/config-var-class.ts';
+import type { AddOn } from '../heroku/inventory.ts';
+import type { MigrationConfig } from './config.ts';
+
+/** The new side's addresses as the application gets them. */
+export interface NewAddresses {
+  databaseUrl: string;
+  databaseCa: string;
+  redis: { url: string; ca: string; serverName: string } | undefined;
+}
+
+export interface AppVariablesInput {
+  configVars: Record<string, string>;
+  addOns: Pick<AddOn, 'service' | 'plan' | 'configVars'>[];
+  config: Pick<MigrationConfig, 'config'>;
+  appName: string;
+  addresses: NewAddresses;
+}
+
+/** For a plan: what becomes of each variable does not depend on the addresses. */
+export function plannedAddresses(hasRedis: boolean): NewAddresses {
+  const redis = hasRedis ? { url: 'later', ca: 'later', serverName: 'later' } : undefined;
+  return { databaseUrl: 'later', databaseCa: 'later', redis };
+}
+
+const MOVED = new Set(['heroku-postgresql', 'heroku-redis']);
+
+/** Every config var accounted for, and the variables of the new side, with the addresses of its own databases. */
+export function appVariables(input: AppVariablesInput): { variables: AppVariable[]; fates: VariableFate[] } {
+  const { configVars, addOns, addresses, config } = input;
+  const moved = addOns
+    .filter(({ service }) => MOVED.has(service))
+    .flatMap((addOn) => addOn.configVars.map((name): [string, string] => [name, addOn.plan]));
+  const plain = Object.entries(configVars)
+    .filter(([name, value]) => classifyConfigVar(name, value, addOns) === 'plain')
+    .map(([name]) => name);
+
+  return appEnvironment({
+    configVars,
+    plain: new Set(plain),
+    movedAddOns: new Map(moved),
+    drop: config.config.drop,
+    set: config.config.set,
+    replacements: {
+      DATABASE_URL: secret(addresses.databaseUrl, 'the new cluster, over the private network'),
+      DATABASE_CA_CERT: open(addresses.databaseCa, 'the CA that signs the new cluster'),
+      DIGITALOCEAN_APP: open(input.appName, 'tells the application where it runs'),
+      ...(addresses.redis === undefined
+        ? {}
+        : {
+            REDIS_URL: secret(addresses.redis.url, 'the new Redis, over the private network'),
+            REDIS_CA_CERT: open(addresses.redis.ca, 'the CA that signs the new Redis'),
+            REDIS_TLS_SERVERNAME: open(addresses.redis.serverName, "the name in the new Redis's certificate"),
+          }),
+      ...(addresses.redis !== undefined && configVars.REDIS_TLS_URL !== undefined
+        ? { REDIS_TLS_URL: secret(addresses.redis.url, 'the new Redis, over the private network') }
+        : {}),
+    },
+  });
+}
+
+interface Replacement {
+  value: string;
+  secret: boolean;
+  reason: string;
+}
+
+function secret(value: string, reason: string): Replacement {
+  return { value, secret: true, reason };
+}
+
+/** A certificate and a name are no secrets; shown in the clear they can be compared. */
+function open(value: string, reason: string): Replacement {
+  return { value, secret: false, reason };
+}
