@@ -37,6 +37,7 @@ export async function openSession(
   let last: Promise<unknown> = Promise.resolve();
   // When the journal fell silent: patience is for one outage, not for each transaction in it.
   let silentSince: number | undefined;
+  let closed = false;
 
   async function once<T>(body: (query: Query) => Promise<T>): Promise<T> {
     const session = (client ??= await connect(address, options));
@@ -82,12 +83,14 @@ export async function openSession(
 
   return {
     transaction(body) {
+      if (closed) return Promise.reject(new Error(`${where} was asked after it had been closed.`));
       // One connection carries one transaction at a time.
       const result = last.then(() => patiently(body));
       last = result.catch(() => undefined);
       return result;
     },
     async close() {
+      closed = true;
       await last;
       if (client) await closeConnection(client);
       client = undefined;

@@ -1,26 +1,57 @@
-/** Cells may hold hostile text (names from Heroku, errors); `raw` marks Markdown of our own. */
+import { mermaidText } from './escape.ts';
+import { escapeMarkdown, escapeHtml } from './escape.ts';
+
+export { escapeMarkdown } from './escape.ts';
+
+// Pieces of a step summary. Text from outside (names from Heroku, errors, table names) is always escaped; what a
+// caller composed of these pieces is passed as `raw`.
+
 export interface RawMarkdown {
   raw: string;
 }
 export type Cell = string | number | boolean | null | RawMarkdown;
-export function escapeMarkdown(_text: string): string {
-  throw new Error('not written yet');
+export type Column = string | { title: string; align: 'left' | 'right' };
+
+/** Markdown of our own, not escaped again: the caller vouches for it. */
+export function raw(markdown: string): RawMarkdown {
+  return { raw: markdown };
 }
-export function heading(_text: string, _level?: 1 | 2 | 3 | 4): string {
-  throw new Error('not written yet');
+
+export function heading(text: string, level: 1 | 2 | 3 | 4 = 2): string {
+  return `${'#'.repeat(level)} ${escapeMarkdown(text)}\n`;
 }
-export function table(
-  _columns: readonly (string | { title: string; align: 'left' | 'right' })[],
-  _rows: readonly (readonly Cell[])[],
-): string {
-  throw new Error('not written yet');
+
+export function paragraph(text: Cell): string {
+  return `${cellText(text)}\n`;
 }
-export function details(_title: string, _body: string): string {
-  throw new Error('not written yet');
+
+export function list(items: readonly Cell[]): string {
+  return items.map((item) => `- ${cellText(item)}\n`).join('');
 }
-export function codeBlock(_text: string, _language?: string): string {
-  throw new Error('not written yet');
+
+/** Numbers stand to the right and with thousands separated. */
+export function table(columns: readonly Column[], rows: readonly (readonly Cell[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |\n`;
+  const titles = columns.map((column) => escapeMarkdown(typeof column === 'string' ? column : column.title));
+  const rules = columns.map((column) =>
+    typeof column !== 'string' && column.align === 'right' ? '---:' : '---',
+  );
+  const body = rows.map((row) => line(columns.map((_, index) => cellText(row[index] ?? null))));
+  return `${line(titles)}${line(rules)}${body.join('')}\n`;
 }
+
+/** Folded until the reader wants it; `body` is Markdown composed of these pieces. */
+export function details(title: string, body: string): string {
+  return `<details>\n<summary>${escapeHtml(title)}</summary>\n\n${body.trim()}\n\n</details>\n\n`;
+}
+
+/** Shown as it is; a fence longer than any in the text keeps the text inside. */
+export function codeBlock(text: string, language = ''): string {
+  const longest = Math.max(2, ...(text.match(/`+/g) ?? []).map((ticks) => ticks.length));
+  const fence = '`'.repeat(longest + 1);
+  return `${fence}${language.replaceAll(/[^a-z0-9-]/gi, '')}\n${text}\n${fence}\n`;
+}
+
 export interface GanttTask {
   section: string;
   name: string;
@@ -28,16 +59,54 @@ export interface GanttTask {
   end: Date;
   kind?: 'done' | 'critical' | 'milestone';
 }
-export function gantt(_title: string, _tasks: readonly GanttTask[]): string {
-  throw new Error('not written yet');
+
+/** A timeline as GitHub draws it; tasks of one section must follow each other. Empty without tasks. */
+export function gantt(title: string, tasks: readonly GanttTask[]): string {
+  if (tasks.length === 0) return '';
+  const lines = ['gantt', `  title ${mermaidText(title)}`, '  dateFormat x', '  axisFormat %H:%M:%S'];
+  let section: string | undefined;
+  for (const task of tasks) {
+    if (task.section !== section) lines.push(`  section ${mermaidText(task.section)}`);
+    section = task.section;
+    const kind = { done: 'done, ', critical: 'crit, ', milestone: 'milestone, ' }[task.kind ?? 'done'];
+    // A bar of no length is not drawn at all.
+    const end = Math.max(task.end.getTime(), task.start.getTime() + 1);
+    lines.push(`  ${mermaidText(task.name)} :${kind}${task.start.getTime()}, ${end}`);
+  }
+  return codeBlock(lines.join('\n'), 'mermaid');
 }
-export function pie(_title: string, _slices: readonly { label: string; value: number }[]): string {
-  throw new Error('not written yet');
+
+/** Shares of a whole; slices of nothing are left out, since Mermaid refuses them. */
+export function pie(title: string, slices: readonly { label: string; value: number }[]): string {
+  const shown = slices.filter(({ value }) => value > 0);
+  if (shown.length === 0) return '';
+  const lines = shown.map(({ label, value }) => `  "${mermaidText(label)}" : ${Number(value.toFixed(2))}`);
+  return codeBlock([`pie showData title ${mermaidText(title)}`, ...lines].join('\n'), 'mermaid');
 }
+
+/** Amounts beside each other, such as the monthly cost before and after. */
 export function bars(
-  _title: string,
-  _unit: string,
-  _bars: readonly { label: string; value: number }[],
+  title: string,
+  unit: string,
+  amounts: readonly { label: string; value: number }[],
 ): string {
-  throw new Error('not written yet');
+  if (amounts.length === 0) return '';
+  const top = Math.max(1, ...amounts.map(({ value }) => value));
+  return codeBlock(
+    [
+      'xychart-beta',
+      `  title "${mermaidText(title)}"`,
+      `  x-axis [${amounts.map(({ label }) => `"${mermaidText(label)}"`).join(', ')}]`,
+      `  y-axis "${mermaidText(unit)}" 0 --> ${Math.ceil(top)}`,
+      `  bar [${amounts.map(({ value }) => Number(value.toFixed(2))).join(', ')}]`,
+    ].join('\n'),
+    'mermaid',
+  );
+}
+
+function cellText(cell: Cell): string {
+  if (cell === null) return '';
+  if (typeof cell === 'object') return cell.raw;
+  if (typeof cell === 'number') return cell.toLocaleString('en-US', { maximumFractionDigits: 2 });
+  return typeof cell === 'boolean' ? (cell ? 'yes' : 'no') : escapeMarkdown(cell);
 }

@@ -87,7 +87,7 @@ test('it renews itself for as long as its run lives, and expires when the run di
   proxy.knobs.refuse = false;
   await expect(lease.check()).rejects.toMatchObject({ superseded: true });
   await Promise.all([next.release(), lease.release()]);
-  await expect(next.check()).rejects.toThrow();
+  await expect(next.check()).rejects.toThrow(/after it had been closed/);
   await Promise.all([journal.close(), proxy.close()]);
 });
 
