@@ -186,7 +186,7 @@ export async function readInventory(
       orNone('the running slug', readCurrentSlug(client, appName), undefined),
       client.list(`${path}/buildpack-installations`, buildpackSchema),
       client.list('/dyno-sizes', dynoSizeSchema),
-      client.list(`${path}/addons`, addOnSchema),
+      readAddOns(client, appName),
       orNone('attachments', client.list(`${path}/addon-attachments`, attachmentSchema), []),
       client.list(`${path}/domains`, domainSchema),
       orNone('certificates', client.list(`${path}/sni-endpoints`, certificateSchema), []),
@@ -199,7 +199,6 @@ export async function readInventory(
     orNone('collaborators', client.list(`${path}/collaborators`, idOnly), []),
   ]);
 
-  const addOnList = addOns.map((one) => toAddOn(one, appName));
   const processTypes = slug?.process_types ?? null;
   return {
     app: {
@@ -222,7 +221,7 @@ export async function readInventory(
       .sort((a, b) => a.ordinal - b.ordinal)
       .map(({ buildpack }) => buildpack.name || buildpack.url),
     dynoSizes: dynoSizes.map(toDynoSize),
-    addOns: addOnList,
+    addOns,
     attachments: attachments.map(({ name, namespace, addon }) => ({
       name,
       namespace,
@@ -233,7 +232,7 @@ export async function readInventory(
       configVars === undefined
         ? null
         : Object.entries(configVars)
-            .map(([name, value]) => ({ name, class: classifyConfigVar(name, value, addOnList) }))
+            .map(([name, value]) => ({ name, class: classifyConfigVar(name, value, addOns) }))
             .sort((a, b) => a.name.localeCompare(b.name)),
     domains: domains.map(({ hostname, kind, cname, acm_status }) => ({
       hostname,
@@ -251,9 +250,15 @@ export async function readInventory(
     features: features.filter(({ enabled }) => enabled).map(({ name }) => name),
     pipeline: coupling === undefined ? null : { id: coupling.pipeline.id, stage: coupling.stage },
     collaborators: collaborators.length,
-    hasScheduler: addOnList.some(({ service }) => service === 'scheduler'),
+    hasScheduler: addOns.some(({ service }) => service === 'scheduler'),
     unknown,
   };
+}
+
+/** The app's add-ons, with what each is really billed at and the config vars that it provides. */
+export async function readAddOns(client: HerokuClient, app: string): Promise<AddOn[]> {
+  const found = await client.list(`/apps/${encodeURIComponent(app)}/addons`, addOnSchema);
+  return found.map((one) => toAddOn(one, app));
 }
 
 function toAddOn(one: z.infer<typeof addOnSchema>, appName: string): AddOn {

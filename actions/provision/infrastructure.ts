@@ -1,0 +1,323 @@
+import {
+  ensureCluster,
+  ensureDatabase,
+  ensureUser,
+  findCluster,
+  waitUntilOnline,
+  type Cluster,
+} from '../../src/digitalocean/cluster.ts';
+import { findDroplet, ensureDroplet, waitUntilActive } from '../../src/digitalocean/droplet.ts';
+import {
+  ensureFirewall,
+  findFirewall,
+  admitRunner as admitToRedis,
+} from '../../src/digitalocean/firewall.ts';
+import { redisAuthority } from '../../src/digitalocean/redis-certificates.ts';
+import { renderRedisCloudInit } from '../../src/digitalocean/redis-cloud-init.ts';
+import { trust } from '../../src/digitalocean/trusted-source.ts';
+import { ensureVpc, findVpc, type Vpc } from '../../src/digitalocean/vpc.ts';
+import { ConfigurationError, messageOf } from '../../src/errors.ts';
+import { egressAddress } from '../../src/github/egress.ts';
+import { JOURNAL_DATABASE } from '../../src/migration/journal.ts';
+import { defineStep, runSteps, type Step } from '../../src/migration/saga.ts';
+import { readTarget, redisSecrets, type Target, type TargetSubject } from '../../src/migration/target.ts';
+import { withConnection } from '../../src/postgres/connect.ts';
+import { quoteIdentifier } from '../../src/postgres/names.ts';
+import { withRedis } from '../../src/redis/connect.ts';
+import { redisIs } from '../../src/redis/rights.ts';
+import { withJournal } from './journal.ts';
+import type { Provisioning } from './provision.ts';
+import type { ProvisionReport, Resource } from './summary.ts';
+
+/** A fresh droplet installs Docker and pulls the image: some three minutes, and a slow mirror longer. */
+const REDIS_LIMIT_MS = 15 * 60_000;
+const REDIS_PAUSE_MS = 1_000;
+
+/**
+ * Network, cluster with the application's database and user, journal, Redis droplet behind its firewall. The journal
+ * lives on the cluster, so what comes before it is only found by name; what comes after it is journalled.
+ */
+export async function provisionInfrastructure(p: Provisioning): Promise<ProvisionReport> {
+  if (p.dryRun) return planOnly(p);
+  const resources: Resource[] = [];
+
+  const { vpc, cluster } = await p.edge.log.group('Network and cluster', () =>
+    networkAndCluster(p, resources),
+  );
+  const address = await letRunnerIn(p, cluster.id, vpc.range);
+  await p.edge.log.group('Databases and user', () => databasesAndUser(p, cluster, resources));
+
+  const target = await readTarget(p.client, targetSubject(p));
+  const { migrationId } = p.subject.environment;
+  const journalled = await withJournal(p.edge, target.journal, migrationId, async (journal, lease) => {
+    const { log, clock, signal } = p.edge;
+    const steps = [grantStep(p, target), ...(p.plan.redis === null ? [] : redisSteps(p, vpc, address))];
+    return runSteps(journal, lease, steps, { phase: 'provision infrastructure', log, clock, signal });
+  });
+  addRedis(p, resources, journalled.changed);
+  const changed = journalled.changed || resources.some(({ change }) => change !== 'kept');
+  return { changed, resources, notes: [] };
+}
+
+export function targetSubject(p: Provisioning): TargetSubject {
+  return {
+    migrationId: p.subject.environment.migrationId,
+    names: p.names,
+    key: p.key,
+    redisPort: p.subject.config.redis.port,
+    mask: (value) => p.edge.mask(value),
+  };
+}
+
+async function networkAndCluster(
+  p: Provisioning,
+  resources: Resource[],
+): Promise<{ vpc: Vpc; cluster: Cluster }> {
+  const { client, names, plan, edge } = p;
+  const { datacentre } = plan;
+  const { vpc, created } = await ensureVpc(client, { name: names.vpc, datacentre, tag: names.tag });
+  resources.push(resource('VPC', vpc.name, created, `${vpc.range} in ${datacentre}`, 0));
+  edge.log.info(`VPC ${vpc.name}: ${created ? 'created' : 'there already'}, ${vpc.range}`);
+
+  const made = await ensureCluster(client, {
+    name: names.cluster,
+    datacentre,
+    size: plan.cluster.size,
+    version: plan.cluster.version,
+    engine: plan.cluster.engine,
+    vpcId: vpc.id,
+    tag: names.tag,
+  });
+  if (made.created)
+    edge.log.info(`Cluster ${names.cluster}: created, waiting until it is online (some minutes)`);
+  const cluster = await waitUntilOnline(client, made.cluster.id, names.cluster);
+  warnOfDrift(p, cluster);
+  const detail = `PostgreSQL ${cluster.version}, ${cluster.size}`;
+  resources.push(resource('Postgres cluster', cluster.name, made.created, detail, plan.cluster.usdPerMonth));
+  return { vpc, cluster };
+}
+
+function warnOfDrift({ plan, edge }: Provisioning, cluster: Cluster): void {
+  if (cluster.size !== plan.cluster.size) {
+    edge.log.warning(
+      `Cluster ${cluster.name} is ${cluster.size} and the plan says ${plan.cluster.size}: it is not resized here. ` +
+        'Resize it in the control panel, or set `postgres.size` in migration.yml to what is there.',
+    );
+  }
+}
+
+/** Closes the cluster to everybody but the private network and, for this job, the runner. */
+async function letRunnerIn(p: Provisioning, clusterId: string, range: string): Promise<string> {
+  const address = await egressAddress(p.edge.inputs.url('egress-url'), p.edge.signal);
+  // Saved before the change, so that the post step knows of it however the job ends.
+  p.edge.saveState('runner-address', address);
+  p.edge.saveState('cluster', clusterId);
+  await trust(p.client, clusterId, [range, address]);
+  p.edge.log.info(`The cluster admits ${range} and, for this job, the runner (${address}).`);
+  return address;
+}
+
+async function databasesAndUser(p: Provisioning, cluster: Cluster, resources: Resource[]): Promise<void> {
+  const { client, names } = p;
+  for (const name of [names.database, JOURNAL_DATABASE]) {
+    const created = await ensureDatabase(client, cluster.id, name);
+    resources.push(resource('Database', name, created, `in ${cluster.name}`, null));
+  }
+  const { created, user } = await ensureUser(client, cluster.id, names.databaseUser);
+  p.edge.mask(user.password);
+  resources.push(resource('Database user', names.databaseUser, created, 'owns the tables', null));
+}
+
+/** Since PostgreSQL 15 an ordinary user may create nothing in `public`; only doadmin can grant it. */
+function grantStep(p: Provisioning, target: Target): Step {
+  const options = { applicationName: 'h2d provision', log: p.edge.log, signal: p.edge.signal };
+  const user = quoteIdentifier(target.owner.user);
+  const granted = (): Promise<boolean> =>
+    withConnection(target.loader, options, async (client) => {
+      const { rows } = await client.query<{ granted: boolean }>(
+        `SELECT has_database_privilege($1, current_database(), 'CREATE')
+            AND has_schema_privilege($1, 'public', 'CREATE') AS granted`,
+        [target.owner.user],
+      );
+      return rows[0]?.granted === true;
+    });
+  return defineStep({
+    name: 'grant-application-user',
+    settle: async () => ((await granted()) ? { done: { user: target.owner.user } } : 'not-done'),
+    act: () =>
+      withConnection(target.loader, options, async (client) => {
+        await client.query(
+          `GRANT CONNECT, CREATE, TEMPORARY ON DATABASE ${quoteIdentifier(target.owner.database)} TO ${user}`,
+        );
+        await client.query(`GRANT USAGE, CREATE ON SCHEMA public TO ${user}`);
+        return { user: target.owner.user };
+      }),
+  });
+}
+
+/** Firewall first, so that the droplet never stands without it. */
+function redisSteps(p: Provisioning, vpc: Vpc, runner: string): Step[] {
+  const { client, names, plan, edge } = p;
+  const { redis } = plan;
+  if (redis === null) return [];
+  const admit = async (firewallId: string): Promise<void> => {
+    edge.saveState('firewall', firewallId);
+    edge.saveState('redis-port', String(redis.port));
+    await admitToRedis(client, firewallId, runner, redis.port);
+  };
+  return [
+    defineStep({
+      name: 'redis-firewall',
+      settle: async () => ((await findFirewall(client, names.firewall)) === undefined ? 'not-done' : 'done'),
+      act: async () => {
+        const wanted = { name: names.firewall, tag: names.tag, port: redis.port, range: vpc.range };
+        const { firewall, created } = await ensureFirewall(client, wanted);
+        return { id: firewall.id, created };
+      },
+    }),
+    defineStep({
+      name: 'redis-droplet',
+      settle: async () =>
+        (await findDroplet(client, names.droplet, names.tag)) === undefined ? 'not-done' : 'done',
+      act: async () => {
+        const wanted = {
+          name: names.droplet,
+          datacentre: plan.datacentre,
+          size: redis.size,
+          vpcId: vpc.id,
+          tag: names.tag,
+          userData: await redisUserData(p, redis.memoryMib),
+        };
+        const { droplet, created } = await ensureDroplet(client, wanted);
+        await waitUntilActive(client, droplet.id);
+        return { id: droplet.id, created };
+      },
+    }),
+    defineStep({
+      name: 'redis-answers',
+      settle: async () => {
+        const firewall = await findFirewall(client, names.firewall);
+        if (firewall === undefined) return 'not-done';
+        await admit(firewall.id);
+        await waitForRedis(p);
+        return 'done';
+      },
+      act: async () => {
+        const firewall = await findFirewall(client, names.firewall);
+        if (firewall === undefined)
+          throw new Error(`The firewall ${names.firewall} is gone: run this again.`);
+        await admit(firewall.id);
+        return { state: await waitForRedis(p) };
+      },
+    }),
+  ];
+}
+
+/** The cloud-config with everything that follows from the migration key. */
+export async function redisUserData(p: Provisioning, dropletMemoryMib: number): Promise<string> {
+  const { migrationId } = p.subject.environment;
+  const secrets = redisSecrets({ key: p.key, migrationId, mask: (value) => p.edge.mask(value) });
+  const authority = await redisAuthority(secrets.ca, migrationId);
+  const server = await authority.issue(secrets.server, p.names.redisServerName);
+  return renderRedisCloudInit({
+    certificates: { ca: authority.pem, ...server },
+    adminUser: p.names.redisAdminUser,
+    adminPassword: secrets.adminPassword,
+    appUser: p.names.redisAppUser,
+    appPassword: secrets.appPassword,
+    port: p.subject.config.redis.port,
+    dropletMemoryMib,
+  });
+}
+
+/** Waits until Redis answers over TLS to the derived password. A new one is closed by its ACL file. */
+async function waitForRedis(p: Provisioning): Promise<string> {
+  const { edge, client } = p;
+  const started = edge.clock.now().getTime();
+  for (let told = started; ;) {
+    const { redis } = await readTarget(client, targetSubject(p));
+    try {
+      if (redis === undefined) throw new Error('the droplet has no address yet');
+      await withRedis(redis.admin, { log: edge.log, signal: edge.signal }, (connection) => connection.ping());
+      return await redisIs(redis.admin, redis.appUser);
+    } catch (error) {
+      edge.signal.throwIfAborted();
+      const now = edge.clock.now().getTime();
+      if (now - started > REDIS_LIMIT_MS) {
+        throw new ConfigurationError(
+          `Redis on the droplet ${p.names.droplet} does not answer after ${REDIS_LIMIT_MS / 60_000} minutes: ${messageOf(error)} ` +
+            "Look at the droplet's console (/var/log/cloud-init-output.log). If migration-key was changed since the droplet was " +
+            'made, give the old key again, or remove the droplet and run this again.',
+        );
+      }
+      if (now - told > 10_000) {
+        edge.log.info(`Waiting for Redis (${Math.round((now - started) / 1000)} s): ${messageOf(error)}`);
+        told = now;
+      }
+      await edge.clock.sleep(REDIS_PAUSE_MS, edge.signal);
+    }
+  }
+}
+
+function addRedis(p: Provisioning, resources: Resource[], changed: boolean): void {
+  const { redis } = p.plan;
+  if (redis === null) return;
+  resources.push(
+    resource('Firewall', p.names.firewall, changed, `port ${redis.port}, private network only`, 0),
+  );
+  const detail = `${redis.size}, TLS on port ${redis.port}`;
+  resources.push(resource('Redis droplet', p.names.droplet, changed, detail, redis.usdPerMonth));
+}
+
+function resource(
+  kind: string,
+  name: string,
+  created: boolean,
+  detail: string,
+  usdPerMonth: number | null,
+): Resource {
+  return { kind, name, change: created ? 'created' : 'kept', detail, usdPerMonth };
+}
+
+/** What would be done: looks everything up and changes nothing. */
+async function planOnly(p: Provisioning): Promise<ProvisionReport> {
+  const { client, names, plan } = p;
+  const [vpc, cluster, droplet, firewall] = await Promise.all([
+    findVpc(client, names.vpc),
+    findCluster(client, names.cluster),
+    findDroplet(client, names.droplet, names.tag),
+    findFirewall(client, names.firewall),
+  ]);
+  const line = (
+    kind: string,
+    name: string,
+    found: unknown,
+    detail: string,
+    usd: number | null,
+  ): Resource => ({
+    kind,
+    name,
+    change: found === undefined ? 'to create' : 'kept',
+    detail,
+    usdPerMonth: usd,
+  });
+  const resources = [
+    line('VPC', names.vpc, vpc, plan.datacentre, 0),
+    line(
+      'Postgres cluster',
+      names.cluster,
+      cluster,
+      `PostgreSQL ${plan.cluster.version}, ${plan.cluster.size}`,
+      plan.cluster.usdPerMonth,
+    ),
+    ...(plan.redis === null
+      ? []
+      : [
+          line('Firewall', names.firewall, firewall, `port ${plan.redis.port}`, 0),
+          line('Redis droplet', names.droplet, droplet, plan.redis.size, plan.redis.usdPerMonth),
+        ]),
+  ];
+  for (const { kind, name, change, detail } of resources)
+    p.edge.log.info(`${kind} ${name}: ${change} (${detail})`);
+  return { changed: false, resources, notes: [] };
+}

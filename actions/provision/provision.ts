@@ -1,0 +1,89 @@
+import { z } from 'zod';
+import { ConfigurationError } from '../../src/errors.ts';
+import type { DigitalOcean } from '../../src/digitalocean/client.ts';
+import type { Edge } from '../../src/github/run.ts';
+import { targetNames, type TargetNames } from '../../src/migration/names.ts';
+import { planSchema, type Plan } from '../../src/migration/plan.ts';
+import { latestSection } from '../../src/migration/record.ts';
+import { requireMigrationKey, type MigrationKey } from '../../src/migration/secrets.ts';
+import { digitalOceanOf } from '../parties.ts';
+import { readSubject, recordPhase, refuseUnsupported, type Subject } from '../subject.ts';
+import { provisionApplication } from './application.ts';
+import { provisionInfrastructure } from './infrastructure.ts';
+import { provisionSummary, type ProvisionReport } from './summary.ts';
+
+/** What both stages work with. */
+export interface Provisioning {
+  edge: Edge;
+  subject: Subject;
+  plan: Plan;
+  names: TargetNames;
+  key: MigrationKey;
+  client: DigitalOcean;
+  /** Only say what would be done. */
+  dryRun: boolean;
+}
+
+/**
+ * Makes the plan real in two stages: `infrastructure` (network, cluster, journal, Redis) before the copy, `application`
+ * (the app, warm and closed) after it. Everything is found by name and mark before it is created, so a second run
+ * changes nothing and says so, and a run that died is continued.
+ */
+export async function provision(edge: Edge): Promise<void> {
+  const stage = edge.inputs.choice('stage', ['infrastructure', 'application']);
+  const subject = await readSubject(edge);
+  refuseUnsupported(subject);
+  const provisioning: Provisioning = {
+    edge,
+    subject,
+    plan: requirePlan(subject),
+    names: targetNames(subject.environment.migrationId, subject.config.application),
+    key: requireMigrationKey(edge.inputs.secret('migration-key')),
+    client: digitalOceanOf(edge),
+    dryRun: edge.inputs.boolean('dry-run'),
+  };
+
+  const report: ProvisionReport =
+    stage === 'infrastructure'
+      ? await provisionInfrastructure(provisioning)
+      : await provisionApplication(provisioning);
+
+  const outcome = provisioning.dryRun ? 'planned' : report.changed ? 'done' : 'unchanged';
+  edge.log.info(OUTCOMES[outcome]);
+  await edge.summary(provisionSummary(stage, outcome, report));
+  if (provisioning.dryRun) {
+    edge.setOutput('record', subject.recordPath);
+    edge.setOutput('outcome', outcome);
+    edge.setOutput('changed', false);
+    return;
+  }
+  await recordPhase(edge, subject, 'provision', {
+    stage,
+    outcome,
+    changed: report.changed,
+    resources: report.resources,
+  });
+}
+
+const OUTCOMES = {
+  planned: 'This was a dry run: nothing was changed.',
+  done: 'What the plan says exists now.',
+  unchanged: 'Everything was there already: nothing was changed.',
+};
+
+/** The plan that assess recorded: what is made here is what the reviewer saw. */
+function requirePlan(subject: Subject): Plan {
+  const section = latestSection(subject.record, 'assess', z.object({ plan: planSchema }));
+  if (section === undefined) {
+    throw new ConfigurationError(
+      `The record ${subject.recordPath} holds no plan: run assess first and pass its record on. Nothing was changed.`,
+    );
+  }
+  const { plan } = section;
+  if (plan.blockers.length > 0) {
+    throw new ConfigurationError(
+      `The plan is blocked (${plan.blockers.map(({ what }) => what).join('; ')}): mend that and run assess again. Nothing was changed.`,
+    );
+  }
+  return plan;
+}
