@@ -2,37 +2,41 @@ import { isIPv4 } from 'node:net';
 
 import { HttpClient } from '@actions/http-client';
 
+import type { Clock } from '../clock.ts';
+import { systemClock } from '../clock.ts';
 import { ConfigurationError, messageOf } from '../errors.ts';
 
-const TIMEOUT_MS = 10_000;
+const PAUSES_MS = [500, 2_000];
 
 /**
- * The IPv4 address from which this machine is seen, as `url` answers it in plain text: DigitalOcean's trusted sources
- * take no IPv6. Throws a ConfigurationError when the answer is anything else.
+ * The IPv4 address from which this machine is seen, as `url` answers it in plain text. It goes on the lists of who may
+ * reach the databases, so anything but an address is refused with a ConfigurationError.
  */
-export async function egressAddress(url: string, signal?: AbortSignal): Promise<string> {
-  signal?.throwIfAborted();
-  const client = new HttpClient('heroku-to-digitalocean', [], {
-    allowRedirects: false,
-    allowRetries: true,
-    maxRetries: 3,
-    socketTimeout: TIMEOUT_MS,
-  });
+export async function egressAddress(
+  url: string,
+  signal?: AbortSignal,
+  clock: Clock = systemClock,
+): Promise<string> {
+  const client = new HttpClient('heroku-to-digitalocean', [], { socketTimeout: 10_000, maxRedirects: 3 });
+  let problem = '';
   try {
-    const response = await client.get(url);
-    const text = (await response.readBody()).trim();
-    if (response.message.statusCode === 200 && isIPv4(text)) return text;
-    throw new ConfigurationError(
-      `${url} did not answer with this machine's IPv4 address (HTTP ${response.message.statusCode ?? 0}). ` +
-        'Give the input egress-url the address of a service that does. Nothing was changed.',
-    );
-  } catch (error) {
-    if (error instanceof ConfigurationError) throw error;
-    throw new ConfigurationError(
-      `This machine's public address could not be found: ${url} does not answer (${messageOf(error)}). ` +
-        'Try again, or give another service with the input egress-url. Nothing was changed.',
-    );
+    for (const pause of [...PAUSES_MS, undefined]) {
+      signal?.throwIfAborted();
+      try {
+        const response = await client.get(url);
+        const text = (await response.readBody()).trim();
+        if (response.message.statusCode === 200 && isIPv4(text)) return text;
+        problem = `HTTP ${response.message.statusCode ?? 0}, ${JSON.stringify(text.slice(0, 60))}`;
+      } catch (error) {
+        problem = messageOf(error);
+      }
+      if (pause !== undefined) await clock.sleep(pause, signal);
+    }
   } finally {
     client.dispose();
   }
+  throw new ConfigurationError(
+    `This runner's own address could not be read from ${url} (input egress-url): ${problem}. ` +
+      'It is needed to open the new database to this runner only. Give an address that answers with the IPv4 address in plain text.',
+  );
 }

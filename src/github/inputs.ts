@@ -1,6 +1,9 @@
 import { ConfigurationError } from '../errors.ts';
 
-/** Reads inputs; every error is a ConfigurationError that names the input. Secrets were masked before the first read. */
+/** Inputs that are secrets in every action; they are masked before anything else happens. */
+export const SECRET_INPUTS = ['heroku-token', 'digitalocean-token', 'migration-key', 'github-token'] as const;
+
+/** Reads the action's inputs; every error is a ConfigurationError that names the input. */
 export interface Inputs {
   required(name: string): string;
   optional(name: string): string | undefined;
@@ -13,19 +16,21 @@ export interface Inputs {
   optionalSecret(name: string): string | undefined;
 }
 
-/** Inputs that hold a secret in any of our actions: masked before the first line is written. */
-export const SECRET_INPUTS = ['heroku-token', 'digitalocean-token', 'migration-key', 'github-token'] as const;
-
-/** `read` gives an input's text, empty when it was not given; `mask` hides a value from everything that is written. */
-export function createInputs(read: (name: string) => string, mask: (value: string) => void): Inputs {
+/** `read` gives the text of an input, or undefined; `mask` is called with each secret before it is returned. */
+export function inputsFrom(
+  read: (name: string) => string | undefined,
+  mask: (value: string) => void,
+): Inputs {
   const optional = (name: string): string | undefined => {
-    const text = read(name).trim();
+    const text = read(name)?.trim() ?? '';
     return text === '' ? undefined : text;
   };
   const required = (name: string): string => {
     const text = optional(name);
     if (text !== undefined) return text;
-    throw new ConfigurationError(`The input ${name} is missing. Give it under \`with:\`. Nothing was done.`);
+    throw new ConfigurationError(
+      `The input ${name} is empty. Set it under \`with:\` of the step (if it comes from a secret or variable, that is missing or not visible to this environment).`,
+    );
   };
   const optionalSecret = (name: string): string | undefined => {
     const text = optional(name);
@@ -35,38 +40,43 @@ export function createInputs(read: (name: string) => string, mask: (value: strin
   return {
     required,
     optional,
-    boolean: (name) => {
-      const text = required(name).toLowerCase();
-      if (text === 'true') return true;
-      if (text === 'false') return false;
-      throw new ConfigurationError(`The input ${name} is "${text}"; it takes true or false. Nothing was done.`);
+    optionalSecret,
+    secret(name) {
+      const text = required(name);
+      mask(text);
+      return text;
     },
-    choice: (name, choices) => {
+    boolean(name) {
+      const text = required(name).toLowerCase();
+      if (text === 'true' || text === 'false') return text === 'true';
+      throw new ConfigurationError(`The input ${name} is "${text}" and must be true or false.`);
+    },
+    choice(name, choices) {
       const text = required(name);
       const chosen = choices.find((choice) => choice === text);
       if (chosen !== undefined) return chosen;
       throw new ConfigurationError(
-        `The input ${name} is "${text}"; it takes ${choices.join(', ')}. Nothing was done.`,
+        `The input ${name} is "${text}" and must be one of ${choices.join(', ')}.`,
       );
     },
-    url: (name) => {
+    url(name) {
       const text = required(name);
-      const parsed = URL.parse(text);
-      if (parsed !== null && /^https?:$/.test(parsed.protocol) && parsed.username === '' && parsed.password === '') {
-        return text.replace(/\/+$/, '');
+      const url = URL.parse(text);
+      if (url && ['http:', 'https:'].includes(url.protocol) && url.username === '' && url.search === '') {
+        return url.href.replace(/\/+$/, '');
       }
       throw new ConfigurationError(
-        `The input ${name} is no http or https address without user and password. Nothing was done.`,
+        `The input ${name} must be an address such as https://api.example.com, without user, password or query.`,
       );
     },
-    secret: (name) => {
-      const text = optionalSecret(name);
-      if (text !== undefined) return text;
-      throw new ConfigurationError(
-        `The input ${name} is missing or empty. Add the secret to this job's environment ` +
-          '(repository settings, Environments) and pass it under `with:`. Nothing was done.',
-      );
-    },
-    optionalSecret,
   };
+}
+
+/** Reads what the runner puts into the environment: `INPUT_HEROKU-TOKEN`, or `INPUT_HEROKU_TOKEN` from a shell. */
+export function readEnvironmentInput(
+  environment: Readonly<Record<string, string | undefined>>,
+  name: string,
+): string | undefined {
+  const key = `INPUT_${name.toUpperCase()}`;
+  return environment[key] ?? environment[key.replaceAll('-', '_')];
 }

@@ -1,5 +1,3 @@
-import { tmpdir } from 'node:os';
-
 import * as core from '@actions/core';
 
 import type { Clock } from '../clock.ts';
@@ -7,155 +5,177 @@ import { systemClock } from '../clock.ts';
 import { ConfigurationError, messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Inputs } from './inputs.ts';
-import { SECRET_INPUTS, createInputs } from './inputs.ts';
-import { createMasker } from './masker.ts';
+import { inputsFrom, readEnvironmentInput, SECRET_INPUTS } from './inputs.ts';
+import type { Masks } from './masks.ts';
+import { createMasks } from './masks.ts';
+import type { RunEnvironment } from './run-environment.ts';
+import { readRunEnvironment } from './run-environment.ts';
 
-/** The run that this process belongs to; also outside of GitHub, with values of its own. */
-export interface RunEnvironment {
-  onGitHub: boolean;
-  /** `owner/name`, or empty outside of GitHub. */
-  repository: string;
-  runId: string;
-  runAttempt: number;
-  runUrl: string;
-  actor: string;
-  triggeringActor: string;
-  apiUrl: string;
-  sha: string;
-  /** Of the caller's checkout. */
-  workspace: string;
-  /** For files that do not outlive the job. */
-  temporaryDirectory: string;
-}
+export type { RunEnvironment } from './run-environment.ts';
 
 /** Everything outside that an action touches, so that its story takes it as one parameter. */
 export interface Edge {
   readonly inputs: Inputs;
+  /** Redacts every masked value by itself, too. */
   readonly log: Log;
   readonly clock: Clock;
   /** Aborts on SIGINT and SIGTERM, which is how GitHub cancels a job (it kills about ten seconds later). */
   readonly signal: AbortSignal;
   readonly environment: RunEnvironment;
-  /** From here on the value shows as *** in logs, summaries and outputs. */
+  /** From here on the value shows as *** in logs and summaries. Only for tokens, passwords and connection strings: GitHub also drops outputs that hold a masked value. */
   mask(value: string): void;
   /** Masks a connection string and the password in it, as written and decoded. */
   maskUrl(url: string): void;
   setOutput(name: string, value: string | number | boolean): void;
+  /** Keeps a value for the post step. Never a secret: state is a file on the runner. */
   saveState(name: string, value: string): void;
   getState(name: string): string;
   /** Appends Markdown to the step summary (cut with a note below GitHub's 1 MiB); outside of GitHub it goes to the log. */
   summary(markdown: string): Promise<void>;
 }
 
-/** GitHub drops a whole summary above 1 MiB (runner, FileCommandManager). */
+const IS_POST = 'isPost';
+// More than 1 MiB is not cut but refused as a whole by the runner (its FileCommandManager).
 const LARGEST_SUMMARY = 1024 * 1024 - 4096;
+const PATIENCE_AT_THE_END_MS = 10_000;
 
 /**
- * One entry, one catch. `post` is run instead in the action's post step; its failure is only a warning.
- *
- * Secret inputs are masked first, then `main` tells its story. A ConfigurationError is shown without a stack; of
- * anything else thrown only the message and the stack, never the object, since clients' errors carry tokens.
+ * The entry of every action: masks the secrets, runs `main`, and has the one catch. In the action's post step (same
+ * file, told apart by state) `post` runs instead, and its failure is only a warning.
  */
 export async function runAction(
   main: (edge: Edge) => Promise<void>,
   post?: (edge: Edge) => Promise<void>,
 ): Promise<void> {
-  const cancelled = new AbortController();
-  const edge = createEdge(cancelled.signal);
-  const isPost = core.getState('is-post') !== '';
-  const cancel = (): void => {
-    cancelled.abort(new Error('The run was cancelled.'));
-  };
-  process.once('SIGINT', cancel);
-  process.once('SIGTERM', cancel);
+  const onGitHub = process.env.GITHUB_ACTIONS === 'true';
+  // Outside of GitHub the command that masks would print the secret to the terminal.
+  const masks = createMasks((value) => {
+    if (onGitHub) core.setSecret(value);
+  });
+  for (const name of SECRET_INPUTS) masks.add(readEnvironmentInput(process.env, name) ?? '');
+  const edge = createEdge(masks, onGitHub);
+  const isPost = edge.getState(IS_POST) === 'true';
   try {
-    if (isPost) {
-      await post?.(edge);
-    } else {
-      core.saveState('is-post', 'true');
+    if (isPost) await post?.(edge);
+    else {
+      edge.saveState(IS_POST, 'true');
       await main(edge);
     }
   } catch (error) {
     if (isPost) edge.log.warning(`Cleaning up failed: ${messageOf(error)}`);
-    else fail(error, edge);
-  } finally {
-    process.off('SIGINT', cancel);
-    process.off('SIGTERM', cancel);
+    else fail(edge, masks, onGitHub, error);
   }
+  leaveEvenIfSomethingIsOpen(edge);
 }
 
-function fail(error: unknown, edge: Edge & { redact: (text: string) => string }): void {
-  core.setFailed(edge.redact(messageOf(error)));
-  const isOurs = error instanceof ConfigurationError;
-  if (!isOurs && error instanceof Error && error.stack !== undefined) edge.log.debug(error.stack);
-}
-
-function createEdge(signal: AbortSignal): Edge & { redact: (text: string) => string } {
-  const masker = createMasker((value) => core.setSecret(value));
-  const inputs = createInputs((name) => core.getInput(name), masker.mask);
-  for (const name of SECRET_INPUTS) inputs.optionalSecret(name);
-  const environment = readEnvironment(process.env);
+function createEdge(masks: Masks, onGitHub: boolean): Edge {
+  const log = onGitHub ? runnerLog(masks) : plainLog(masks);
   let summarised = 0;
-
   return {
-    inputs,
-    log: coreLog(masker.redact),
+    inputs: inputsFrom(
+      (name) => readEnvironmentInput(process.env, name),
+      (value) => masks.add(value),
+    ),
+    log,
     clock: systemClock,
-    signal,
-    environment,
-    mask: masker.mask,
-    maskUrl: masker.maskUrl,
-    redact: masker.redact,
-    setOutput: (name, value) => {
-      if (environment.onGitHub) core.setOutput(name, value);
-      else core.info(`${name}=${masker.redact(String(value))}`);
+    signal: cancellation(log),
+    environment: readRunEnvironment(process.env),
+    mask: (value) => masks.add(value),
+    maskUrl: (url) => masks.addUrl(url),
+    setOutput(name, value) {
+      if (process.env.GITHUB_OUTPUT) core.setOutput(name, value);
+      else log.info(`Output ${name}: ${value}`);
     },
-    saveState: (name, value) => core.saveState(name, value),
-    getState: (name) => core.getState(name),
-    summary: async (markdown) => {
-      const text = masker.redact(markdown);
-      if (process.env.GITHUB_STEP_SUMMARY === undefined) {
-        core.info(text);
-        return;
-      }
-      const room = LARGEST_SUMMARY - summarised;
-      const fits = Buffer.byteLength(text) <= room;
-      const shown = fits ? text : `${cut(text, Math.max(room - 200, 0))}\n\n*Cut here: the whole is in the migration record.*\n`;
-      summarised += Buffer.byteLength(shown);
-      await core.summary.addRaw(shown, true).write();
+    saveState(name, value) {
+      if (process.env.GITHUB_STATE) core.saveState(name, value);
+    },
+    getState: (name) => process.env[`STATE_${name}`] ?? '',
+    async summary(markdown) {
+      const text = cut(masks.redact(markdown), LARGEST_SUMMARY - summarised);
+      summarised += Buffer.byteLength(text) + 1;
+      if (process.env.GITHUB_STEP_SUMMARY) await core.summary.addRaw(text, true).write();
+      else log.info(text);
     },
   };
 }
 
-function cut(text: string, bytes: number): string {
-  return Buffer.from(text).subarray(0, bytes).toString('utf8').replace(/\uFFFD$/, '');
-}
-
-/** What is written passes our own redaction too: the runner's masks begin only with the next line it reads. */
-function coreLog(redact: (text: string) => string): Log {
+function runnerLog(masks: Masks): Log {
   return {
-    info: (line) => core.info(redact(line)),
-    warning: (line) => core.warning(redact(line)),
-    debug: (line) => core.debug(redact(line)),
-    group: (title, body) => core.group(redact(title), body),
+    info: (line) => core.info(masks.redact(line)),
+    warning: (line) => core.warning(masks.redact(line)),
+    debug: (line) => core.debug(masks.redact(line)),
+    group: (title, body) => core.group(masks.redact(title), body),
   };
 }
 
-function readEnvironment(env: NodeJS.ProcessEnv): RunEnvironment {
-  const repository = env.GITHUB_REPOSITORY ?? '';
-  const runId = env.GITHUB_RUN_ID ?? `local-${process.pid}`;
-  const actor = env.GITHUB_ACTOR ?? env.USER ?? 'unknown';
-  return {
-    onGitHub: env.GITHUB_ACTIONS === 'true',
-    repository,
-    runId,
-    runAttempt: Number(env.GITHUB_RUN_ATTEMPT ?? 1),
-    runUrl: env.GITHUB_SERVER_URL === undefined ? runId : `${env.GITHUB_SERVER_URL}/${repository}/actions/runs/${runId}`,
-    actor,
-    triggeringActor: env.GITHUB_TRIGGERING_ACTOR ?? actor,
-    apiUrl: env.GITHUB_API_URL ?? 'https://api.github.com',
-    sha: env.GITHUB_SHA ?? '',
-    workspace: env.GITHUB_WORKSPACE ?? process.cwd(),
-    temporaryDirectory: env.RUNNER_TEMP ?? tmpdir(),
+function plainLog(masks: Masks): Log {
+  const print = (line: string): void => {
+    process.stdout.write(`${masks.redact(line)}\n`);
   };
+  return {
+    info: print,
+    warning: (line) => print(`Warning: ${line}`),
+    debug: (line) => {
+      if (process.env.RUNNER_DEBUG === '1') print(`Debug: ${line}`);
+    },
+    group: (title, body) => {
+      print(`── ${title}`);
+      return body();
+    },
+  };
+}
+
+/** The runner sends SIGINT, 7.5 s later SIGTERM, and kills after 2.5 s more. */
+function cancellation(log: Log): AbortSignal {
+  const cancelled = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (cancelled.signal.aborted) return;
+      log.warning(`Cancelled (${signal}).`);
+      cancelled.abort(new ConfigurationError('This run was cancelled.'));
+    });
+  }
+  return cancelled.signal;
+}
+
+function fail(edge: Edge, masks: Masks, onGitHub: boolean, error: unknown): void {
+  const message = masks.redact(messageOf(error));
+  if (onGitHub) core.setFailed(message);
+  else {
+    process.stderr.write(`Error: ${message}\n`);
+    process.exitCode = 1;
+  }
+  // What the user can mend needs no stack; for anything else the innermost one tells where it began.
+  const root = rootCause(error);
+  if (root instanceof Error && !(root instanceof ConfigurationError) && root.stack) edge.log.info(root.stack);
+}
+
+function rootCause(error: unknown): unknown {
+  let root = error;
+  for (let depth = 0; depth < 10 && root instanceof Error && root.cause instanceof Error; depth++)
+    root = root.cause;
+  return root;
+}
+
+/** A connection left open must not let the job hang until its timeout. */
+function leaveEvenIfSomethingIsOpen(edge: Edge): void {
+  setTimeout(() => {
+    edge.log.warning('Something was left open at the end; leaving all the same.');
+    process.exit();
+  }, PATIENCE_AT_THE_END_MS).unref();
+}
+
+/** Whole lines up to `bytes`, and a note when something is missing. */
+function cut(markdown: string, bytes: number): string {
+  if (Buffer.byteLength(markdown) <= bytes) return markdown;
+  const note =
+    '\n\n> The rest is left out: GitHub shows no summary above 1 MiB. The migration record holds everything.';
+  const kept = Buffer.from(markdown)
+    .subarray(0, Math.max(0, bytes - Buffer.byteLength(note)))
+    .toString();
+  const lines = kept.slice(0, Math.max(0, kept.lastIndexOf('\n')));
+  // A fence or folded part that was cut open would swallow the note.
+  const open = (lines.match(/^(```|~~~)/gm)?.length ?? 0) % 2 === 1 ? '\n```' : '';
+  const folded = (lines.match(/<details>/g)?.length ?? 0) - (lines.match(/<\/details>/g)?.length ?? 0);
+  return bytes <= 0 ? '' : `${lines}${open}${'\n</details>'.repeat(Math.max(0, folded))}${note}`;
 }
