@@ -41,9 +41,9 @@ export async function readWaiting(redis: Redis): Promise<WaitingJobs> {
   for await (const keys of redis.scanStream({ match: 'queue:*', count: 500 }) as AsyncIterable<string[]>) {
     for (const key of keys) addJobs(found.waiting, await redis.lrange(key, 0, -1));
   }
-  addJobs(found.waiting, await redis.zrange('retry', 0, -1));
-  addJobs(found.waiting, await redis.zrange('schedule', 0, -1));
-  addJobs(found.dead, await redis.zrange('dead', 0, -1));
+  addJobs(found.waiting, await redis.zrange('retry', '0', '-1'));
+  addJobs(found.waiting, await redis.zrange('schedule', '0', '-1'));
+  addJobs(found.dead, await redis.zrange('dead', '0', '-1'));
   for (const identity of await redis.smembers('processes')) {
     const work = await redis.hvals(`${identity}:work`);
     addJobs(

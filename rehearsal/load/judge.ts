@@ -38,8 +38,11 @@ export interface Verdict {
     lost: number;
     twice: number;
   };
-  /** Firings of scheduled jobs; `overlapping` fired on the old side after the new side had begun to fire. */
-  schedules: { fired: number; overlapping: number };
+  /**
+   * Firings of scheduled jobs, and how often, in order of time, the next one came from the other side: 1 after a
+   * cutover, 2 after a cutover and a roll-back. More means that both sides fired at the same time.
+   */
+  schedules: { fired: number; sideChanges: number };
   /** Jobs that lie on the other side's Redis where a restarted worker would run them. */
   stranded: number;
   /** The first few of what is wrong, for a person. */
@@ -189,9 +192,9 @@ function describeLost(jid: string, lying: WaitingJobs, elsewhere: JobRun[]): str
 /** A firing that was copied to the other side is one firing. */
 function scheduleFigures(firings: Firing[]): Verdict['schedules'] {
   const unique = [...new Map(firings.map((firing) => [firing.jid, firing])).values()];
-  const firstOnNewSide = Math.min(
-    ...unique.filter(({ side }) => side === 'digitalocean').map(({ at }) => at.getTime()),
-  );
-  const overlapping = unique.filter(({ side, at }) => side === 'heroku' && at.getTime() > firstOnNewSide);
-  return { fired: unique.length, overlapping: overlapping.length };
+  unique.sort((a, b) => a.at.getTime() - b.at.getTime());
+  const sideChanges = unique.filter(
+    ({ side }, index) => index > 0 && side !== unique[index - 1]?.side,
+  ).length;
+  return { fired: unique.length, sideChanges };
 }

@@ -1,12 +1,15 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import { pem, required, type Environment } from './environment.ts';
 
+/** How long a command may take, and over how many connections it is tried. */
+type Patience = Pick<RedisOptions, 'commandTimeout' | 'maxRetriesPerRequest'>;
+
 /**
  * Connects to REDIS_URL and keeps connecting. Commands fail after one attempt, so that a request is answered rather
  * than held. Over TLS the server is verified when REDIS_CA_CERT is there (against REDIS_TLS_SERVERNAME if that is
  * given); Heroku's certificate is self-signed and cannot be.
  */
-export function openRedis(environment: Environment, options: RedisOptions = {}): Redis {
+export function openRedis(environment: Environment, patience: Patience = {}): Redis {
   const url = new URL(required(environment, 'REDIS_URL'));
   const redis = new Redis({
     host: decodeURIComponent(url.hostname),
@@ -22,7 +25,7 @@ export function openRedis(environment: Environment, options: RedisOptions = {}):
     commandTimeout: 5000,
     maxRetriesPerRequest: 1,
     retryStrategy: (attempt) => Math.min(attempt * 100, 1000),
-    ...options,
+    ...patience,
   });
   redis.on('error', (error: Error) => console.error(`at=warning redis: ${error.message}`));
   return redis;
