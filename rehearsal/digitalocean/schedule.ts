@@ -1,6 +1,7 @@
 /** Timers that end with the world: nothing fires after `stop`, and none keeps the process alive. */
 export class Schedule {
   readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #waiting = new Set<() => void>();
   #stopped = false;
 
   get stopped(): boolean {
@@ -30,15 +31,21 @@ export class Schedule {
     };
   }
 
-  /** Resolves after `milliseconds`; never, once stopped. */
+  /** Resolves after `milliseconds`, or at once when stopped. */
   wait(milliseconds: number): Promise<void> {
+    if (this.#stopped) return Promise.resolve();
     return new Promise((resolve) => {
-      this.later(milliseconds, resolve);
+      this.#waiting.add(resolve);
+      this.later(milliseconds, () => {
+        this.#waiting.delete(resolve);
+        resolve();
+      });
     });
   }
 
   stop(): void {
     this.#stopped = true;
+    for (const resolve of this.#waiting) resolve();
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
   }

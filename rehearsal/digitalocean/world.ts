@@ -1,37 +1,48 @@
-import type { Authority } from '../servers/certificates.ts';
-import type { FaultSwitch } from '../faults.ts';
 import type { Log } from '../../src/log.ts';
-import type { Dns } from './dns.ts';
-
-/** How long the played platform takes, in milliseconds. Printed beside every downtime figure. */
-export interface PlayedLatencies {
-  clusterMs: number;
-  dropletMs: number;
-  deploymentMs: number;
-  certificateMs: number;
-  schedulerMinuteMs: number;
-}
+import { createFaultSwitch, type FaultSwitch } from '../faults.ts';
+import type { RecordedRequest } from '../recorded-request.ts';
+import type { Authority } from '../servers/certificates.ts';
+import { accountRoutes } from './account.ts';
+import { startApiServer } from './api/server.ts';
+import { createTokenStore } from './api/tokens.ts';
+import { priceOf, type App } from './apps/app.ts';
+import { Apps } from './apps/apps.ts';
+import { startIngress } from './apps/ingress.ts';
+import { appRoutes } from './apps/routes.ts';
+import { backupShare } from './catalogue.ts';
+import type { Cluster } from './clusters/cluster.ts';
+import { Clusters } from './clusters/clusters.ts';
+import { clusterRoutes } from './clusters/routes.ts';
+import { prepareBinaries } from './clusters/server.ts';
+import { domainRoutes } from './domains.ts';
+import { DnsStore, type Dns } from './dns.ts';
+import type { Droplet } from './droplets/droplet.ts';
+import { Droplets } from './droplets/droplets.ts';
+import { Firewalls } from './droplets/firewalls.ts';
+import type { Platform } from './platform.ts';
+import { defaultPlayed, type PlayedLatencies } from './played.ts';
+import { Projects } from './projects.ts';
+import { Schedule } from './schedule.ts';
+import { Tags } from './tags.ts';
+import { Vpcs } from './vpcs.ts';
 
 export interface DigitalOceanOptions {
   log: Log;
   authority: Authority;
   /** The public IPv4 address from which the runner reaches public endpoints. */
   egressAddress: () => string;
-  /** The directory of the code that an image holds; undefined = no such image (the deployment fails). */
+  /**
+   * The directory of the code that an image holds; undefined = no such image (the deployment fails). Asked by digest
+   * (`sha256:…`) first, then by reference (`registry/repository@sha256:…` or `registry/repository:tag`).
+   */
   images: (digestOrReference: string) => { code: string } | undefined;
   played?: Partial<PlayedLatencies>;
-}
-
-export interface RecordedRequest {
-  method: string;
-  path: string;
-  status: number;
-  body: unknown;
 }
 
 export interface DigitalOceanWorld {
   /** Base of the API without `/v2`. */
   apiUrl: string;
+  /** Where the public names of apps are served, by SNI and Host. */
   ingress: { https: { host: string; port: number } };
   dns: Dns;
   tokens: { add(token: string, scopes: 'all' | readonly string[]): void };
@@ -52,6 +63,8 @@ export interface ClusterView {
   status: 'creating' | 'online';
   /** Superuser access for tests and for the end-of-run comparison; the actions never see it. */
   superuserUrl(database: string): string;
+  /** Runs SQL as the superuser. */
+  query<Row = Record<string, unknown>>(database: string, sql: string, values?: unknown[]): Promise<Row[]>;
   publicEndpoint: { host: string; port: number };
   privateEndpoint: { host: string; port: number };
 }
@@ -62,7 +75,7 @@ export interface DropletView {
   status: 'new' | 'active' | 'off';
   publicAddress: string;
   privateAddress: string;
-  /** Present once its cloud-init has started a Redis. */
+  /** Present once its cloud-init has started a Redis; `port` is the one for TLS of its configuration. */
   redis?: { host: string; port: number };
 }
 
@@ -70,13 +83,140 @@ export interface AppView {
   id: string;
   name: string;
   defaultIngress: string;
+  /** Of the newest deployment. */
   phase: string;
   domains: { name: string; phase: string }[];
   components: { name: string; kind: string; pids: number[] }[];
   invocations: { job: string; phase: string; startedAt: string }[];
+  /** Output of one component, or of all, oldest first. */
+  logs(component?: string): string[];
+  /** Resolves when no deployment is in progress or waiting. */
+  settled(): Promise<void>;
 }
 
-/** Starts a played DigitalOcean on free loopback ports. */
-export function startDigitalOcean(options: DigitalOceanOptions): Promise<DigitalOceanWorld> {
-  return Promise.reject(new Error(`Not written yet (${Object.keys(options).length} options).`));
+/**
+ * Starts a played DigitalOcean on free loopback ports: a control plane that speaks API v2 and acts on real servers and
+ * processes. `stop` ends all of them.
+ */
+export async function startDigitalOcean(options: DigitalOceanOptions): Promise<DigitalOceanWorld> {
+  const faults = createFaultSwitch();
+  const tokens = createTokenStore();
+  const requests: RecordedRequest[] = [];
+  const schedule = new Schedule();
+  const logs = { read: (_path: string): string | undefined => undefined };
+  const api = await startApiServer({
+    log: options.log,
+    tokens,
+    faults,
+    requests,
+    plain: (path) => logs.read(path),
+  });
+  const played = { ...defaultPlayed, ...options.played };
+  const platform: Platform = { ...options, played, schedule, apiUrl: api.url };
+
+  const dns = new DnsStore();
+  const tags = new Tags();
+  const vpcs = new Vpcs();
+  const projects = new Projects();
+  const clusters = new Clusters(platform, await prepareBinaries(platform), { tags, vpcs, projects });
+  const droplets = new Droplets(platform, new Firewalls(), { tags, vpcs, projects });
+  const apps = new Apps(platform, { vpcs, clusters, projects, dns });
+  const ingress = await startIngress(apps, options.authority);
+  logs.read = (path) => readLogs(apps, path);
+
+  const pricePerMonth = (): number =>
+    sum(clusters.list().map(({ size, nodes }) => size.price * nodes)) +
+    sum(droplets.list().map(({ size, backups }) => size.price * (backups ? 1 + backupShare : 1))) +
+    sum(apps.list().map(({ spec }) => priceOf(spec)));
+  api.serve([
+    ...accountRoutes(pricePerMonth),
+    ...tags.routes((id) => droplets.find(id)),
+    ...vpcs.routes(),
+    ...projects.routes(),
+    ...domainRoutes(dns),
+    ...clusterRoutes(clusters),
+    ...droplets.routes(),
+    ...appRoutes(apps, api.url),
+  ]);
+
+  return {
+    apiUrl: api.url,
+    ingress: { https: ingress.https },
+    dns,
+    tokens,
+    faults,
+    requests,
+    played,
+    clusters: () => clusters.list().map(viewCluster),
+    droplets: () => droplets.list().map(viewDroplet),
+    apps: () => apps.list().map(viewApp),
+    pricePerMonth,
+    stop: async () => {
+      schedule.stop();
+      await Promise.all([api.stop(), ingress.stop()]);
+      await apps.stop();
+      await Promise.all([clusters.stop(), droplets.stop()]);
+    },
+  };
+}
+
+/** `/logs/<app>` or `/logs/<app>/<component>`: what `historic_urls` lead to. */
+function readLogs(apps: Apps, path: string): string | undefined {
+  const [, section, id, component] = path.split('/');
+  const app = apps.list().find((candidate) => candidate.id === id);
+  if (section !== 'logs' || app === undefined) return undefined;
+  return app.logs
+    .read(component)
+    .map((line) => `${line}\n`)
+    .join('');
+}
+
+function viewCluster(cluster: Cluster): ClusterView {
+  const server = (): NonNullable<Cluster['server']> => {
+    if (cluster.server === undefined) throw new Error(`Cluster ${cluster.name} is still being created.`);
+    return cluster.server;
+  };
+  return {
+    id: cluster.id,
+    name: cluster.name,
+    status: cluster.status,
+    superuserUrl: (database) => server().url(database),
+    query: (database, sql, values) => server().query(database, sql, values),
+    publicEndpoint: { host: cluster.publicEndpoint.host, port: cluster.publicEndpoint.port },
+    privateEndpoint: { host: cluster.privateEndpoint.host, port: cluster.privateEndpoint.port },
+  };
+}
+
+function viewDroplet(droplet: Droplet): DropletView {
+  const port = droplet.redis?.ports[0];
+  return {
+    id: droplet.id,
+    name: droplet.name,
+    status: droplet.status,
+    publicAddress: droplet.publicAddress,
+    privateAddress: droplet.privateAddress,
+    ...(port === undefined ? {} : { redis: { host: droplet.privateAddress, port } }),
+  };
+}
+
+function viewApp(app: App): AppView {
+  return {
+    id: app.id,
+    name: app.name,
+    defaultIngress: `https://${app.host}`,
+    phase: app.deployments[0]?.phase ?? 'UNKNOWN',
+    domains: app.domains.map(({ spec, phase }) => ({ name: spec.domain, phase })),
+    components: app.active?.release.components() ?? [],
+    invocations: app.invocations.map(({ job, phase, createdAt }) => ({
+      job,
+      phase,
+      startedAt: createdAt.toISOString(),
+    })),
+    logs: (component) => app.logs.read(component),
+    settled: () => app.settled,
+  };
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
 }

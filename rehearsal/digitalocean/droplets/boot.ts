@@ -41,8 +41,8 @@ async function start(
   const listening = { tls: 0, plain: 0 };
   const started: { server?: RedisServer } = {};
   await onFreePort(async () => {
-    listening.tls = wanted.tlsPort > 0 ? await freePort() : 0;
-    listening.plain = wanted.plainPort > 0 ? await freePort() : 0;
+    listening.tls = wanted.tls ? await freePort() : 0;
+    listening.plain = wanted.plain ? await freePort() : 0;
     started.server = await startRedis({
       name: `do-${droplet.name}`,
       configuration: [...wanted.lines, `tls-port ${listening.tls}`, `port ${listening.plain}`],
@@ -52,9 +52,10 @@ async function start(
   if (started.server === undefined) throw new Error('it has no port');
 
   const pairs = [
-    { port: wanted.tlsPort, to: listening.tls },
-    { port: wanted.plainPort, to: listening.plain },
-  ].filter(({ port }) => port > 0);
+    { port: wanted.tls?.published, to: listening.tls },
+    { port: wanted.plain?.published, to: listening.plain },
+  ].filter((pair): pair is { port: number; to: number } => pair.port !== undefined);
+  if (pairs.length === 0) throw new Error('its container publishes none of its ports');
   const proxies = pairs.flatMap(({ port, to }) => [
     startTcpProxy({
       host: droplet.publicAddress,
@@ -70,6 +71,16 @@ async function start(
     }),
   ]);
   return { server: started.server, ports: pairs.map(({ port }) => port), proxies: await Promise.all(proxies) };
+}
+
+/** Power off: the addresses are there and nobody answers; the data stays. */
+export async function powerOff(droplet: Droplet): Promise<void> {
+  await droplet.redis?.server.stop();
+}
+
+/** Power on: what the last boot started is started again, with its data. */
+export async function powerOn(droplet: Droplet): Promise<void> {
+  await droplet.redis?.server.restart();
 }
 
 export async function stopRedis(droplet: Droplet): Promise<void> {

@@ -15,6 +15,8 @@ export interface Container {
   command: string[];
   /** `--user` or `user:`. */
   user: string | undefined;
+  /** Ports of the machine by port of the container; undefined with the host's own network. */
+  ports: Map<number, number> | undefined;
 }
 
 /**
@@ -59,7 +61,7 @@ const switches = /^(-[dit]+|--(rm|detach|init|interactive|tty|privileged|read-on
 function dockerRun(line: string): Container {
   const after = line.replace(/^.*?\bdocker\s+(container\s+)?run\b/, '');
   const words = shellWords(after);
-  const container: Container = { mounts: [], command: [], user: undefined };
+  const container: Container = { mounts: [], command: [], user: undefined, ports: new Map() };
   for (let index = 0; index < words.length; index += 1) {
     const word = words[index] ?? '';
     if (!word.startsWith('-')) {
@@ -73,6 +75,8 @@ function dockerRun(line: string): Container {
     if (name === '-v' || name === '--volume') container.mounts.push(...volume(value));
     if (name === '--mount') container.mounts.push(...longMount(value));
     if (name === '-u' || name === '--user') container.user = value;
+    if (name === '-p' || name === '--publish') publish(container, value);
+    if (/^--net(work)?$/.test(name) && value === 'host') container.ports = undefined;
   }
   return container;
 }
@@ -88,6 +92,8 @@ const composeSchema = z.looseObject({
         .optional(),
       command: z.union([z.string(), z.array(z.string())]).optional(),
       user: z.union([z.string(), z.number()]).optional(),
+      ports: z.array(z.union([z.string(), z.number()])).optional(),
+      network_mode: z.string().optional(),
     }),
   ),
 });
@@ -103,7 +109,7 @@ function composed(init: CloudInit, lines: readonly string[]): Container[] {
     .flatMap(({ path, content }) => {
       const { services } = composeSchema.parse(parse(content));
       const directory = path.slice(0, path.lastIndexOf('/'));
-      return Object.values(services).map((service) => ({
+      return Object.values(services).map((service) => withPorts(service.network_mode, service.ports, {
         mounts: (service.volumes ?? []).flatMap((entry) =>
           typeof entry === 'string'
             ? volume(entry, directory)
@@ -115,6 +121,23 @@ function composed(init: CloudInit, lines: readonly string[]): Container[] {
         user: service.user === undefined ? undefined : String(service.user),
       }));
     });
+}
+
+function withPorts(
+  network: string | undefined,
+  ports: readonly (string | number)[] | undefined,
+  rest: Omit<Container, 'ports'>,
+): Container {
+  const container: Container = { ...rest, ports: network === 'host' ? undefined : new Map() };
+  for (const port of ports ?? []) publish(container, String(port));
+  return container;
+}
+
+/** `[address:]host:container[/tcp]`. */
+function publish(container: Container, text: string): void {
+  const numbers = text.replace(/\/tcp$/, '').split(':').slice(-2).map(Number);
+  const [host, inside = host] = numbers;
+  if (host !== undefined && inside !== undefined) container.ports?.set(inside, host);
 }
 
 /** `host:container[:options]`; a named volume holds nothing that cloud-init wrote. */

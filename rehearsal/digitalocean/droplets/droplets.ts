@@ -6,7 +6,7 @@ import { datacentres, dropletSizes } from '../catalogue.ts';
 import type { Neighbours } from '../clusters/clusters.ts';
 import { counter } from '../dns.ts';
 import { timestamp, type Platform } from '../platform.ts';
-import { bootRedis, stopRedis } from './boot.ts';
+import { bootRedis, powerOff, powerOn, stopRedis } from './boot.ts';
 import { showDroplet, urnOf, type Droplet } from './droplet.ts';
 import type { Firewalls } from './firewalls.ts';
 import { loopbackAddress } from './loopback.ts';
@@ -188,12 +188,9 @@ export class Droplets {
           const droplet = existing(call);
           const types = ['reboot', 'power_cycle', 'shutdown', 'power_off', 'power_on'] as const;
           const { type } = parseBody(z.object({ type: z.enum(types) }), call.body);
-          if (type !== 'power_on') {
-            await stopRedis(droplet);
-            droplet.status = 'off';
-          }
-          const comesBack = type === 'power_on' || type === 'reboot' || type === 'power_cycle';
-          if (comesBack) await this.#bring(droplet);
+          const goesOff = type === 'shutdown' || type === 'power_off';
+          await (goesOff ? powerOff(droplet) : powerOn(droplet));
+          droplet.status = goesOff ? 'off' : 'active';
           return created({ action: showAction(this.#act(type, droplet, 0)) });
         },
       },

@@ -7,9 +7,14 @@ export interface ConfiguredRedis {
   lines: string[];
   /** By path relative to the server's directory, as `lines` name them. */
   files: Record<string, string>;
-  /** The port for TLS and the one without; 0 is none. */
-  tlsPort: number;
-  plainPort: number;
+  tls: Listener | undefined;
+  plain: Listener | undefined;
+}
+
+/** A port of the configuration, and where the machine serves it: undefined when the container does not publish it. */
+export interface Listener {
+  port: number;
+  published: number | undefined;
 }
 
 /** Ours to decide on this machine: where it listens, lives and logs. */
@@ -46,7 +51,7 @@ export function configuredRedis(init: CloudInit, image: string): ConfiguredRedis
   if (container === undefined) return undefined;
   if (!installsDocker(init, image)) throw new Error('docker: command not found (nothing installs it)');
   const path = inContainer(file.path, container.mounts) ?? '';
-  if (!container.command.includes(path)) {
+  if (!container.command.some((word) => word.includes(path))) {
     throw new Error(`the container's command does not name ${path}, so Redis runs without its configuration`);
   }
   requireReadable(file, container, init);
@@ -75,7 +80,9 @@ function read(file: WrittenFile, container: Container, init: CloudInit): Configu
     files[local] = found.content;
     lines.push(`${name} ${local}`);
   }
-  return { lines, files, tlsPort: ports.tls, plainPort: ports.plain };
+  const listener = (port: number): Listener | undefined =>
+    port > 0 ? { port, published: container.ports === undefined ? port : container.ports.get(port) } : undefined;
+  return { lines, files, tls: listener(ports.tls), plain: listener(ports.plain) };
 }
 
 /** Where a container sees a file of the machine; the longest mount wins. */
