@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 
 /** `npm test` proves every promise on a small world; `--full` (npm run test:full) adds the full matrix and the size claims. */
 const require = createRequire(import.meta.url);
@@ -9,7 +10,7 @@ const jest = spawn(
   [
     '--experimental-vm-modules',
     '--disable-warning=ExperimentalWarning',
-    require.resolve('jest/bin/jest.js'),
+    join(dirname(require.resolve('jest/package.json')), 'bin', 'jest.js'),
     ...process.argv.slice(2).filter((argument) => argument !== '--full'),
   ],
   { stdio: 'inherit', env: { ...process.env, TEST_FULL: full ? '1' : '' } },

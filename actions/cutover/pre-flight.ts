@@ -1,0 +1,160 @@
+import { readRecord } from '../../src/digitalocean/dns.ts';
+import { readApp } from '../../src/digitalocean/app.ts';
+import { ConfigurationError } from '../../src/errors.ts';
+import { currentRelease, isParked } from '../../src/heroku/release.ts';
+import type { Json } from '../../src/migration/json.ts';
+import { targetNames } from '../../src/migration/names.ts';
+import { writesAre } from '../../src/postgres/rights.ts';
+import { redisIs } from '../../src/redis/rights.ts';
+import { checkHosts } from '../http-checks.ts';
+import type { Parties } from '../parties.ts';
+import { forecastOf } from './forecast.ts';
+
+interface Finding {
+  what: string;
+  found: string;
+  /** What to do about it; absent when all is well. */
+  remedy?: string;
+}
+
+/**
+ * Everything that can be known before anything is touched: the new side is deployed, healthy, certified and closed, DNS
+ * can be written, and the forecast fits the budget. Reads only. Throws one ConfigurationError that lists all that is not.
+ */
+export async function preFlight(parties: Parties): Promise<Json> {
+  const findings = (
+    await Promise.all([
+      slugApp(parties),
+      closedTarget(parties),
+      deployedApp(parties),
+      writableZone(parties),
+      fittingForecast(parties),
+    ])
+  ).flat();
+  for (const { what, found, remedy } of findings) {
+    parties.log.info(`${remedy === undefined ? 'ok' : 'NOT OK'}  ${what}: ${found}`);
+  }
+  const missing = findings.filter(({ remedy }) => remedy !== undefined);
+  if (missing.length > 0) {
+    throw new ConfigurationError(
+      [
+        'The cutover cannot begin; nothing was touched:',
+        ...missing.map(({ what, found, remedy }) => `  ${what}: ${found}. ${remedy ?? ''}`),
+      ].join('\n'),
+    );
+  }
+  return findings.map(({ what, found }) => ({ what, found }));
+}
+
+async function slugApp({ oldSide: { heroku, app } }: Parties): Promise<Finding> {
+  const what = 'Heroku app runs a slug';
+  const release = await currentRelease(heroku, app);
+  if (await isParked(heroku, app)) return { what, found: 'parked by this cutover' };
+  if (release?.slug) return { what, found: `release v${release.version}` };
+  return {
+    what,
+    found: 'no slug (a container image, or never deployed)',
+    remedy: 'This version cannot park such an app, so its Scheduler could still write. Not supported yet.',
+  };
+}
+
+async function closedTarget({ newSide }: Parties): Promise<Finding[]> {
+  const remedy = 'Run migrate-db again: the copy leaves it closed.';
+  const findings: Finding[] = [];
+  const postgres = await writesAre(newSide.owner);
+  findings.push({
+    what: 'new Postgres is closed by rights',
+    found: postgres,
+    ...(postgres === 'closed' ? {} : { remedy }),
+  });
+  if (newSide.redis !== undefined) {
+    const redis = await redisIs(newSide.redis.admin, newSide.redis.appUser);
+    findings.push({
+      what: 'new Redis is closed by rights',
+      found: redis,
+      ...(redis === 'closed' ? {} : { remedy }),
+    });
+  }
+  return findings;
+}
+
+async function deployedApp({ subject, newSide, clock }: Parties): Promise<Finding[]> {
+  const remedy = 'Run provision with `stage: application` and look at its summary.';
+  const { app: name } = targetNames(subject.environment.migrationId, subject.config.application);
+  const app = await readApp(newSide.client, name);
+  const phase = app?.active_deployment?.phase ?? 'never deployed';
+  const findings: Finding[] = [
+    { what: 'new app is deployed', found: phase, ...(phase === 'ACTIVE' ? {} : { remedy }) },
+  ];
+  if (app?.ingressHost !== undefined) {
+    for (const { url, passed, found } of await checkHosts([app.ingressHost], subject.config.checks)) {
+      findings.push({ what: `warm: ${url}`, found, ...(passed ? {} : { remedy }) });
+    }
+  }
+  for (const domain of subject.environment.domains) {
+    const state = app?.domains?.find(({ spec }) => spec?.domain === domain);
+    const expires = state?.certificate_expires_at ?? null;
+    const expired = expires !== null && Date.parse(expires) < clock.now().getTime();
+    const ready = state?.phase === 'ACTIVE' && !expired;
+    findings.push({
+      what: `certificate of ${domain}`,
+      found: ready
+        ? `ready${expires === null ? '' : ` until ${expires.slice(0, 10)}`}`
+        : (state?.phase ?? 'domain not in the app'),
+      ...(ready
+        ? {}
+        : {
+            remedy:
+              'Without it visitors see TLS errors, reported to last 30 to 60 minutes. Run provision with `stage: application` again and wait.',
+          }),
+    });
+  }
+  return findings;
+}
+
+async function writableZone({ subject, newSide }: Parties): Promise<Finding[]> {
+  const { dns } = subject.config;
+  if (dns === undefined) return [];
+  return Promise.all(
+    subject.environment.domains.map(async (domain) => {
+      const record = await readRecord(newSide.client, dns.zone, domain);
+      const what = `DNS of ${domain}`;
+      if (record === undefined) {
+        return {
+          what,
+          found: 'no record',
+          remedy: `Add the record that leads to Heroku to the zone ${dns.zone} first.`,
+        };
+      }
+      const slow = record.ttl > dns.ttl;
+      return {
+        what,
+        found: `${record.type} ${record.data}, ${record.ttl} s`,
+        ...(slow
+          ? {
+              remedy: `Resolvers keep it for ${record.ttl} s: provision with \`stage: application\` lowers it to ${dns.ttl} s; wait one old lifetime after that.`,
+            }
+          : {}),
+      };
+    }),
+  );
+}
+
+function fittingForecast({ subject }: Parties): Promise<Finding> {
+  const what = 'forecast of the downtime';
+  const forecast = forecastOf(subject);
+  if (forecast === undefined) {
+    return Promise.resolve({
+      what,
+      found: 'no practice copy in the record',
+      remedy: 'Run migrate-db first.',
+    });
+  }
+  return Promise.resolve({
+    what,
+    found: forecast.verdict,
+    ...(forecast.fits
+      ? {}
+      : { remedy: 'Raise `downtime-budget` in migration.yml, or wait for the live strategy.' }),
+  });
+}

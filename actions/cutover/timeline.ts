@@ -1,0 +1,32 @@
+import type { Journal } from '../../src/migration/journal.ts';
+
+export interface TimelineStep {
+  name: string;
+  status: string;
+  begunAt: string;
+  finishedAt: string | null;
+}
+
+export interface Timeline {
+  steps: TimelineStep[];
+  /** From maintenance mode on to the smoke test passed, as the runner saw it; visitors' own measure may differ. */
+  downtimeMs: number;
+}
+
+/** The cutover as the journal remembers it, over all of its runs. */
+export async function timelineOf(journal: Journal): Promise<Timeline> {
+  const rows = await journal.steps('cutover');
+  const at = (name: string, end: 'begunAt' | 'finishedAt'): number | undefined =>
+    rows.find((row) => row.name === name)?.[end]?.getTime();
+  const closed = at('maintenance-mode', 'begunAt');
+  const open = at('smoke', 'finishedAt');
+  return {
+    steps: rows.map(({ name, status, begunAt, finishedAt }) => ({
+      name,
+      status,
+      begunAt: begunAt.toISOString(),
+      finishedAt: finishedAt?.toISOString() ?? null,
+    })),
+    downtimeMs: closed === undefined || open === undefined ? 0 : open - closed,
+  };
+}

@@ -1,0 +1,169 @@
+import { readApp } from '../src/digitalocean/app.ts';
+import type { DigitalOcean } from '../src/digitalocean/client.ts';
+import { createDigitalOcean } from '../src/digitalocean/client.ts';
+import type { Clock } from '../src/clock.ts';
+import { ConfigurationError } from '../src/errors.ts';
+import type { Edge } from '../src/github/run.ts';
+import type { HerokuClient } from '../src/heroku/client.ts';
+import { createHeroku } from '../src/heroku/client.ts';
+import type { Log } from '../src/log.ts';
+import type { Journal } from '../src/migration/journal.ts';
+import { openJournal } from '../src/migration/journal.ts';
+import type { Lease } from '../src/migration/lease.ts';
+import { acquireLease } from '../src/migration/lease.ts';
+import { targetNames } from '../src/migration/names.ts';
+import { requireMigrationKey } from '../src/migration/secrets.ts';
+import { readSource, requirePostgres } from '../src/migration/source.ts';
+import type { Target } from '../src/migration/target.ts';
+import { readTarget } from '../src/migration/target.ts';
+import { withConnection } from '../src/postgres/connect.ts';
+import type { PostgresAddress } from '../src/postgres/connect.ts';
+import type { PostgresTools } from '../src/postgres/tools.ts';
+import { findPostgresTools } from '../src/postgres/tools.ts';
+import type { RedisAddress } from '../src/redis/connect.ts';
+import { admitRunner } from './runner-access.ts';
+import type { Subject } from './subject.ts';
+
+/** The Heroku side, with addresses as they are at this moment: they may rotate at any hour. */
+export interface OldSide {
+  heroku: HerokuClient;
+  app: string;
+  database: PostgresAddress;
+  /** `undefined` for an app without a Redis. */
+  redis: RedisAddress | undefined;
+}
+
+export interface NewSide extends Target {
+  client: DigitalOcean;
+  /** Host name under which App Platform serves the app, whatever its domains. */
+  ingressHost(): Promise<string>;
+}
+
+/** Everybody who takes part in a phase that touches both sides. */
+export interface Parties {
+  subject: Subject;
+  oldSide: OldSide;
+  newSide: NewSide;
+  tools: PostgresTools;
+  /** The lease's epoch; 0 for a phase that changes nothing and holds none. */
+  epoch: number;
+  /** Throws when another run has taken over. */
+  checkLease: () => Promise<void>;
+  /** For files that do not outlive the job. */
+  directory: string;
+  log: Log;
+  clock: Clock;
+  signal: AbortSignal;
+}
+
+export function herokuOf(edge: Edge): HerokuClient {
+  return createHeroku({
+    token: edge.inputs.secret('heroku-token'),
+    apiUrl: edge.inputs.url('heroku-api-url'),
+    dataApiUrl: edge.inputs.url('heroku-data-api-url'),
+    log: edge.log,
+    clock: edge.clock,
+    signal: edge.signal,
+  });
+}
+
+export function digitalOceanOf(edge: Edge): DigitalOcean {
+  return createDigitalOcean({
+    token: edge.inputs.secret('digitalocean-token'),
+    apiUrl: edge.inputs.url('digitalocean-api-url'),
+    log: edge.log,
+    clock: edge.clock,
+    signal: edge.signal,
+  });
+}
+
+/** Finds both sides again through the APIs and lets this runner in. The journal is open and readable. */
+export async function gatherParties(
+  edge: Edge,
+  subject: Subject,
+): Promise<{ parties: Parties; journal: Journal }> {
+  const { config, environment } = subject;
+  const key = requireMigrationKey(edge.inputs.secret('migration-key'));
+  const heroku = herokuOf(edge);
+  const client = digitalOceanOf(edge);
+  const names = targetNames(environment.migrationId, config.application);
+  const [source, target] = await Promise.all([
+    readSource(heroku, environment.herokuApp, edge),
+    readTarget(client, {
+      migrationId: environment.migrationId,
+      names,
+      key,
+      redisPort: config.redis.port,
+      mask: (value) => edge.mask(value),
+    }),
+  ]);
+  const database = requirePostgres(source, environment.herokuApp);
+  if (source.redis !== undefined && target.redis === undefined) {
+    throw new ConfigurationError(
+      `${environment.herokuApp} has a Redis and the new side has none yet: run provision with \`stage: infrastructure\` first.`,
+    );
+  }
+  await admitRunner(edge, client, target);
+  const [journal, major] = await Promise.all([
+    openJournal(target.journal, environment.migrationId),
+    withConnection(database, { applicationName: 'h2d version', signal: edge.signal }, async (connection) => {
+      const { rows } = await connection.query<{ major: number }>(
+        `select current_setting('server_version_num')::int / 10000 as major`,
+      );
+      return rows[0]?.major ?? 0;
+    }),
+  ]);
+  const parties: Parties = {
+    subject,
+    oldSide: { heroku, app: environment.herokuApp, database, redis: source.redis },
+    newSide: {
+      ...target,
+      client,
+      ingressHost: async () => {
+        const app = await readApp(client, names.app);
+        if (app?.ingressHost === undefined) {
+          throw new ConfigurationError(
+            `App Platform does not serve ${names.app} yet: run provision with \`stage: application\` first.`,
+          );
+        }
+        return app.ingressHost;
+      },
+    },
+    tools: await findPostgresTools(major, {}),
+    epoch: 0,
+    checkLease: () => Promise.resolve(),
+    directory: edge.environment.temporaryDirectory,
+    log: edge.log,
+    clock: edge.clock,
+    signal: edge.signal,
+  };
+  return { parties, journal };
+}
+
+/** As `gatherParties`, holding the lease while `body` runs: only one run acts on a migration at a time. */
+export async function withLease<T>(
+  edge: Edge,
+  subject: Subject,
+  body: (parties: Parties, journal: Journal, lease: Lease) => Promise<T>,
+): Promise<T> {
+  const { parties, journal } = await gatherParties(edge, subject);
+  try {
+    const lease = await acquireLease(journal, { holder: edge.environment, log: edge.log, clock: edge.clock });
+    try {
+      return await body(
+        {
+          ...parties,
+          epoch: lease.epoch,
+          checkLease: () => lease.check(),
+          signal: AbortSignal.any([parties.signal, lease.lost]),
+        },
+        journal,
+        lease,
+      );
+    } finally {
+      await lease.release();
+    }
+  } finally {
+    await journal.close();
+  }
+}

@@ -1,0 +1,81 @@
+import { compareDatabases } from '../src/postgres/parity.ts';
+import type { DatabaseParity } from '../src/postgres/parity.ts';
+import { compareRedis } from '../src/redis/parity.ts';
+import type { RedisParity } from '../src/redis/parity.ts';
+import type { Parties } from './parties.ts';
+
+export interface BothParities {
+  postgres: DatabaseParity;
+  /** `null` for an application without a Redis. */
+  redis: RedisParity | null;
+}
+
+/** Compares every row and every key of both sides by content. */
+export async function compareBoth(parties: Parties): Promise<BothParities> {
+  const { oldSide, newSide, log, signal } = parties;
+  const [postgres, redis] = await Promise.all([
+    compareDatabases({ source: oldSide.database, target: newSide.owner, log, signal }),
+    oldSide.redis !== undefined && newSide.redis !== undefined
+      ? compareRedis({
+          source: oldSide.redis,
+          target: newSide.redis.admin,
+          skip: parties.subject.config.redis.skip,
+          log,
+          signal,
+        })
+      : null,
+  ]);
+  return { postgres, redis };
+}
+
+/** What differs, one line each; nothing when both sides hold the same. */
+export function differencesOf({ postgres, redis }: BothParities): string[] {
+  return [
+    ...postgres.tables
+      .filter(({ equal }) => !equal)
+      .map(
+        ({ name, rows, differingKeys }) =>
+          `table ${name}: ${rows.source} rows on Heroku, ${rows.target} on DigitalOcean` +
+          (differingKeys && differingKeys.length > 0
+            ? `, for example ${differingKeys.join(', ')}`
+            : ', other content'),
+      ),
+    ...postgres.catalogue,
+    ...postgres.sequences,
+    ...(redis?.differences ?? []),
+    ...(redis !== null && !redis.equal && redis.differences.length === 0 ? ['Redis differs'] : []),
+    ...(!postgres.equal &&
+    postgres.tables.every(({ equal }) => equal) &&
+    postgres.catalogue.length + postgres.sequences.length === 0
+      ? ['Postgres differs']
+      : []),
+  ];
+}
+
+/** The figures of a proof, small enough for the journal. */
+export function parityFigures({ postgres, redis }: BothParities): {
+  rows: { compared: number; different: number };
+  tables: number;
+  keys: { compared: number; different: number };
+} {
+  return {
+    rows: postgres.rows,
+    tables: postgres.tables.length,
+    keys: redis?.keys ?? { compared: 0, different: 0 },
+  };
+}
+
+/** @throws Error that names what differs, unless both sides hold the same. */
+export async function proveEqual(parties: Parties): Promise<BothParities> {
+  const parities = await compareBoth(parties);
+  const differences = differencesOf(parities);
+  if (differences.length === 0) return parities;
+  const shown = differences.slice(0, 20).map((line) => `  ${line}`);
+  throw new Error(
+    [
+      `The two sides do not hold the same (${differences.length} differences):`,
+      ...shown,
+      ...(differences.length > shown.length ? [`  and ${differences.length - shown.length} more`] : []),
+    ].join('\n'),
+  );
+}

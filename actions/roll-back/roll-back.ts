@@ -1,0 +1,93 @@
+import { NotSupportedError } from '../../src/errors.ts';
+import type { Edge } from '../../src/github/run.ts';
+import type { Journal, StepRow } from '../../src/migration/journal.ts';
+import type { Lease } from '../../src/migration/lease.ts';
+import { runSteps, undoAll } from '../../src/migration/saga.ts';
+import { readFence } from '../../src/postgres/fence.ts';
+import { cutoverSteps } from '../cutover/steps.ts';
+import type { Parties } from '../parties.ts';
+import { gatherParties, withLease } from '../parties.ts';
+import { readSubject, recordPhase } from '../subject.ts';
+import { rollBackSteps } from './steps.ts';
+import { rollBackSummary } from './summary.ts';
+
+export interface RollBack {
+  outcome: 'nothing-to-do' | 'undone' | 'rolled-back';
+  changed: boolean;
+  steps: string[];
+}
+
+/**
+ * Returns to Heroku. A cutover that stopped before its point of no return is undone from the journal; one that passed
+ * it is reversed as long as the new side has taken no write, which is proven first.
+ */
+export async function rollBack(edge: Edge): Promise<void> {
+  const subject = await readSubject(edge);
+  if (edge.inputs.boolean('dry-run')) {
+    const { parties, journal } = await gatherParties(edge, subject);
+    try {
+      edge.log.info(`Would ${PLANS[await wayBack(parties, await journal.steps('cutover'))]}`);
+    } finally {
+      await journal.close();
+    }
+    edge.setOutput('record', subject.recordPath);
+    edge.setOutput('outcome', 'planned');
+    edge.setOutput('changed', false);
+    return;
+  }
+  const done = await withLease(edge, subject, (parties, journal, lease) =>
+    goBack(edge, parties, journal, lease),
+  );
+  edge.log.info(`Heroku serves: ${done.outcome}.`);
+  await recordPhase(edge, subject, 'roll-back', { ...done });
+  await edge.summary(rollBackSummary(subject, done));
+}
+
+async function goBack(edge: Edge, parties: Parties, journal: Journal, lease: Lease): Promise<RollBack> {
+  const options = { log: edge.log, clock: edge.clock, signal: edge.signal };
+  const cutover = await journal.steps('cutover');
+  switch (await wayBack(parties, cutover)) {
+    case 'nothing':
+      return { outcome: 'nothing-to-do', changed: false, steps: [] };
+    case 'undo': {
+      const steps = await undoAll(journal, lease, cutoverSteps(parties, noChecks), {
+        ...options,
+        phase: 'cutover',
+        reason: 'rolled back before the point of no return',
+      });
+      return { outcome: 'undone', changed: true, steps };
+    }
+    case 'reverse': {
+      const { results } = await runSteps(journal, lease, rollBackSteps(parties, cutover), {
+        ...options,
+        phase: 'roll-back',
+      });
+      // From here on a new cutover, and a new way back, begin from the start.
+      await journal.retire(lease, 'cutover', 'rolled back');
+      await journal.retire(lease, 'roll-back', 'finished');
+      return { outcome: 'rolled-back', changed: true, steps: Object.keys(results) };
+    }
+  }
+}
+
+type WayBack = 'nothing' | 'undo' | 'reverse';
+
+const PLANS: Record<WayBack, string> = {
+  nothing: 'do nothing: no cutover has begun, Heroku serves.',
+  undo: 'undo the cutover that stopped before its point of no return.',
+  reverse: 'reverse the cutover, if the new side has taken no write.',
+};
+
+async function wayBack(parties: Parties, cutover: readonly StepRow[]): Promise<WayBack> {
+  const begun = cutover.filter(({ status }) => status !== 'undone');
+  if (begun.length === 0) return 'nothing';
+  const ponr = begun.find(({ pointOfNoReturn }) => pointOfNoReturn);
+  if (ponr?.status === 'done') return 'reverse';
+  const fence = await readFence(parties.oldSide.database, parties.subject.environment.migrationId);
+  return fence === 'closed' ? 'reverse' : 'undo';
+}
+
+/** Undoing runs no check of the cutover; the saga never calls `act` here. */
+const refuse = (): Promise<never> =>
+  Promise.reject(new NotSupportedError('A check of the cutover was asked for on the way back.'));
+const noChecks = { gate: refuse, preFlight: refuse };

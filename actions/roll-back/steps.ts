@@ -1,0 +1,145 @@
+import { z } from 'zod';
+
+import { readRecord, writeRecord } from '../../src/digitalocean/dns.ts';
+import { ConfigurationError, NotSupportedError } from '../../src/errors.ts';
+import { restoreFormation } from '../../src/heroku/formation.ts';
+import { setMaintenance } from '../../src/heroku/maintenance.ts';
+import { isParked, rollBackRelease } from '../../src/heroku/release.ts';
+import type { StepRow } from '../../src/migration/journal.ts';
+import type { Step } from '../../src/migration/saga.ts';
+import { defineStep } from '../../src/migration/saga.ts';
+import { liftFence, readFence } from '../../src/postgres/fence.ts';
+import { withRedis } from '../../src/redis/connect.ts';
+import { bringBackJobs, setAsideJobs } from '../../src/redis/sidekiq.ts';
+import { dnsStepName } from '../cutover/steps.ts';
+import { closeNewSide, openNewSide } from '../opening.ts';
+import type { Parties } from '../parties.ts';
+import { compareBoth, differencesOf, parityFigures } from '../prove-equal.ts';
+
+const formation = z.array(
+  z.object({ type: z.string(), quantity: z.number(), size: z.string(), command: z.string() }),
+);
+const stoppedWorkers = z.object({ formation });
+const maintenance = z.object({ maintenance: z.boolean() });
+const parked = z.object({ release: z.string().nullable(), formation });
+const dnsPrior = z.object({
+  record: z.object({ type: z.enum(['A', 'CNAME', 'TXT']), data: z.string(), ttl: z.number() }).nullable(),
+});
+
+/**
+ * The way back after the point of no return, while the new side has taken no write: the new side is closed first, then
+ * both sides are proven equal, and only then may Heroku write again.
+ */
+export function rollBackSteps(parties: Parties, cutover: readonly StepRow[]): Step[] {
+  const { subject, oldSide, newSide, log } = parties;
+  const { heroku, app } = oldSide;
+  const { migrationId } = subject.environment;
+  // Only what the cutover had opened is opened again when the way back turns out to be closed.
+  const wasOpen = stepOf(cutover, 'open-new-side') !== undefined;
+
+  return [
+    defineStep({
+      name: 'close-new-side',
+      act: async () => {
+        await closeNewSide(newSide);
+        return null;
+      },
+      undo: async () => {
+        if (wasOpen) await openNewSide(newSide);
+      },
+    }),
+    defineStep({
+      name: 'bring-jobs-back',
+      act: async () => {
+        if (oldSide.redis === undefined) return { keys: 0 };
+        return withRedis(oldSide.redis, { log }, async (redis) => ({
+          keys: await bringBackJobs(redis, migrationId),
+        }));
+      },
+      undo: async () => {
+        if (oldSide.redis === undefined) return;
+        await withRedis(oldSide.redis, { log }, (redis) => setAsideJobs(redis, migrationId));
+      },
+    }),
+    defineStep({
+      name: 'prove-no-writes',
+      always: true,
+      act: async () => {
+        const parities = await compareBoth(parties);
+        const differences = differencesOf(parities);
+        if (differences.length > 0) {
+          throw new NotSupportedError(
+            [
+              'The new side has taken writes since the switch, and this version cannot carry them back to Heroku. ' +
+                'It stays open and serving; nothing was lost. What differs:',
+              ...differences.slice(0, 20).map((line) => `  ${line}`),
+            ].join('\n'),
+          );
+        }
+        return parityFigures(parities);
+      },
+    }),
+    defineStep({
+      name: 'lift-fence',
+      pointOfNoReturn: true,
+      act: async () => {
+        await parties.checkLease();
+        await liftFence(oldSide.database, migrationId);
+        return null;
+      },
+      settle: async () => ((await readFence(oldSide.database, migrationId)) === 'open' ? 'done' : 'not-done'),
+    }),
+    defineStep({
+      name: 'unpark',
+      act: async () => {
+        const step = stepOf(cutover, 'park');
+        if (step === undefined) return null;
+        const prior = parked.parse(step.prior);
+        const from =
+          z.object({ parkedFrom: z.string() }).safeParse(step.result).data?.parkedFrom ?? prior.release;
+        if (from !== null && (await isParked(heroku, app))) await rollBackRelease(heroku, app, from);
+        await restoreFormation(heroku, app, prior.formation);
+        return { release: from };
+      },
+    }),
+    defineStep({
+      name: 'start-workers',
+      act: async () => {
+        const step = stepOf(cutover, 'stop-workers');
+        if (step !== undefined)
+          await restoreFormation(heroku, app, stoppedWorkers.parse(step.prior).formation);
+        return null;
+      },
+    }),
+    ...subject.environment.domains.map((domain) =>
+      defineStep({
+        name: dnsStepName(domain),
+        act: async () => {
+          const step = stepOf(cutover, dnsStepName(domain));
+          if (step === undefined) return null;
+          const { record } = dnsPrior.parse(step.prior);
+          const { dns } = subject.config;
+          if (record === null || dns === undefined) {
+            throw new ConfigurationError(
+              `The journal does not know where ${domain} led before the cutover: point it to Heroku by hand, then run this again.`,
+            );
+          }
+          await writeRecord(newSide.client, dns.zone, domain, record);
+          return { data: (await readRecord(newSide.client, dns.zone, domain))?.data ?? null };
+        },
+      }),
+    ),
+    defineStep({
+      name: 'maintenance-mode',
+      act: async () => {
+        const step = stepOf(cutover, 'maintenance-mode');
+        if (step !== undefined) await setMaintenance(heroku, app, maintenance.parse(step.prior).maintenance);
+        return null;
+      },
+    }),
+  ];
+}
+
+function stepOf(cutover: readonly StepRow[], name: string): StepRow | undefined {
+  return cutover.find((row) => row.name === name && row.status !== 'undone');
+}

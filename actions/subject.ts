@@ -1,0 +1,71 @@
+import { readFile } from 'node:fs/promises';
+
+import { ConfigurationError, NotSupportedError } from '../src/errors.ts';
+import type { Edge } from '../src/github/run.ts';
+import type { EnvironmentConfig, MigrationConfig } from '../src/migration/config.ts';
+import { environmentOf, parseMigrationConfig } from '../src/migration/config.ts';
+import type { MigrationRecord, Phase } from '../src/migration/record.ts';
+import { addSection, openRecord, writeRecord } from '../src/migration/record.ts';
+
+/** What a run is about: the user's decisions for one environment, and the record of what was done so far. */
+export interface Subject {
+  config: MigrationConfig;
+  environment: EnvironmentConfig;
+  recordPath: string;
+  record: MigrationRecord;
+}
+
+/** Reads `migration.yml` and the record. Throws a ConfigurationError before anything else is touched. */
+export async function readSubject(edge: Edge): Promise<Subject> {
+  const path = edge.inputs.required('config');
+  const text = await readFile(path, 'utf8').catch(() => {
+    throw new ConfigurationError(
+      `There is no ${path} in this checkout. Add one (docs/migration-yml.md shows it) or name it with the input config.`,
+    );
+  });
+  const config = parseMigrationConfig(text, path);
+  const environment = environmentOf(config, edge.inputs.required('environment'));
+  const recordPath = edge.inputs.required('record');
+  const record = await openRecord(recordPath, {
+    migrationId: environment.migrationId,
+    application: config.application,
+    environment: environment.name,
+  });
+  return { config, environment, recordPath, record };
+}
+
+/** Says what this version cannot do yet, before anything is changed. */
+export function refuseUnsupported({ config, environment }: Subject): void {
+  if (config.strategy === 'live') {
+    throw new NotSupportedError(
+      'strategy: live is not supported yet: this version copies inside the maintenance window. Write `strategy: window` ' +
+        'or `auto`, and look at the forecast that migrate-db prints. Nothing was changed.',
+    );
+  }
+  if (config.traffic !== 'dns') {
+    throw new NotSupportedError(
+      `traffic: ${config.traffic} is not supported yet: this version moves visitors by DNS. Write \`traffic: dns\`. Nothing was changed.`,
+    );
+  }
+  if (environment.domains.length > 0 && config.dns === undefined) {
+    throw new ConfigurationError(
+      `${environment.name} has domains, and migration.yml does not say who serves their zone. Add a \`dns\` section. Nothing was changed.`,
+    );
+  }
+}
+
+/** Adds a phase's section to the record, writes it and names it in the outputs. */
+export async function recordPhase(
+  edge: Edge,
+  subject: Subject,
+  phase: Phase,
+  data: { outcome: string; changed: boolean } & Record<string, unknown>,
+): Promise<MigrationRecord> {
+  const record = addSection(subject.record, phase, { at: edge.clock.now(), run: edge.environment, data });
+  await writeRecord(subject.recordPath, record);
+  subject.record = record;
+  edge.setOutput('record', subject.recordPath);
+  edge.setOutput('outcome', data.outcome);
+  edge.setOutput('changed', data.changed);
+  return record;
+}

@@ -1,0 +1,80 @@
+import type { Edge } from '../../src/github/run.ts';
+import { readFence } from '../../src/postgres/fence.ts';
+import { writesAre } from '../../src/postgres/rights.ts';
+import type { CheckResult } from '../http-checks.ts';
+import { checkHosts } from '../http-checks.ts';
+import type { Parties } from '../parties.ts';
+import { gatherParties } from '../parties.ts';
+import type { BothParities } from '../prove-equal.ts';
+import { compareBoth, differencesOf, parityFigures } from '../prove-equal.ts';
+import { readSubject, recordPhase } from '../subject.ts';
+import { lostRows } from './lost-rows.ts';
+import { verifySummary } from './summary.ts';
+
+/** What was looked at, what was seen, and whether that is right for the state that the migration is in. */
+export interface Verification {
+  /** `practice`: Heroku serves. `moved`: DigitalOcean serves and writes, Heroku is fenced. */
+  state: 'practice' | 'moved';
+  http: CheckResult[];
+  figures: ReturnType<typeof parityFigures>;
+  /** Differences that the state explains: the side that serves has gone on writing. */
+  explained: string[];
+  /** Anything that it does not explain. */
+  failures: string[];
+}
+
+/**
+ * Compares both sides by content and asks the new side its HTTP checks. Changes nothing. Fails on whatever the state of
+ * the migration does not explain.
+ */
+export async function verify(edge: Edge): Promise<void> {
+  const subject = await readSubject(edge);
+  const { parties, journal } = await gatherParties(edge, subject);
+  const verification = await inspect(parties).finally(() => journal.close());
+
+  const outcome = verification.failures.length === 0 ? 'verified' : 'failed';
+  await recordPhase(edge, subject, 'verify', { outcome, changed: false, ...verification });
+  await edge.summary(verifySummary(verification));
+  if (outcome === 'failed') {
+    throw new Error(
+      [
+        'The new side is not as it must be:',
+        ...verification.failures.slice(0, 20).map((line) => `  ${line}`),
+      ].join('\n'),
+    );
+  }
+}
+
+async function inspect(parties: Parties): Promise<Verification> {
+  const { subject, oldSide, newSide, log, signal } = parties;
+  const { migrationId, domains } = subject.environment;
+  const fence = await readFence(oldSide.database, migrationId);
+  const moved = fence === 'closed' && (await writesAre(newSide.owner)) === 'open';
+
+  const ingress = await newSide.ingressHost();
+  const http = await log.group('HTTP checks', () =>
+    checkHosts(moved ? [ingress, ...domains] : [ingress], subject.config.checks),
+  );
+  for (const { url, found, milliseconds } of http) log.info(`${url}: ${found} in ${milliseconds} ms`);
+
+  const parities = await log.group('Compare both sides', () => compareBoth(parties));
+  const differences = differencesOf(parities);
+  const lost = moved
+    ? await lostRows(oldSide.database, newSide.owner, differingTables(parities), signal)
+    : [];
+  return {
+    state: moved ? 'moved' : 'practice',
+    http,
+    figures: parityFigures(parities),
+    explained: differences.filter((line) => !parities.postgres.catalogue.includes(line)).slice(0, 50),
+    failures: [
+      ...http.filter(({ passed }) => !passed).map(({ url, found }) => `${url}: ${found}`),
+      ...parities.postgres.catalogue,
+      ...lost,
+    ],
+  };
+}
+
+function differingTables({ postgres }: BothParities): string[] {
+  return postgres.tables.filter(({ equal }) => !equal).map(({ name }) => name);
+}
