@@ -74,13 +74,14 @@ export function createHeroku(options: HerokuOptions): HerokuClient {
     find: (path, schema) => orUndefined(async () => parse(await api('GET', path), 'GET', path, schema)),
     list: async (path, item, range) => {
       const items = [];
-      let next: string | null = range ?? `id ..; max=${PAGE};`;
-      while (next !== null) {
+      // Not every list can be ranged by id, so the first page is asked for without a range.
+      for (let next = range; ;) {
         const response: Response = await api('GET', path, undefined, next);
         items.push(...(await parse(response, 'GET', path, item.array())));
-        next = range === undefined && response.status === 206 ? response.headers.get('next-range') : null;
+        const following = response.status === 206 ? response.headers.get('next-range') : null;
+        if (range !== undefined || following === null) return items;
+        next = following.replace(/max=\d+/, `max=${PAGE}`);
       }
-      return items;
     },
     post: async (path, body, schema) => parse(await api('POST', path, body), 'POST', path, schema),
     patch: async (path, body, schema) => parse(await api('PATCH', path, body), 'PATCH', path, schema),

@@ -1,0 +1,285 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import { startDigitalOcean, type DigitalOceanWorld } from '../../rehearsal/digitalocean/world.ts';
+import { keyValueStoreConfiguration, keyValueStoreUrl } from '../../rehearsal/heroku/key-value-store.ts';
+import { prepareHerokuDatabase } from '../../rehearsal/heroku/postgres.ts';
+import { unverifiableCertificate } from '../../rehearsal/heroku/unverifiable-certificate.ts';
+import {
+  startHeroku,
+  type AppOptions,
+  type HerokuApp,
+  type HerokuWorld,
+} from '../../rehearsal/heroku/world.ts';
+import { createAuthority } from '../../rehearsal/servers/certificates.ts';
+import { startForwardProxy } from '../../rehearsal/servers/forward-proxy.ts';
+import { startPostgres, type PostgresServer } from '../../rehearsal/servers/postgres.ts';
+import { stopAll, temporaryDirectory } from '../../rehearsal/servers/process.ts';
+import { startRedis } from '../../rehearsal/servers/redis.ts';
+import { silentLog, type Log } from '../../src/log.ts';
+
+export const HEROKU_TOKEN = 'HRKU-this-is-the-token-of-the-old-side';
+export const DIGITALOCEAN_TOKEN = 'dop_v1_this-is-the-token-of-the-new-side';
+export const MIGRATION_KEY = '0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef';
+export const IMAGE = `registry.digitalocean.com/acme/shop@sha256:${'a'.repeat(64)}`;
+/** A config value that may never be seen anywhere. */
+export const SECRET_VALUE = 'sk_live_51H8xFortyTwo';
+
+export const CONFIG = `application: shop
+strategy: window
+traffic: dns
+environments:
+  staging: { heroku-app: shop-staging, region: fra, domains: [staging.shop.example.com] }
+dns: { provider: digitalocean, zone: example.com, ttl: 30 }
+schedule:
+  - { name: nightly-report, command: "node job.mjs nightly", cron: "0 3 * * *" }
+checks:
+  - { path: /health, status: 200, contains: ok }
+config:
+  drop: [OLD_FLAG]
+  set: { GREETING: hello }
+`;
+
+export interface PhaseRun {
+  code: number | null;
+  /** Standard output and error together. */
+  log: string;
+  outputs: Record<string, string>;
+  summary: string;
+}
+
+export interface Sides {
+  heroku: HerokuWorld;
+  app: HerokuApp;
+  digitalOcean: DigitalOceanWorld;
+  source: PostgresServer;
+  directory: string;
+  /** Runs an action's entry in a process of its own, as the runner does: main, then its post step. */
+  runPhase(name: 'assess' | 'provision', inputs?: Record<string, string>): Promise<PhaseRun>;
+  stop(): Promise<void>;
+}
+
+export interface SidesOptions {
+  log?: Log;
+  app?: Partial<AppOptions>;
+  config?: string;
+  withoutRedis?: boolean;
+}
+
+/** Both companies on this machine, with a small app on the old one. */
+export async function startSides(options: SidesOptions = {}): Promise<Sides> {
+  const log = options.log ?? silentLog;
+  const authority = await createAuthority('the rehearsal');
+  const directory = temporaryDirectory('phase');
+  const code = writeCode(join(directory, 'code'));
+
+  const certificate = await unverifiableCertificate();
+  const [source, redis, heroku] = await Promise.all([
+    startPostgres({ name: 'heroku', tls: certificate }),
+    startRedis({
+      name: 'heroku',
+      configuration: keyValueStoreConfiguration({ password: 'old-redis' }),
+      tls: certificate,
+    }),
+    startHeroku({ log, authority, played: { schedulerMinuteMs: 60_000, shutdownSeconds: 1 } }),
+  ]);
+  const database = await prepareHerokuDatabase(source, {
+    database: 'd8r82722r2kuvn',
+    user: 'jgyrcngmdqfmnl',
+    password: 'old-postgres',
+    connectionLimit: 20,
+  });
+  await source.query(
+    'd8r82722r2kuvn',
+    'SET ROLE jgyrcngmdqfmnl; CREATE TABLE orders (id bigserial PRIMARY KEY, note text); INSERT INTO orders (note) VALUES (1), (2)',
+  );
+  heroku.tokens.add(HEROKU_TOKEN, ['read', 'read-protected']);
+  const app = await heroku.createApp({
+    name: 'shop-staging',
+    code,
+    processTypes: { web: 'node web.mjs', worker: 'node worker.mjs', release: 'node release.mjs' },
+    formation: { web: { quantity: 1, size: 'Standard-1X' }, worker: { quantity: 1, size: 'Standard-1X' } },
+    config: { RAILS_ENV: 'production', PAYMENT_KEY: SECRET_VALUE, OLD_FLAG: 'yes', GREETING: 'goodbye' },
+    postgres: { plan: 'essential-0', url: database.url },
+    ...(options.withoutRedis === true
+      ? {}
+      : { redis: { plan: 'mini', url: keyValueStoreUrl(redis, 'old-redis') } }),
+    scheduler: [{ command: 'node job.mjs nightly', every: 1440, at: 180 }],
+    domains: ['staging.shop.example.com'],
+    buildpacks: ['heroku/nodejs'],
+    region: 'eu',
+    ...options.app,
+  });
+
+  const digitalOcean = await startDigitalOcean({
+    log,
+    authority,
+    egressAddress: () => '203.0.113.10',
+    images: () => ({ code }),
+    played: {
+      clusterMs: 300,
+      dropletMs: 200,
+      deploymentMs: 200,
+      certificateMs: 200,
+      schedulerMinuteMs: 60_000,
+    },
+  });
+  digitalOcean.tokens.add(DIGITALOCEAN_TOKEN, 'all');
+  digitalOcean.dns.createZone('example.com');
+  digitalOcean.dns.setRecord({
+    name: 'staging.shop.example.com',
+    type: 'CNAME',
+    data: Object.values(app.dnsTargets())[0] ?? 'old.herokudns.com',
+    ttl: 3600,
+  });
+
+  const proxy = await startForwardProxy({
+    resolve: (host) => (host.endsWith('.ondigitalocean.app') ? digitalOcean.ingress.https : undefined),
+  });
+  const egress = createServer((_request, response) => response.end('203.0.113.10\n')).listen(0, '127.0.0.1');
+  await once(egress, 'listening');
+  const egressUrl = `http://127.0.0.1:${(egress.address() as AddressInfo).port}/`;
+  writeFileSync(join(directory, 'ca.pem'), authority.pem);
+  writeFileSync(join(directory, 'migration.yml'), options.config ?? CONFIG);
+
+  const common: Record<string, string> = {
+    environment: 'staging',
+    'heroku-token': HEROKU_TOKEN,
+    'heroku-api-url': heroku.apiUrl,
+    'heroku-data-api-url': heroku.dataApiUrl,
+    'scheduler-api-url': heroku.schedulerUrl,
+    'digitalocean-token': DIGITALOCEAN_TOKEN,
+    'digitalocean-api-url': digitalOcean.apiUrl,
+    'migration-key': MIGRATION_KEY,
+    'egress-url': egressUrl,
+  };
+  return {
+    heroku,
+    app,
+    digitalOcean,
+    source,
+    directory,
+    runPhase: (name, inputs = {}) =>
+      runEntry(name, directory, proxy.url, inputsOf(name, { ...common, ...inputs })),
+    stop: async () => {
+      egress.close();
+      await proxy.close();
+      await Promise.all([heroku.stop(), digitalOcean.stop()]);
+      await stopAll();
+    },
+  };
+}
+
+/** The inputs with the defaults of action.yml, as the runner fills them in. */
+function inputsOf(name: string, given: Record<string, string>): Record<string, string> {
+  const file = parse(
+    readFileSync(join(import.meta.dirname, '../../actions', name, 'action.yml'), 'utf8'),
+  ) as {
+    inputs: Record<string, { default?: string }>;
+  };
+  return Object.fromEntries(
+    Object.entries(file.inputs).map(([input, { default: usual }]) => [input, given[input] ?? usual ?? '']),
+  );
+}
+
+async function runEntry(
+  name: string,
+  directory: string,
+  proxyUrl: string,
+  inputs: Record<string, string>,
+): Promise<PhaseRun> {
+  const entry = join(import.meta.dirname, '../../actions', name, 'index.ts');
+  const run = join(directory, `run-${Date.now()}-${Math.random().toString(36).slice(2)}`);
+  mkdirSync(run);
+  for (const file of ['output', 'state', 'summary']) writeFileSync(join(run, file), '');
+  const environment = {
+    PATH: process.env.PATH ?? '',
+    HOME: process.env.HOME ?? '/tmp',
+    GITHUB_ACTIONS: 'true',
+    GITHUB_OUTPUT: join(run, 'output'),
+    GITHUB_STATE: join(run, 'state'),
+    GITHUB_STEP_SUMMARY: join(run, 'summary'),
+    GITHUB_RUN_ID: '1',
+    GITHUB_RUN_ATTEMPT: '1',
+    GITHUB_ACTOR: 'ada',
+    GITHUB_TRIGGERING_ACTOR: 'ada',
+    GITHUB_REPOSITORY: 'acme/shop',
+    GITHUB_SERVER_URL: 'https://github.com',
+    GITHUB_API_URL: 'http://127.0.0.1:9',
+    GITHUB_WORKSPACE: directory,
+    GITHUB_SHA: 'a'.repeat(40),
+    RUNNER_TEMP: run,
+    NODE_EXTRA_CA_CERTS: join(directory, 'ca.pem'),
+    https_proxy: proxyUrl,
+    HTTPS_PROXY: proxyUrl,
+    no_proxy: '127.0.0.1,localhost',
+    NODE_NO_WARNINGS: '1',
+    ...Object.fromEntries(
+      Object.entries(inputs).map(([key, value]) => [
+        `INPUT_${key.replaceAll(' ', '_').toUpperCase()}`,
+        value,
+      ]),
+    ),
+  };
+  const main = await execute(entry, directory, environment);
+  const state = readKeyValues(join(run, 'state'));
+  const post = await execute(entry, directory, {
+    ...environment,
+    ...Object.fromEntries(Object.entries(state).map(([key, value]) => [`STATE_${key}`, value])),
+  });
+  return {
+    code: main.code,
+    log: main.log + post.log,
+    outputs: readKeyValues(join(run, 'output')),
+    summary: readFileSync(join(run, 'summary'), 'utf8'),
+  };
+}
+
+async function execute(
+  entry: string,
+  cwd: string,
+  env: Record<string, string>,
+): Promise<{ code: number | null; log: string }> {
+  const child = spawn(process.execPath, [entry], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let log = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      log += text;
+    });
+  }
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, log };
+}
+
+/** The runner's file commands: `name<<delimiter`, lines, delimiter. */
+function readKeyValues(path: string): Record<string, string> {
+  const values: Record<string, string> = {};
+  const lines = readFileSync(path, 'utf8').split('\n');
+  for (let index = 0; index < lines.length; index += 1) {
+    const [name, delimiter] = (lines[index] ?? '').split('<<');
+    if (name === undefined || name === '' || delimiter === undefined) continue;
+    const end = lines.indexOf(delimiter, index + 1);
+    values[name] = lines.slice(index + 1, end).join('\n');
+    index = end;
+  }
+  return values;
+}
+
+function writeCode(directory: string): string {
+  mkdirSync(directory, { recursive: true });
+  const files = {
+    'web.mjs': `import { createServer } from 'node:http';
+createServer((request, response) => response.end('ok ' + (process.env.DIGITALOCEAN_APP ?? process.env.DYNO))).listen(process.env.PORT, '0.0.0.0');
+process.on('SIGTERM', () => process.exit(0));
+`,
+    'worker.mjs': `console.log('worker at work'); setInterval(() => {}, 1000); process.on('SIGTERM', () => process.exit(0));\n`,
+    'release.mjs': `console.log('released');\n`,
+    'job.mjs': `console.log('job done');\n`,
+  };
+  for (const [name, content] of Object.entries(files)) writeFileSync(join(directory, name), content);
+  return directory;
+}
