@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
+import { logLine } from './escape.ts';
 import { formatBytes, formatCount, formatDuration } from './format.ts';
 
 export { formatBytes, formatCount, formatDuration } from './format.ts';
@@ -46,11 +47,13 @@ export function startProgress({ title, unit, total, log, clock }: ProgressOption
       if (total !== undefined && done > 0 && done < total) {
         parts.push(`about ${formatDuration((elapsed / done) * (total - done))} left`);
       }
-      log.info(parts.join(', '));
+      log.info(logLine(parts.join(', ')));
     },
     finish(done = latest) {
       const elapsed = clock.now().getTime() - began;
-      log.info(`${title}: ${amount(done)} in ${formatDuration(elapsed)}, ${rate(done, elapsed)}`);
+      // Under a second a rate says more about the start than about the work.
+      const speed = elapsed < 1_000 ? '' : `, ${rate(done, elapsed)}`;
+      log.info(logLine(`${title}: ${amount(done)} in ${formatDuration(elapsed)}${speed}`));
     },
   };
 }

@@ -1,5 +1,4 @@
-import { mermaidText } from './escape.ts';
-import { escapeMarkdown, escapeHtml } from './escape.ts';
+import { escapeHtml, escapeMarkdown, mermaidText, plainLines, shorten } from './escape.ts';
 
 export { escapeMarkdown } from './escape.ts';
 
@@ -45,8 +44,12 @@ export function details(title: string, body: string): string {
   return `<details>\n<summary>${escapeHtml(title)}</summary>\n\n${body.trim()}\n\n</details>\n\n`;
 }
 
-/** Shown as it is; a fence longer than any in the text keeps the text inside. */
-export function codeBlock(text: string, language = ''): string {
+// Of GitHub's limit of 1 MiB for the summaries of a step, one block may take a part only.
+const LONGEST_BLOCK = 50_000;
+
+/** Shown as it is, without colours; a fence longer than any in the text keeps the text inside. */
+export function codeBlock(code: string, language = ''): string {
+  const text = shorten(plainLines(code), LONGEST_BLOCK);
   const longest = Math.max(2, ...(text.match(/`+/g) ?? []).map((ticks) => ticks.length));
   const fence = '`'.repeat(longest + 1);
   return `${fence}${language.replaceAll(/[^a-z0-9-]/gi, '')}\n${text}\n${fence}\n`;
@@ -57,6 +60,7 @@ export interface GanttTask {
   name: string;
   start: Date;
   end: Date;
+  /** `critical` is drawn in red: the time without service. */
   kind?: 'done' | 'critical' | 'milestone';
 }
 
@@ -78,30 +82,37 @@ export function gantt(title: string, tasks: readonly GanttTask[]): string {
 
 /** Shares of a whole; slices of nothing are left out, since Mermaid refuses them. */
 export function pie(title: string, slices: readonly { label: string; value: number }[]): string {
-  const shown = slices.filter(({ value }) => value > 0);
+  const shown = slices
+    .map(({ label, value }) => ({ label, value: hundredths(value) }))
+    .filter(({ value }) => value > 0);
   if (shown.length === 0) return '';
-  const lines = shown.map(({ label, value }) => `  "${mermaidText(label)}" : ${Number(value.toFixed(2))}`);
+  const lines = shown.map(({ label, value }) => `  "${mermaidText(label)}" : ${value}`);
   return codeBlock([`pie showData title ${mermaidText(title)}`, ...lines].join('\n'), 'mermaid');
 }
 
-/** Amounts beside each other, such as the monthly cost before and after. */
+/** Amounts beside each other, such as the monthly cost before and after; what is no number is drawn as nothing. */
 export function bars(
   title: string,
   unit: string,
   amounts: readonly { label: string; value: number }[],
 ): string {
   if (amounts.length === 0) return '';
-  const top = Math.max(1, ...amounts.map(({ value }) => value));
+  const values = amounts.map(({ value }) => Math.max(0, hundredths(value)));
+  const top = Math.max(1, ...values);
   return codeBlock(
     [
       'xychart-beta',
       `  title "${mermaidText(title)}"`,
       `  x-axis [${amounts.map(({ label }) => `"${mermaidText(label)}"`).join(', ')}]`,
       `  y-axis "${mermaidText(unit)}" 0 --> ${Math.ceil(top)}`,
-      `  bar [${amounts.map(({ value }) => Number(value.toFixed(2))).join(', ')}]`,
+      `  bar [${values.join(', ')}]`,
     ].join('\n'),
     'mermaid',
   );
+}
+
+function hundredths(value: number): number {
+  return Number.isFinite(value) ? Math.round(value * 100) / 100 : 0;
 }
 
 function cellText(cell: Cell): string {
