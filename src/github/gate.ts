@@ -1,10 +1,16 @@
+import type { Approval, GateApi } from './gate-api.ts';
+import { closed, createGateApi } from './gate-api.ts';
+
+export type GateMode = 'environment' | 'second-dispatch' | 'none';
+
 /** What the gate asked and what it was answered, for the record. */
 export interface GateEvidence {
   mode: GateMode;
   approvedBy: string | null;
   checks: { what: string; found: string }[];
 }
-export type GateMode = 'environment' | 'second-dispatch' | 'none';
+
+/** `Edge.environment` is one. */
 export interface GateRun {
   repository: string;
   runId: string;
@@ -12,23 +18,202 @@ export interface GateRun {
   triggeringActor: string;
   apiUrl: string;
 }
+
 export interface GateOptions {
   mode: GateMode;
   /** The reviewed GitHub environment, `production`. */
   environment: string;
   /** From migration.yml: a protected environment cannot go without a gate. */
   protected: boolean;
-  /** What the record says. */
+  /** The plan's digest as the record holds it. */
   recordedDigest: string;
-  /** What the approval is for (input plan-digest). */
+  /** What was approved (input plan-digest). */
   enteredDigest: string | undefined;
-  /** second-dispatch: the run that prepared. */
+  /** second-dispatch: the run that prepared, and whose record this is. */
   prepareRunId: string | undefined;
   run: GateRun;
   token: string | undefined;
   signal: AbortSignal;
 }
-/** Fails closed: any doubt is a ConfigurationError with the setting to change. */
-export function checkGate(_options: GateOptions): Promise<GateEvidence> {
-  throw new Error('not written yet');
+
+/**
+ * Proves that a second person agreed to this very plan, or refuses. Fails closed: whatever cannot be read, or leaves
+ * doubt, is a ConfigurationError that names the setting to change. Changes nothing.
+ */
+export async function checkGate(options: GateOptions): Promise<GateEvidence> {
+  if (options.mode === 'none') return withoutGate(options);
+  const digest = sameDigest(options);
+  const api = createGateApi({ ...options.run, token: options.token, signal: options.signal });
+  return options.mode === 'environment'
+    ? await environmentGate(options, api, digest)
+    : await secondDispatchGate(options, api, digest);
+}
+
+type Check = GateEvidence['checks'][number];
+
+function withoutGate({ protected: isProtected, environment }: GateOptions): GateEvidence {
+  if (isProtected) {
+    throw closed(
+      `"${environment}" is protected in migration.yml, so the input gate cannot be "none": set it to environment or second-dispatch`,
+    );
+  }
+  return { mode: 'none', approvedBy: null, checks: [{ what: 'protected in migration.yml', found: 'no' }] };
+}
+
+function sameDigest({ mode, enteredDigest, recordedDigest }: GateOptions): Check {
+  if (enteredDigest === undefined) {
+    throw closed(
+      mode === 'environment'
+        ? 'the input plan-digest is empty: pass the output plan-digest of the phase that prepared'
+        : 'the input plan-digest is empty: enter the digest that the summary of the prepare run shows',
+    );
+  }
+  if (enteredDigest.trim() !== recordedDigest) {
+    throw closed(
+      `the approval is for the plan ${enteredDigest.trim()}, and the record holds ${recordedDigest}: the plan changed since, or the digest is of another run. Read the present plan and approve that`,
+    );
+  }
+  return { what: 'digest of the approved plan', found: recordedDigest };
+}
+
+async function environmentGate(options: GateOptions, api: GateApi, digest: Check): Promise<GateEvidence> {
+  const { environment, run } = options;
+  const protection = await protectionOf(api, environment);
+  const starters = await startersOf(api, run);
+  const approval = (await api.approvals(run.runId)).find((candidate) =>
+    counts(candidate, environment, starters),
+  );
+  if (!approval?.user) {
+    throw closed(
+      `no one other than ${starters.join(' and ')}, who started it, has approved this run for "${environment}". ` +
+        `The job must name \`environment: ${environment}\`, and a reviewer other than who started the run must approve it`,
+    );
+  }
+  return {
+    mode: 'environment',
+    approvedBy: approval.user.login,
+    checks: [
+      digest,
+      ...protection,
+      { what: 'started by', found: starters.join(', ') },
+      { what: 'approved by', found: approval.user.login },
+      { what: 'comment of the approval', found: approval.comment ?? '' },
+    ],
+  };
+}
+
+/** A missing environment would have been made without protection by the very run that names it: so it is looked at. */
+async function protectionOf(api: GateApi, name: string): Promise<Check[]> {
+  const environment = await api.environment(name);
+  const where = `Settings → Environments → ${name}`;
+  const rule = environment.protection_rules.find(({ type }) => type === 'required_reviewers');
+  const reviewers = rule?.reviewers?.length ?? 0;
+  if (!rule || reviewers === 0) {
+    throw closed(
+      `the environment "${name}" has no required reviewers: add at least one under ${where} → Required reviewers. ` +
+        'Where the repository’s plan has no such setting (private, not Enterprise), use the second dispatch: input gate: second-dispatch',
+    );
+  }
+  if (rule.prevent_self_review !== true) {
+    throw closed(
+      `who starts a run may approve it: tick "Prevent self-review" under ${where} → Required reviewers`,
+    );
+  }
+  return [
+    { what: 'required reviewers', found: String(reviewers) },
+    { what: 'self-review', found: 'prevented' },
+    { what: 'deployment branches', found: await branchesOf(api, environment, where) },
+    // Not refused: an owner who bypasses is told apart by the missing approval above.
+    { what: 'administrators may bypass', found: environment.can_admins_bypass === false ? 'no' : 'yes' },
+  ];
+}
+
+async function branchesOf(
+  api: GateApi,
+  environment: Awaited<ReturnType<GateApi['environment']>>,
+  where: string,
+): Promise<string> {
+  const policy = environment.deployment_branch_policy;
+  const advice = `choose "Protected branches only", or name the branch, under ${where} → Deployment branches and tags`;
+  if (!policy) throw closed(`any branch may deploy to "${environment.name}": ${advice}`);
+  if (policy.protected_branches) return 'protected branches only';
+  const patterns = await api.branchPolicies(environment.name);
+  const open = patterns.find((pattern) => /^[*?/]+$/.test(pattern));
+  if (patterns.length === 0 || open !== undefined) {
+    throw closed(
+      `the deployment branches of "${environment.name}" (${open ?? 'none'}) limit nothing: ${advice}`,
+    );
+  }
+  return patterns.join(', ');
+}
+
+async function secondDispatchGate(options: GateOptions, api: GateApi, digest: Check): Promise<GateEvidence> {
+  const { prepareRunId, run, environment } = options;
+  if (prepareRunId === undefined || !/^\d+$/.test(prepareRunId)) {
+    throw closed(
+      'the input prepare-run-id must be the number of the run that prepared (it stands in its address)',
+    );
+  }
+  if (prepareRunId === run.runId)
+    throw closed('the run that prepared and this one are the same: dispatch a second one');
+  const prepared = await api.run(prepareRunId);
+  if (prepared.status !== 'completed' || prepared.conclusion !== 'success') {
+    throw closed(
+      `the run that prepared (${prepared.html_url}) is ${prepared.conclusion ?? prepared.status ?? 'unknown'}, not a success: let it succeed, then enter its digest`,
+    );
+  }
+  const artifactName = `migration-record-${environment}`;
+  const artifact = (await api.artifacts(prepareRunId, artifactName)).find(({ expired }) => !expired);
+  if (!artifact) {
+    throw closed(
+      `${prepared.html_url} holds no artifact ${artifactName} that has not expired: prepare again`,
+    );
+  }
+  const starters = await startersOf(api, run);
+  const preparers = unique([prepared.actor.login, prepared.triggering_actor.login]);
+  const both = starters.find((starter) => preparers.some((preparer) => sameUser(preparer, starter)));
+  if (both !== undefined) {
+    throw closed(
+      `${both} started the run that prepared and this one: a second person must dispatch the cutover`,
+    );
+  }
+  return {
+    mode: 'second-dispatch',
+    approvedBy: starters[0] ?? null,
+    checks: [
+      digest,
+      { what: 'prepared by', found: preparers.join(', ') },
+      {
+        what: 'prepared in',
+        found: `${prepared.html_url} (${prepared.path} on ${prepared.head_branch ?? 'no branch'})`,
+      },
+      { what: 'record', found: `artifact ${artifact.id}` },
+      { what: 'dispatched by', found: starters.join(', ') },
+    ],
+  };
+}
+
+/** Both who made the run and who started this attempt, as GitHub says and as the runner says. */
+async function startersOf(api: GateApi, run: GateRun): Promise<string[]> {
+  const told = await api.run(run.runId);
+  return unique([run.actor, run.triggeringActor, told.actor.login, told.triggering_actor.login]);
+}
+
+/** The answer tells neither time nor attempt: an approval by who started a later attempt is not one by another. */
+function counts(approval: Approval, environment: string, starters: readonly string[]): boolean {
+  const by = approval.user?.login;
+  if (approval.state !== 'approved' || by === undefined) return false;
+  if (!approval.environments.some(({ name }) => name.toLowerCase() === environment.toLowerCase()))
+    return false;
+  return !starters.some((starter) => sameUser(starter, by));
+}
+
+function sameUser(one: string, other: string): boolean {
+  return one.toLowerCase() === other.toLowerCase();
+}
+
+function unique(logins: readonly string[]): string[] {
+  return logins.filter(
+    (login, index) => login !== '' && logins.findIndex((other) => sameUser(login, other)) === index,
+  );
 }
