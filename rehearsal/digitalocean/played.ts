@@ -1,4 +1,4 @@
-/** How long the played platform takes, in milliseconds. Printed beside every duration that they influence. */
+/** How long the played platform takes, in milliseconds, and what else it plays. Printed beside every duration that they influence. */
 export interface PlayedLatencies {
   /** A cluster from `creating` to `online`. Real: several minutes. */
   clusterMs: number;
@@ -14,6 +14,10 @@ export interface PlayedLatencies {
   schedulerStartMinute: number;
   /** One second in a spec's health checks, drains and grace periods. */
   specSecondMs: number;
+  /** Requests that a token may send in a real minute. A run that plays days in minutes may allow more. */
+  requestsPerMinute: number;
+  /** And in a real hour. */
+  requestsPerHour: number;
 }
 
 export const defaultPlayed: PlayedLatencies = {
@@ -24,4 +28,6 @@ export const defaultPlayed: PlayedLatencies = {
   schedulerMinuteMs: 1000,
   schedulerStartMinute: 0,
   specSecondMs: 100,
+  requestsPerMinute: 250,
+  requestsPerHour: 5000,
 };

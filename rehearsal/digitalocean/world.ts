@@ -100,7 +100,8 @@ export interface AppView {
  */
 export async function startDigitalOcean(options: DigitalOceanOptions): Promise<DigitalOceanWorld> {
   const faults = createFaultSwitch();
-  const tokens = createTokenStore();
+  const played = { ...defaultPlayed, ...options.played };
+  const tokens = createTokenStore(played);
   const requests: RecordedRequest[] = [];
   const schedule = new Schedule();
   const logs = { read: (_path: string): string | undefined => undefined };
@@ -111,7 +112,6 @@ export async function startDigitalOcean(options: DigitalOceanOptions): Promise<D
     requests,
     plain: (path) => logs.read(path),
   });
-  const played = { ...defaultPlayed, ...options.played };
   const platform: Platform = { ...options, played, schedule, apiUrl: api.url };
 
   const dns = new DnsStore();

@@ -1,4 +1,4 @@
-import { RateLimit } from './rate-limit.ts';
+import { RateLimit, type Limits } from './rate-limit.ts';
 
 /** A token as DigitalOcean knows it: what it may do, and how much it has asked lately. */
 export interface Token {
@@ -12,13 +12,13 @@ export interface TokenStore {
   find(token: string): Token | undefined;
 }
 
-export function createTokenStore(): TokenStore {
+export function createTokenStore(limits: Limits): TokenStore {
   const tokens = new Map<string, Token>();
   return {
     add: (token, scopes) => {
       tokens.set(token, {
         may: (scope) => scopes === 'all' || scopes.includes(scope),
-        limit: new RateLimit(),
+        limit: new RateLimit(limits),
       });
     },
     find: (token) => tokens.get(token),

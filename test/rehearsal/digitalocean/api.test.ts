@@ -40,8 +40,8 @@ test('lists come in pages that link to each other', async () => {
 });
 
 test('every answer tells what is left of the rate limit, and the 251st request of a minute is refused', async () => {
-  world.tokens.add('busy', 'all');
-  const ask = () => world.api('GET', '/account', undefined, 'busy');
+  const real = await testWorld({ requestsPerMinute: 250, requestsPerHour: 5000 });
+  const ask = () => real.api('GET', '/account');
   const first = await ask();
   expect(first.headers.get('ratelimit-limit')).toBe('5000');
   expect(first.headers.get('ratelimit-remaining')).toBe('4999');

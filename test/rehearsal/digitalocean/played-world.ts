@@ -45,6 +45,8 @@ const quick: Partial<PlayedLatencies> = {
   certificateMs: 100,
   schedulerMinuteMs: 150,
   specSecondMs: 50,
+  requestsPerMinute: 100_000,
+  requestsPerHour: 1_000_000,
 };
 
 const worlds: TestWorld[] = [];
