@@ -1,0 +1,117 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { startHeroku, type HerokuApp, type HerokuWorld } from '../../rehearsal/heroku/world.ts';
+import { createAuthority } from '../../rehearsal/servers/certificates.ts';
+import { stopAll, temporaryDirectory } from '../../rehearsal/servers/process.ts';
+import { systemClock } from '../../src/clock.ts';
+import { createHeroku, type HerokuClient } from '../../src/heroku/client.ts';
+import { readFormation, restoreFormation, scale, waitUntilNoDynos } from '../../src/heroku/formation.ts';
+import { readInventory } from '../../src/heroku/inventory.ts';
+import { readMaintenance, setMaintenance } from '../../src/heroku/maintenance.ts';
+import { currentRelease, isParked, parkApp, rollBackRelease } from '../../src/heroku/release.ts';
+import { readSchedulerJobs, schedulerCron } from '../../src/heroku/scheduler.ts';
+import { silentLog } from '../../src/log.ts';
+
+let world: HerokuWorld;
+let app: HerokuApp;
+let client: HerokuClient;
+
+beforeAll(async () => {
+  const code = temporaryDirectory('code');
+  mkdirSync(code, { recursive: true });
+  writeFileSync(
+    join(code, 'web.mjs'),
+    `import { createServer } from 'node:http'; createServer((q, r) => r.end('ok')).listen(process.env.PORT); process.on('SIGTERM', () => process.exit(0));`,
+  );
+  world = await startHeroku({
+    log: silentLog,
+    authority: await createAuthority('test'),
+    played: { shutdownSeconds: 1, schedulerMinuteMs: 60_000 },
+  });
+  world.tokens.add('token', ['read', 'write', 'read-protected', 'write-protected']);
+  app = await world.createApp({
+    name: 'shop',
+    code,
+    processTypes: { web: 'node web.mjs', worker: 'node -e "setInterval(()=>{},1000)"' },
+    formation: { web: { quantity: 1, size: 'Standard-1X' }, worker: { quantity: 1, size: 'Standard-1X' } },
+    config: { RAILS_ENV: 'production', API_SECRET: 'hidden' },
+    scheduler: [{ command: 'rake nightly', every: 1440, at: 210 }],
+    domains: ['shop.example.com'],
+    buildpacks: ['heroku/nodejs'],
+  });
+  await app.settled();
+  client = createHeroku({
+    token: 'token',
+    apiUrl: world.apiUrl,
+    dataApiUrl: world.dataApiUrl,
+    log: silentLog,
+    clock: systemClock,
+  });
+});
+afterAll(async () => {
+  await world.stop();
+  await stopAll();
+});
+
+test('the inventory knows the whole app and holds no config value', async () => {
+  const inventory = await readInventory(client, 'shop', app.config());
+  expect(inventory.processTypes).toEqual({
+    web: 'node web.mjs',
+    worker: 'node -e "setInterval(()=>{},1000)"',
+  });
+  expect(inventory.formation.map(({ type, quantity }) => `${type}=${quantity}`).sort()).toEqual([
+    'web=1',
+    'worker=1',
+  ]);
+  expect(inventory.configVars).toContainEqual({ name: 'API_SECRET', class: 'secret' });
+  expect(inventory.configVars).toContainEqual({ name: 'RAILS_ENV', class: 'plain' });
+  expect(inventory.domains.map(({ hostname }) => hostname)).toContain('shop.example.com');
+  expect(inventory.hasScheduler).toBe(true);
+  expect(JSON.stringify(inventory)).not.toContain('hidden');
+});
+
+test("the Scheduler's jobs are read where its dashboard reads them, and its silence is no error", async () => {
+  const answer = await readSchedulerJobs({ schedulerUrl: world.schedulerUrl, token: 'token', appId: app.id });
+  if (!('jobs' in answer)) throw new Error(answer.unknown);
+  expect(answer.jobs.map((job) => `${job.command} ${schedulerCron(job)}`)).toEqual([
+    'rake nightly 30 3 * * *',
+  ]);
+  expect(
+    await readSchedulerJobs({ schedulerUrl: 'http://127.0.0.1:9', token: 'token', appId: app.id }),
+  ).toHaveProperty('unknown');
+});
+
+test('a parked app has no code to run, and rolling back brings back exactly what ran before', async () => {
+  const formation = await readFormation(client, 'shop');
+  const before = await currentRelease(client, 'shop');
+  await setMaintenance(client, 'shop', true);
+  expect(await readMaintenance(client, 'shop')).toBe(true);
+
+  await scale(
+    client,
+    'shop',
+    formation.map(({ type }) => ({ type, quantity: 0 })),
+  );
+  const prior = await parkApp(client, 'shop');
+  expect(prior).toBe(before?.id);
+  expect(await parkApp(client, 'shop')).toBe(prior);
+  expect(await isParked(client, 'shop')).toBe(true);
+  await waitUntilNoDynos(client, 'shop', { oneOff: true, limitMs: 10_000 });
+  expect(app.dynos()).toEqual([]);
+
+  await rollBackRelease(client, 'shop', prior);
+  await rollBackRelease(client, 'shop', prior);
+  await restoreFormation(client, 'shop', formation);
+  await setMaintenance(client, 'shop', false);
+  await app.settled();
+  expect(await isParked(client, 'shop')).toBe(false);
+  expect((await currentRelease(client, 'shop'))?.slug?.id).toBe(before?.slug?.id);
+  expect(await readFormation(client, 'shop')).toEqual(formation);
+});
+
+test('dynos that do not end in time are named', async () => {
+  await expect(waitUntilNoDynos(client, 'shop', { types: ['worker'], limitMs: 0 })).rejects.toThrow(
+    /worker\.1 \(/,
+  );
+});
