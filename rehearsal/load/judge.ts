@@ -105,7 +105,7 @@ async function openSide(environment: Environment): Promise<OpenSide> {
   // A connection that is lost makes the next query fail, which is where it is told.
   database.on('error', () => undefined);
   await database.connect();
-  const redis = openRedis(environment, { maxRetriesPerRequest: 3, commandTimeout: 15_000 });
+  const redis = openRedis(environment, { maxRetriesPerRequest: 3, commandTimeout: 15_000 }, () => undefined);
   return {
     database,
     redis,

@@ -9,7 +9,11 @@ type Patience = Pick<RedisOptions, 'commandTimeout' | 'maxRetriesPerRequest'>;
  * than held. Over TLS the server is verified when REDIS_CA_CERT is there (against REDIS_TLS_SERVERNAME if that is
  * given); Heroku's certificate is self-signed and cannot be.
  */
-export function openRedis(environment: Environment, patience: Patience = {}): Redis {
+export function openRedis(
+  environment: Environment,
+  patience: Patience = {},
+  warn: (line: string) => void = console.error,
+): Redis {
   const url = new URL(required(environment, 'REDIS_URL'));
   const redis = new Redis({
     host: decodeURIComponent(url.hostname),
@@ -27,7 +31,7 @@ export function openRedis(environment: Environment, patience: Patience = {}): Re
     retryStrategy: (attempt) => Math.min(attempt * 100, 1000),
     ...patience,
   });
-  redis.on('error', (error: Error) => console.error(`at=warning redis: ${error.message}`));
+  redis.on('error', (error: Error) => warn(`at=warning redis: ${error.message}`));
   return redis;
 }
 

@@ -1,6 +1,6 @@
-import { createServer, type RequestListener } from 'node:https';
+import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { request } from 'node:http';
+import { request, type RequestListener } from 'node:http';
 import { createAuthority } from '../../../rehearsal/servers/certificates.ts';
 import { startForwardProxy } from '../../../rehearsal/servers/forward-proxy.ts';
 
