@@ -1,0 +1,160 @@
+import { expect, test } from '@jest/globals';
+import { appEnvironment } from '../../src/digitalocean/app-environment.ts';
+import { keepEncrypted, mergeSpec } from '../../src/digitalocean/app-spec-merge.ts';
+import { buildAppSpec, componentName, type AppSpec } from '../../src/digitalocean/app-spec.ts';
+import { parseImageReference } from '../../src/digitalocean/image-reference.ts';
+import { ConfigurationError } from '../../src/errors.ts';
+
+const digest = `sha256:${'a'.repeat(64)}`;
+
+function spec(): AppSpec {
+  return buildAppSpec({
+    name: 'shop-staging',
+    region: 'fra',
+    vpcId: 'vpc-1',
+    image: parseImageReference(`registry.digitalocean.com/acme/shop@${digest}`),
+    registryCredentials: undefined,
+    processes: [
+      { name: 'web', kind: 'service', command: 'bin/web', instanceSize: 'apps-s-1vcpu-1gb', count: 2 },
+      {
+        name: 'worker',
+        kind: 'worker',
+        command: `sidekiq -q 'low' && true`,
+        instanceSize: 'apps-s-1vcpu-1gb',
+        count: 1,
+      },
+      {
+        name: 'release',
+        kind: 'release',
+        command: 'rake db:migrate',
+        instanceSize: 'apps-s-1vcpu-0.5gb',
+        count: 1,
+      },
+      {
+        name: 'nightly',
+        kind: 'scheduled',
+        command: 'rake nightly',
+        instanceSize: 'apps-s-1vcpu-0.5gb',
+        count: 1,
+        schedule: { cron: '0 3 * * *', timeZone: 'UTC' },
+      },
+    ],
+    variables: [
+      { key: 'RAILS_ENV', value: 'production', secret: false },
+      { key: 'DATABASE_URL', value: 'postgresql://secret', secret: true },
+    ],
+    domains: ['shop.example.com', 'www.shop.example.com'],
+    healthPath: '/health',
+    gate: { language: 'node', key: 'open' },
+  });
+}
+
+/** The spec as DigitalOcean gives it back: secrets encrypted, its own defaults beside ours, parts that a person added. */
+function live(): Record<string, unknown> {
+  const planned = JSON.parse(JSON.stringify(spec())) as AppSpec;
+  return {
+    ...planned,
+    egress: { type: 'DEDICATED_IP' },
+    features: ['buildpack-stack=ubuntu-22'],
+    envs: [
+      ...planned.envs.map((one) => (one.type === 'SECRET' ? { ...one, value: 'EV[1:abc:def]' } : one)),
+      { key: 'ADDED_BY_HAND', value: 'EV[1:xyz:uvw]', scope: 'RUN_TIME', type: 'SECRET' },
+    ],
+    services: planned.services.map((one) => ({ ...one, termination: { drain_seconds: 30 } })),
+  };
+}
+
+test('the web side runs at once, workers and schedules wait, the release phase is one job', () => {
+  const { workers, jobs, ...rest } = spec();
+  expect({
+    ...rest,
+    workers: workers.map(({ run_command, ...worker }) => ({
+      ...worker,
+      waits: run_command.includes('waiting until'),
+    })),
+    jobs: jobs.map(({ run_command, ...job }) => ({ ...job, skips: run_command.includes('not open yet') })),
+  }).toMatchSnapshot();
+});
+
+test('an update keeps dedicated egress, encrypted values and what was added by hand', () => {
+  const before = live();
+  const changed = { ...spec(), services: spec().services.map((one) => ({ ...one, instance_count: 3 })) };
+  const { spec: merged, changed: isChanged, kept } = mergeSpec(before, keepEncrypted(before, { ...changed }));
+  expect(isChanged).toBe(true);
+  expect(merged.egress).toEqual({ type: 'DEDICATED_IP' });
+  expect(merged.vpc).toEqual({ id: 'vpc-1' });
+  const values = Object.fromEntries(
+    (merged.envs as { key: string; value: string }[]).map(({ key, value }) => [key, value]),
+  );
+  expect(values).toMatchObject({ DATABASE_URL: 'EV[1:abc:def]', ADDED_BY_HAND: 'EV[1:xyz:uvw]' });
+  expect(merged.services).toMatchObject([{ instance_count: 3, termination: { drain_seconds: 30 } }]);
+  expect(kept).toEqual(['envs: ADDED_BY_HAND']);
+});
+
+test('a plan that says nothing new changes nothing', () => {
+  const before = live();
+  expect(mergeSpec(before, keepEncrypted(before, { ...spec() })).changed).toBe(false);
+});
+
+test('a domain carries no zone: App Platform would point its record at itself before the switch', () => {
+  expect(spec().domains.every((domain) => !('zone' in domain))).toBe(true);
+});
+
+test.each([
+  [
+    `registry.digitalocean.com/acme/shop@${digest}`,
+    { registry_type: 'DOCR', registry: '', repository: 'shop' },
+  ],
+  [`ghcr.io/acme/shop/web@${digest}`, { registry_type: 'GHCR', registry: 'acme', repository: 'shop/web' }],
+  [`acme/shop@${digest}`, { registry_type: 'DOCKER_HUB', registry: 'acme', repository: 'shop' }],
+])('%s is pulled from where it says', (reference, expected) => {
+  expect(parseImageReference(reference)).toEqual({ ...expected, digest });
+});
+
+test('a tag is refused: what is deployed must be what was tested', () => {
+  expect(() => parseImageReference('ghcr.io/acme/shop:latest')).toThrow(ConfigurationError);
+  expect(() => parseImageReference(`quay.io/acme/shop@${digest}`)).toThrow(/cannot pull from/);
+});
+
+test('every config var is accounted for, and each that goes says why', () => {
+  const { variables, fates } = appEnvironment({
+    configVars: {
+      DATABASE_URL: 'postgres://old',
+      PRIMARY_DATABASE: 'postgres://old',
+      HEROKU_POSTGRESQL_RED_URL: 'postgres://old',
+      DATABASE_CONNECTION_POOL_URL: 'postgres://pool',
+      RAILS_ENV: 'production',
+      STRIPE_KEY: 'sk',
+      FLAG: 'x',
+      OLD: 'y',
+    },
+    plain: new Set(['RAILS_ENV']),
+    movedAddOns: new Map([['DATABASE_CONNECTION_POOL_URL', 'heroku-postgresql:standard-0']]),
+    drop: ['OLD'],
+    set: { FLAG: 'z' },
+    replacements: { DATABASE_URL: { value: 'postgresql://new', secret: true, reason: 'moved' } },
+  });
+  expect(Object.fromEntries(fates.map(({ name, fate }) => [name, fate]))).toEqual({
+    DATABASE_URL: 'replaced',
+    PRIMARY_DATABASE: 'replaced',
+    HEROKU_POSTGRESQL_RED_URL: 'dropped',
+    DATABASE_CONNECTION_POOL_URL: 'dropped',
+    RAILS_ENV: 'kept',
+    STRIPE_KEY: 'kept',
+    FLAG: 'replaced',
+    OLD: 'dropped',
+  });
+  expect(fates.every(({ reason }) => reason !== '')).toBe(true);
+  expect(variables).toContainEqual({ key: 'PRIMARY_DATABASE', value: 'postgresql://new', secret: true });
+  expect(variables).toContainEqual({ key: 'STRIPE_KEY', value: 'sk', secret: true });
+  expect(variables).toContainEqual({ key: 'RAILS_ENV', value: 'production', secret: false });
+});
+
+test.each([
+  ['web', 'web'],
+  ['high_priority', 'high-priority'],
+  ['1st', 'st'],
+  ['a', 'process-a'],
+])('process type %s becomes component %s', (type, name) => {
+  expect(componentName(type)).toBe(name);
+});

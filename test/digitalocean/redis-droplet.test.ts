@@ -1,0 +1,143 @@
+import { createHash, X509Certificate } from 'node:crypto';
+import { connect, createServer, type TLSSocket } from 'node:tls';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { afterAll, expect, test } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { parse } from 'yaml';
+import { stopAll } from '../../rehearsal/servers/process.ts';
+import { startRedis, type RedisServer } from '../../rehearsal/servers/redis.ts';
+import { redisAuthority } from '../../src/digitalocean/redis-certificates.ts';
+import { renderRedisCloudInit, USER_DATA_LIMIT } from '../../src/digitalocean/redis-cloud-init.ts';
+import { redisSecrets } from '../../src/migration/target.ts';
+import { requireMigrationKey } from '../../src/migration/secrets.ts';
+
+const key = requireMigrationKey('0123456789abcdef0123456789abcdef');
+const subject = { key, migrationId: 'shop-production', mask: (): undefined => undefined };
+const SERVER_NAME = 'redis.shop-production.internal';
+
+afterAll(stopAll);
+
+async function certificates(
+  migrationId = subject.migrationId,
+): Promise<{ ca: string; certificate: string; key: string }> {
+  const secrets = redisSecrets({ ...subject, migrationId });
+  const authority = await redisAuthority(secrets.ca, migrationId);
+  return { ca: authority.pem, ...(await authority.issue(secrets.server, SERVER_NAME)) };
+}
+
+async function userData(): Promise<string> {
+  const secrets = redisSecrets(subject);
+  return renderRedisCloudInit({
+    certificates: await certificates(),
+    adminUser: 'admin',
+    adminPassword: secrets.adminPassword,
+    appUser: 'app',
+    appPassword: secrets.appPassword,
+    port: 6379,
+    dropletMemoryMib: 1024,
+  });
+}
+
+function fileOf(data: string, path: string): string {
+  const { write_files: files } = parse(data) as { write_files: { path: string; content: string }[] };
+  return files.find((file) => file.path === path)?.content ?? '';
+}
+
+test('passwords, keys and certificates are the same on each run, and others for another migration', async () => {
+  expect(await certificates()).toEqual(await certificates());
+  expect(redisSecrets(subject)).toEqual(redisSecrets(subject));
+  expect(await userData()).toBe(await userData());
+  const other = await certificates('shop-staging');
+  expect(other.ca).not.toBe((await certificates()).ca);
+  expect(other.key).not.toBe((await certificates()).key);
+});
+
+test('a TLS client that knows the CA and the name accepts the server, any other refuses it', async () => {
+  const { ca, certificate, key: privateKey } = await certificates();
+  const server = createServer({ cert: certificate, key: privateKey }, (socket) => socket.end('hello'));
+  server.on('tlsClientError', () => undefined);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const dial = async (authority: string, servername: string): Promise<boolean> => {
+    const socket: TLSSocket = connect({ host: '127.0.0.1', port, ca: authority, servername });
+    return new Promise((resolve) => {
+      socket.once('secureConnect', () => resolve(socket.authorized));
+      socket.once('error', () => resolve(false));
+    }).finally(() => socket.destroy()) as Promise<boolean>;
+  };
+  try {
+    expect(await dial(ca, SERVER_NAME)).toBe(true);
+    expect(await dial(ca, 'redis.other.internal')).toBe(false);
+    expect(await dial((await certificates('shop-staging')).ca, SERVER_NAME)).toBe(false);
+    expect(new X509Certificate(certificate).verify(new X509Certificate(ca).publicKey)).toBe(true);
+  } finally {
+    server.close();
+  }
+});
+
+test('the cloud-init is small enough, serves TLS only, evicts nothing and holds no password', async () => {
+  const data = await userData();
+  const secrets = redisSecrets(subject);
+  expect(data.startsWith('#cloud-config\n')).toBe(true);
+  expect(Buffer.byteLength(data)).toBeLessThan(USER_DATA_LIMIT);
+  const configuration = fileOf(data, '/etc/redis/redis.conf').split('\n');
+  expect(configuration).toContain('port 0');
+  expect(configuration).toContain('tls-port 6379');
+  expect(configuration).toContain('maxmemory-policy noeviction');
+  expect(configuration).toContain('appendonly yes');
+  expect(data).not.toContain(secrets.appPassword);
+  expect(data).not.toContain(secrets.adminPassword);
+  expect(data).toMatch(/redis:[\w.-]+@sha256:[0-9a-f]{64}/);
+});
+
+test('a real Redis with that configuration refuses plain text, a wrong password and what is dangerous, and is closed', async () => {
+  const data = await userData();
+  const secrets = redisSecrets(subject);
+  const files = await certificates();
+  const lines = fileOf(data, '/etc/redis/redis.conf')
+    .split('\n')
+    .filter((line) => !/^(#|tls-port|port|bind|dir|aclfile|tls-.*-file|$)/.test(line));
+  const server: RedisServer = await startRedis({
+    name: 'droplet',
+    configuration: [...lines, 'aclfile users.acl'],
+    files: { 'users.acl': fileOf(data, '/var/lib/redis/users.acl') },
+    tls: { certificate: files.certificate, key: files.key },
+  });
+  const dial = (username: string, password: string, tls: object | undefined): Redis => {
+    const client = new Redis({
+      host: server.host,
+      port: server.port,
+      username,
+      password,
+      ...(tls === undefined ? {} : { tls }),
+      retryStrategy: () => null,
+      maxRetriesPerRequest: 0,
+    });
+    client.on('error', () => undefined);
+    return client;
+  };
+  const tls = { ca: files.ca, servername: SERVER_NAME };
+  const app = dial('app', secrets.appPassword, tls);
+  const admin = dial('admin', secrets.adminPassword, tls);
+  const plain = dial('app', secrets.appPassword, undefined);
+  const stranger = dial('app', 'wrong', tls);
+  const nobody = dial('default', '', tls);
+  try {
+    expect(await app.ping()).toBe('PONG');
+    expect(await app.info('server')).toContain('redis_version');
+    expect(await app.get('heroku-to-digitalocean:open')).toBeNull();
+    await expect(app.set('a', '1')).rejects.toThrow(/NOPERM/);
+    await expect(app.flushall()).rejects.toThrow(/NOPERM/);
+    await expect(app.config('GET', '*')).rejects.toThrow(/NOPERM/);
+    expect(await admin.set('a', '1')).toBe('OK');
+    await expect(plain.ping()).rejects.toThrow();
+    await expect(stranger.ping()).rejects.toThrow();
+    await expect(nobody.ping()).rejects.toThrow();
+    expect(createHash('sha256').update(secrets.appPassword).digest('hex')).toHaveLength(64);
+  } finally {
+    for (const client of [app, admin, plain, stranger, nobody]) client.disconnect();
+    await server.stop();
+  }
+});
