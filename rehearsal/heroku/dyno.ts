@@ -5,6 +5,7 @@ import { messageOf } from '../../src/errors.ts';
 import { freePort } from '../servers/free-port.ts';
 import { startProcess } from '../servers/process.ts';
 import type { DynoSize } from './catalogue.ts';
+import { groupEnded, killGroup } from './process-group.ts';
 import { effectiveConfig } from './config.ts';
 import {
   born,
@@ -74,7 +75,14 @@ export async function stopDyno(platform: Platform, app: App, dyno: Dyno): Promis
     setState(app, dyno, 'down');
     writeLog(app, `heroku[${dyno.name}]`, 'Stopping all processes with SIGTERM');
   }
-  await dyno.process?.stop({ signal: 'SIGTERM', timeoutMs: platform.played.shutdownSeconds * 1000 });
+  const limitMs = platform.played.shutdownSeconds * 1000;
+  const deadline = performance.now() + limitMs;
+  if (dyno.process) {
+    await dyno.process.stop({ signal: 'SIGTERM', timeoutMs: limitMs });
+    // The shell that runs the command dies of SIGTERM at once; what it started may still be finishing.
+    await groupEnded(dyno.process.pid, deadline);
+    killGroup(dyno.process.pid);
+  }
   forget(app, dyno);
 }
 
@@ -162,7 +170,11 @@ function accepts(port: number): Promise<boolean> {
 
 function ended(platform: Platform, app: App, dyno: Dyno, code: number | null): void {
   writeLog(app, `heroku[${dyno.name}]`, `Process exited with status ${code ?? 'signal'}`);
-  if (dyno.stopping || dyno.oneOff || platform.stopped) {
+  // Who stopped it waits for the rest of it.
+  if (dyno.stopping) return;
+  // A dyno is a container: when its command has ended by itself, everything in it ends.
+  if (dyno.process) killGroup(dyno.process.pid);
+  if (dyno.oneOff || platform.stopped) {
     forget(app, dyno);
     return;
   }
@@ -187,6 +199,7 @@ function setState(app: App, dyno: Dyno, state: DynoState): void {
 }
 
 function forget(app: App, dyno: Dyno): void {
+  dyno.state = 'down';
   app.dynos = app.dynos.filter((one) => one !== dyno);
   app.events.emit('change');
 }

@@ -6,6 +6,7 @@ import { startControlPlane } from './api/server.ts';
 import { createApp, type AppOptions, type HerokuApp } from './app.ts';
 import { createCatalogue } from './catalogue.ts';
 import { createIdentifiers } from './identifiers.ts';
+import { killGroup } from './process-group.ts';
 import { defaultPlayed, type Played } from './played.ts';
 import type { Platform } from './platform.ts';
 import { startRouter } from './router.ts';
@@ -117,4 +118,5 @@ export async function startHeroku(options: HerokuOptions): Promise<HerokuWorld> 
 async function endDyno(dyno: Platform['apps'][number]['dynos'][number]): Promise<void> {
   clearTimeout(dyno.restart);
   await dyno.process?.kill9();
+  if (dyno.process) killGroup(dyno.process.pid);
 }

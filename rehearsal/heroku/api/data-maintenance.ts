@@ -31,7 +31,7 @@ function forApp(platform: Platform, addOn: AddOn): unknown {
     window: null,
     status: 'none',
     required_by: null,
-    scheduled_for: time(addOn.createdAt),
+    scheduled_for: null,
     method: null,
     addon_description: null,
     started_at: null,
