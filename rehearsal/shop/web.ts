@@ -15,6 +15,7 @@ interface Answer {
 const side = sideOf(process.env);
 const pool = openPool(process.env, 5);
 const redis = openRedis(process.env);
+let stopping = false;
 const bodyLimit = 64 * 1024;
 const longestSleepMs = 60_000;
 
@@ -121,7 +122,11 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     );
     result = { status, body: { error: 'the shop cannot do this now' } };
   }
-  response.writeHead(result.status, { 'content-type': 'application/json', 'x-shop-side': side });
+  response.writeHead(result.status, {
+    'content-type': 'application/json',
+    'x-shop-side': side,
+    ...(stopping ? { connection: 'close' } : {}),
+  });
   response.end(JSON.stringify(result.body));
   if (process.env.SHOP_LOG_REQUESTS) {
     const took = (performance.now() - started).toFixed(0);
@@ -141,6 +146,7 @@ server.listen(Number(process.env.PORT ?? 5000), '0.0.0.0', () => {
 /** What was begun is finished; both platforms kill after 30 s. */
 process.once('SIGTERM', () => {
   console.log('SIGTERM: finishing what was begun.');
+  stopping = true;
   server.close(() => process.exit(0));
   server.closeIdleConnections();
   setTimeout(() => process.exit(0), 25_000).unref();

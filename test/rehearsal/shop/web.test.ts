@@ -96,3 +96,14 @@ test('web answers 5xx while the database is away, stays up, and serves again aft
   await until(async () => (await fetch(`${url}/health`)).status === 200, 'web is healthy again');
   expect((await postJson(`${url}/orders`, anOrder())).status).toBe(201);
 });
+
+test('SIGTERM: a request that was begun is answered, its connection is closed, and then web is gone', async () => {
+  const second = await shop.web();
+  const slow = fetch(`${second.url}/slow?ms=1500`);
+  await fetch(`${second.url}/`);
+  second.process.signal('SIGTERM');
+  const answer = await slow;
+  expect(answer.status).toBe(200);
+  expect(answer.headers.get('connection')).toBe('close');
+  expect(await second.process.exited).toBe(0);
+});
