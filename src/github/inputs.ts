@@ -78,5 +78,6 @@ export function readEnvironmentInput(
   name: string,
 ): string | undefined {
   const key = `INPUT_${name.toUpperCase()}`;
-  return environment[key] ?? environment[key.replaceAll('-', '_')];
+  const written = environment[key] ?? '';
+  return written === '' ? environment[key.replaceAll('-', '_')] : written;
 }
