@@ -4,6 +4,7 @@ import type { HerokuClient } from './client.ts';
 import { classifyConfigVar, type ConfigVarClass } from './config-var-class.ts';
 import { readFormation, type FormationProcess } from './formation.ts';
 import { readCurrentSlug } from './release.ts';
+import { unknownApp } from './unknown-app.ts';
 
 const named = z.object({ name: z.string() });
 const price = z.object({
@@ -162,12 +163,7 @@ export async function readInventory(
 ): Promise<HerokuInventory> {
   const path = `/apps/${encodeURIComponent(appName)}`;
   const app = await client.find(path, appSchema);
-  if (app === undefined) {
-    throw new ConfigurationError(
-      `Heroku knows no app "${appName}" that this token may see. Check \`heroku-app\` in migration.yml against ` +
-        '`heroku apps --all`, and that the token belongs to a collaborator of the app.',
-    );
-  }
+  if (app === undefined) throw unknownApp(appName);
 
   const unknown: string[] = [];
   const orNone = async <T>(what: string, read: Promise<T>, none: T): Promise<T> => {

@@ -49,6 +49,7 @@ export interface PhaseRun {
   /** Standard output and error together. */
   log: string;
   outputs: Record<string, string>;
+  /** Without the backslashes that keep Markdown from reading names as its own. */
   summary: string;
 }
 
@@ -235,7 +236,7 @@ async function runEntry(
     code: main.code,
     log: main.log + post.log,
     outputs: readKeyValues(join(run, 'output')),
-    summary: readFileSync(join(run, 'summary'), 'utf8'),
+    summary: readFileSync(join(run, 'summary'), 'utf8').replaceAll(/\\(?=[^\w\s])/g, ''),
   };
 }
 

@@ -1,0 +1,125 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import {
+  CONFIG,
+  DIGITALOCEAN_TOKEN,
+  HEROKU_TOKEN,
+  MIGRATION_KEY,
+  SECRET_VALUE,
+  startSides,
+  type PhaseRun,
+  type Sides,
+} from './played-sides.ts';
+
+let sides: Sides;
+let first: PhaseRun;
+
+beforeAll(async () => {
+  sides = await startSides();
+  first = await sides.runPhase('assess');
+}, 60_000);
+afterAll(() => sides.stop());
+
+function withoutMasks(log: string): string {
+  return log
+    .split('\n')
+    .filter((line) => !line.startsWith('::add-mask::'))
+    .join('\n');
+}
+
+function record(): string {
+  return readFileSync(join(sides.directory, 'migration-record.json'), 'utf8');
+}
+
+test('assess finds a target and a price for everything, and says that it is ready', () => {
+  expect(withoutMasks(first.log)).not.toContain('::error');
+  expect(first.code).toBe(0);
+  expect(first.outputs).toMatchObject({ outcome: 'ready', changed: 'false', blockers: '0' });
+  expect(Number(first.outputs['cost-before'])).toBeGreaterThan(Number(first.outputs['cost-after']));
+  for (const name of ['web', 'worker', 'release', 'nightly-report', 'Redis on a droplet', 'PostgreSQL']) {
+    expect(first.summary).toContain(name);
+  }
+});
+
+test('the same world gives the same digest', async () => {
+  const again = await sides.runPhase('assess');
+  expect(again.outputs['plan-digest']).toMatch(/^sha256:[0-9a-f]{64}$/);
+  expect(again.outputs['plan-digest']).toBe(first.outputs['plan-digest']);
+});
+
+test('assess changes nothing anywhere', () => {
+  expect(sides.heroku.requests.map(({ method }) => method).filter((method) => method !== 'GET')).toEqual([]);
+  expect(
+    sides.digitalOcean.requests.map(({ method }) => method).filter((method) => method !== 'GET'),
+  ).toEqual([]);
+});
+
+test('no token, key or config value is in the log, the summary or the record', () => {
+  const visible = withoutMasks(first.log) + first.summary + record() + JSON.stringify(first.outputs);
+  for (const secret of [
+    HEROKU_TOKEN,
+    DIGITALOCEAN_TOKEN,
+    MIGRATION_KEY,
+    SECRET_VALUE,
+    'old-postgres',
+    'old-redis',
+  ]) {
+    expect(visible).not.toContain(secret);
+  }
+});
+
+test('without a token for DigitalOcean the plan is made and says what it does not know', async () => {
+  const run = await sides.runPhase('assess', { 'digitalocean-token': '', record: 'without.json' });
+  expect(run.code).toBe(0);
+  expect(run.summary).toContain('no input digitalocean-token was given');
+  expect(run.summary).toContain('at least $');
+});
+
+test('a wrong token for Heroku is told as such, without a stack', async () => {
+  const run = await sides.runPhase('assess', { 'heroku-token': 'HRKU-wrong-token', record: 'wrong.json' });
+  expect(run.code).toBe(1);
+  expect(run.log).toContain('::error::Heroku does not know the token');
+  expect(run.log).not.toContain('    at ');
+});
+
+test('a token without the scope gives a partial report that names the scope', async () => {
+  sides.heroku.tokens.add('HRKU-reads-only-what-is-open', ['read']);
+  const run = await sides.runPhase('assess', {
+    'heroku-token': 'HRKU-reads-only-what-is-open',
+    record: 'partial.json',
+  });
+  expect(run.code).toBe(1);
+  expect(run.outputs.outcome).toBe('blocked');
+  expect(run.summary).toContain('read-protected');
+  expect(run.summary).toContain('Standard-1X');
+});
+
+test('an unknown app is told with what to check', async () => {
+  writeFileSync(join(sides.directory, 'unknown.yml'), CONFIG.replace('shop-staging', 'shpo-staging'));
+  const run = await sides.runPhase('assess', { config: 'unknown.yml', record: 'unknown.json' });
+  expect(run.code).toBe(1);
+  expect(run.log).toContain('no app "shpo-staging"');
+});
+
+test('an unreachable source database is named as a blocker', async () => {
+  const app = sides.app.config();
+  expect(app.DATABASE_URL).toContain('127.0.0.1');
+  await sides.source.query('postgres', "ALTER ROLE jgyrcngmdqfmnl PASSWORD 'rotated'");
+  const run = await sides.runPhase('assess', { record: 'refused.json' });
+  expect(run.code).toBe(1);
+  expect(run.summary).toContain('the database could not be read');
+  await sides.source.query('postgres', "ALTER ROLE jgyrcngmdqfmnl PASSWORD 'old-postgres'");
+});
+
+test('a declared schedule that Heroku does not have is told, and a job that only Heroku has is not lost', async () => {
+  writeFileSync(
+    join(sides.directory, 'schedule.yml'),
+    CONFIG.replaceAll('node job.mjs nightly', 'node job.mjs weekly'),
+  );
+  const run = await sides.runPhase('assess', { config: 'schedule.yml', record: 'schedule.json' });
+  expect(run.code).toBe(0);
+  expect(run.summary).toContain('which migration.yml does not declare');
+  expect(run.summary).toContain('Heroku Scheduler does not run it');
+  expect(run.summary).toContain('node-job-mjs-nightly');
+});

@@ -1,0 +1,198 @@
+import { copyFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { createDigitalOcean } from '../../src/digitalocean/client.ts';
+import { systemClock } from '../../src/clock.ts';
+import { silentLog } from '../../src/log.ts';
+import { targetNames } from '../../src/migration/names.ts';
+import { addSection, readRecord, writeRecord } from '../../src/migration/record.ts';
+import { requireMigrationKey } from '../../src/migration/secrets.ts';
+import { readTargetRedis } from '../../src/migration/target.ts';
+import {
+  CONFIG,
+  DIGITALOCEAN_TOKEN,
+  HEROKU_TOKEN,
+  IMAGE,
+  MIGRATION_KEY,
+  SECRET_VALUE,
+  startSides,
+  type PhaseRun,
+  type Sides,
+} from './played-sides.ts';
+
+// One world, in the order in which a migration goes.
+let sides: Sides;
+beforeAll(async () => {
+  sides = await startSides();
+  expect((await sides.runPhase('assess')).code).toBe(0);
+}, 60_000);
+afterAll(() => sides.stop());
+
+const infrastructure = (inputs: Record<string, string> = {}): Promise<PhaseRun> =>
+  sides.runPhase('provision', { stage: 'infrastructure', ...inputs });
+const application = (inputs: Record<string, string> = {}): Promise<PhaseRun> =>
+  sides.runPhase('provision', { stage: 'application', image: IMAGE, ...inputs });
+const changes = (): string[] =>
+  sides.digitalOcean.requests
+    .filter(({ method }) => method !== 'GET')
+    .map(({ method, path }) => `${method} ${path}`);
+
+/** Who may reach the cluster's public address now. */
+function trusted(): string[] {
+  const last = sides.digitalOcean.requests.findLast(
+    ({ method, path }) => method === 'PUT' && path.endsWith('/firewall'),
+  );
+  return (last?.body as { rules: { value: string }[] }).rules.map(({ value }) => value);
+}
+
+/** What migrate-db leaves: a section that says that the copy is done. */
+async function recordCopy(): Promise<void> {
+  const path = join(sides.directory, 'migration-record.json');
+  const run = {
+    runId: '1',
+    runAttempt: 1,
+    actor: 'ada',
+    runUrl: 'https://github.com/acme/shop/actions/runs/1',
+  };
+  const data = { command: 'copy', outcome: 'done', changed: true };
+  await writeRecord(path, addSection(await readRecord(path), 'migrate-db', { at: new Date(), run, data }));
+}
+
+test('a dry run says what would be made and makes nothing', async () => {
+  const run = await infrastructure({ 'dry-run': 'true' });
+  expect(run.code).toBe(0);
+  expect(run.outputs).toMatchObject({ outcome: 'planned', changed: 'false' });
+  expect(run.log).toContain('Postgres cluster shop-staging: to create');
+  expect(changes()).toEqual([]);
+});
+
+test('without a plan nothing is made', async () => {
+  const run = await infrastructure({ record: 'empty.json' });
+  expect(run.code).toBe(1);
+  expect(run.log).toContain('run assess first');
+  expect(changes()).toEqual([]);
+});
+
+test('a short migration key is refused with the command that makes one', async () => {
+  const run = await infrastructure({ 'migration-key': 'short' });
+  expect(run.code).toBe(1);
+  expect(run.log).toContain('openssl rand -hex 32');
+  expect(changes()).toEqual([]);
+});
+
+test('a token without a scope is told which one; the runner is taken out again although the job failed', async () => {
+  const scopes = ['vpc', 'database', 'tag', 'firewall'].flatMap((resource) =>
+    ['read', 'create', 'update', 'view_credentials'].map((verb) => `${resource}:${verb}`),
+  );
+  sides.digitalOcean.tokens.add('dop_v1_too_few_scopes_for_it', [...scopes, 'droplet:read']);
+  const run = await infrastructure({ 'digitalocean-token': 'dop_v1_too_few_scopes_for_it' });
+  expect(run.code).toBe(1);
+  expect(run.log).toContain('`droplet:create`');
+  expect(trusted()).toEqual(['10.114.0.0/20']);
+}, 60_000);
+
+test('a re-run goes on from there, and closes everything to all but the private network at its end', async () => {
+  sides.digitalOcean.faults.inject({ path: /\/databases/, times: 2, kind: 429 });
+  const run = await infrastructure();
+  expect(run.log).not.toContain('::error');
+  expect(run.outputs).toMatchObject({ outcome: 'done', changed: 'true' });
+  expect(sides.digitalOcean.clusters().map(({ status }) => status)).toEqual(['online']);
+  expect(sides.digitalOcean.droplets()[0]?.redis).toBeDefined();
+  expect(trusted()).toEqual(['10.114.0.0/20']);
+  expect(run.log).toContain('closed to this runner');
+}, 60_000);
+
+test('a second run changes nothing and says so', async () => {
+  const created = changes().filter((change) => change.startsWith('POST') && !change.endsWith('/rules'));
+  const run = await infrastructure();
+  expect(run.outputs).toMatchObject({ outcome: 'unchanged', changed: 'false' });
+  expect(changes().filter((change) => change.startsWith('POST') && !change.endsWith('/rules'))).toEqual(
+    created,
+  );
+}, 60_000);
+
+test('the application is refused before the copy is complete', async () => {
+  const run = await application();
+  expect(run.code).toBe(1);
+  expect(run.log).toContain('run migrate-db');
+  expect(sides.digitalOcean.apps()).toEqual([]);
+});
+
+test('an image without a digest is refused before anything is made', async () => {
+  await recordCopy();
+  const run = await application({ image: 'registry.digitalocean.com/acme/shop:latest' });
+  expect(run.code).toBe(1);
+  expect(run.log).toContain('must name a digest');
+  expect(sides.digitalOcean.apps()).toEqual([]);
+});
+
+test('the application is deployed and healthy, its certificate there before DNS points to it, its workers waiting', async () => {
+  const run = await application();
+  expect(run.log).not.toContain('::error');
+  expect(run.outputs).toMatchObject({ outcome: 'done', changed: 'true' });
+  const [app] = sides.digitalOcean.apps();
+  expect(app?.phase).toBe('ACTIVE');
+  expect(app?.domains).toEqual([{ name: 'staging.shop.example.com', phase: 'ACTIVE' }]);
+  expect(app?.logs('worker').join('\n')).toContain('waiting until this side is open');
+  expect(app?.logs('worker').join('\n')).not.toContain('worker at work');
+  const record = sides.digitalOcean.dns.resolve('staging.shop.example.com', 'CNAME');
+  expect(record?.value).toContain('herokudns.com');
+  expect(record?.ttl).toBe(30);
+}, 60_000);
+
+test('a second run deploys nothing', async () => {
+  const before = changes().filter((change) => change.includes('/apps'));
+  const run = await application();
+  expect(run.outputs).toMatchObject({ outcome: 'unchanged', changed: 'false' });
+  expect(changes().filter((change) => change.includes('/apps'))).toEqual(before);
+}, 60_000);
+
+test('a config var that changed on Heroku is carried over by the next run, every other secret stays encrypted', async () => {
+  writeFileSync(join(sides.directory, 'other.yml'), CONFIG.replace('GREETING: hello', 'GREETING: welcome'));
+  const run = await application({ config: 'other.yml' });
+  expect(run.outputs).toMatchObject({ outcome: 'done', changed: 'true' });
+  const put = sides.digitalOcean.requests.findLast(
+    ({ method, path }) => method === 'PUT' && /\/apps\/[^/]+$/.test(path),
+  );
+  const { spec } = put?.body as { spec: { envs: { key: string; value: string }[] } };
+  const value = (name: string): string => spec.envs.find(({ key }) => key === name)?.value ?? '';
+  expect(value('GREETING')).toBe('welcome');
+  expect(value('PAYMENT_KEY')).toMatch(/^EV\[/);
+}, 60_000);
+
+test('no secret is in a log, a summary or the record', async () => {
+  copyFileSync(join(sides.directory, 'migration-record.json'), join(sides.directory, 'seen.json'));
+  const run = await application({ 'dry-run': 'true' });
+  const client = createDigitalOcean({
+    token: DIGITALOCEAN_TOKEN,
+    apiUrl: sides.digitalOcean.apiUrl,
+    log: silentLog,
+    clock: systemClock,
+  });
+  const redis = await readTargetRedis(client, {
+    migrationId: 'shop-staging',
+    names: targetNames('shop-staging', 'shop'),
+    key: requireMigrationKey(MIGRATION_KEY),
+    redisPort: 6379,
+    mask: () => undefined,
+  });
+  const visible =
+    run.log
+      .split('\n')
+      .filter((line) => !line.startsWith('::add-mask::'))
+      .join('\n') +
+    run.summary +
+    JSON.stringify(await readRecord(join(sides.directory, 'seen.json')));
+  const secrets = [
+    HEROKU_TOKEN,
+    DIGITALOCEAN_TOKEN,
+    MIGRATION_KEY,
+    SECRET_VALUE,
+    redis?.app.password ?? '',
+    redis?.admin.password ?? '',
+  ];
+  for (const secret of secrets) {
+    expect(secret).not.toBe('');
+    expect(visible).not.toContain(secret);
+  }
+}, 60_000);
