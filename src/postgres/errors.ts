@@ -72,7 +72,10 @@ export function statementError(thrown: unknown, where: string): Error {
 
 function isDriverError(error: Error): boolean {
   const code = codeOf(error);
-  return /^E[A-Z]+$/.test(code) || error.message.startsWith('Connection terminated');
+  return (
+    /^E[A-Z]+$/.test(code) ||
+    /^Connection terminated|^Client (has encountered|was closed)/.test(error.message)
+  );
 }
 
 function statementAdvice(code: string | undefined): string {

@@ -14,7 +14,9 @@ test('everything a database holds arrives, from a source like Heroku’s into a 
   const log = recordingLog();
   const result = await sides.copy({ log });
   expect(result.tables).toBe(9);
-  expect(result.removed.map((removed) => removed.entry.split(' ').slice(0, 2).join(' '))).toContain('EVENT TRIGGER');
+  expect(result.removed.map((removed) => removed.entry.split(' ').slice(0, 2).join(' '))).toContain(
+    'EVENT TRIGGER',
+  );
   const parity = await compareDatabases({ source: sides.source, target: sides.owner, log: silentLog });
   expect(parity.catalogue).toEqual([]);
   expect(parity.sequences).toEqual([]);
@@ -56,12 +58,16 @@ test('the target is closed from the first moment, stays readable, and opens for 
     await client.query('INSERT INTO public.orders (user_id, net) VALUES (1, 5)');
     await closeWrites(sides.owner);
     expect(await writesAre(sides.owner)).toBe('closed');
-    await expect(client.query("INSERT INTO public.no_key VALUES ('b', 1)")).rejects.toThrow('permission denied');
+    await expect(client.query("INSERT INTO public.no_key VALUES ('b', 1)")).rejects.toThrow(
+      'permission denied',
+    );
   });
 });
 
 test('the loader keeps no right to the data', async () => {
-  const sides = await twoSides('CREATE TABLE things (id serial PRIMARY KEY); INSERT INTO things DEFAULT VALUES');
+  const sides = await twoSides(
+    'CREATE TABLE things (id serial PRIMARY KEY); INSERT INTO things DEFAULT VALUES',
+  );
   await sides.copy();
   await withConnection(sides.loader, session, async (client) => {
     await expect(client.query('SELECT FROM public.things')).rejects.toMatchObject({ code: '42501' });
@@ -98,7 +104,9 @@ test('an open target is never copied over: the application may have written to i
   const sides = await twoSides('CREATE TABLE things (id integer)');
   await sides.copy();
   await openWrites(sides.owner);
-  await withConnection(sides.owner, session, (client) => client.query('INSERT INTO public.things VALUES (7)'));
+  await withConnection(sides.owner, session, (client) =>
+    client.query('INSERT INTO public.things VALUES (7)'),
+  );
   await expect(sides.copy()).rejects.toThrow(/open for writes/);
   expect(await sides.onTarget('SELECT id FROM public.things')).toEqual([{ id: 7 }]);
 });
@@ -107,8 +115,12 @@ test('a copy that fails in the swap leaves the earlier copy whole', async () => 
   const sides = await twoSides('CREATE TABLE things (id integer); INSERT INTO things VALUES (1)');
   await sides.copy();
   // A function that the target cannot have: its role may not create functions in C.
-  await sides.onSource(`CREATE FUNCTION public.hard() RETURNS trigger LANGUAGE c AS '$libdir/citext', 'citextin'`).catch(() => undefined);
-  await sides.onSource(`CREATE FUNCTION public.hard(text) RETURNS text LANGUAGE internal AS 'upper'; ALTER FUNCTION public.hard(text) OWNER TO "${sides.source.user}"`);
+  await sides
+    .onSource(`CREATE FUNCTION public.hard() RETURNS trigger LANGUAGE c AS '$libdir/citext', 'citextin'`)
+    .catch(() => undefined);
+  await sides.onSource(
+    `CREATE FUNCTION public.hard(text) RETURNS text LANGUAGE internal AS 'upper'; ALTER FUNCTION public.hard(text) OWNER TO "${sides.source.user}"`,
+  );
   await expect(sides.copy()).rejects.toThrow(/psql failed.*permission denied for language internal/s);
   expect(await sides.onTarget('SELECT id FROM public.things')).toEqual([{ id: 1 }]);
 });
@@ -118,7 +130,8 @@ test('a copy that died between swap and load is finished by the next one', async
   let calls = 0;
   await expect(
     sides.copy({
-      beforeChange: () => (calls++ === 2 ? Promise.reject(new Error('a newer run has begun')) : Promise.resolve()),
+      beforeChange: () =>
+        calls++ === 2 ? Promise.reject(new Error('a newer run has begun')) : Promise.resolve(),
     }),
   ).rejects.toThrow('a newer run has begun');
   expect(await sides.onTarget('SELECT FROM public.things')).toEqual([]);

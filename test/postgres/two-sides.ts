@@ -16,9 +16,9 @@ export interface TwoSides {
   loader: PostgresAddress;
   sourceDatabase: FreshDatabase;
   /** SQL as the superuser on either side. */
-  onSource<Row = Record<string, unknown>>(sql: string): Promise<Row[]>;
-  onTarget<Row = Record<string, unknown>>(sql: string): Promise<Row[]>;
-  copy(options?: Partial<CopyOptions>): Promise<CopyResult>;
+  onSource: <Row = Record<string, unknown>>(sql: string) => Promise<Row[]>;
+  onTarget: <Row = Record<string, unknown>>(sql: string) => Promise<Row[]>;
+  copy: (options?: Partial<CopyOptions>) => Promise<CopyResult>;
 }
 
 const off = { mode: 'off' } as const;

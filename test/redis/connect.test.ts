@@ -39,7 +39,9 @@ test('an unreachable server is told at once, with the reason', async () => {
   await expect(connectRedis({ host: server.host, port: server.port, tls: off })).rejects.toThrow(
     /nothing listens there.*ECONNREFUSED/,
   );
-  await expect(connectRedis({ host: 'nowhere.invalid', port: 1, tls: off })).rejects.toThrow(/does not resolve/);
+  await expect(connectRedis({ host: 'nowhere.invalid', port: 1, tls: off })).rejects.toThrow(
+    /does not resolve/,
+  );
 });
 
 test('TLS: unverified connects to any certificate, verified only to one of the given CA and name', async () => {

@@ -72,7 +72,12 @@ test('skipped keys and heartbeats of running workers stay behind, and are not co
   await to.set('cache:warm', 'kept');
   const result = await copy({ skip: ['cache:*', 'tmp/\\[x\\]'] });
   expect(result).toMatchObject({ keys: 2, deleted: 0 });
-  expect((await to.keys('*')).sort()).toEqual(['cache:warm', 'cached', 'heroku-to-digitalocean:stamp', 'job']);
+  expect((await to.keys('*')).sort()).toEqual([
+    'cache:warm',
+    'cached',
+    'heroku-to-digitalocean:stamp',
+    'job',
+  ]);
   expect(await compare(['cache:*', 'tmp/\\[x\\]'])).toMatchObject({ equal: true, keys: { compared: 2 } });
 });
 
@@ -132,7 +137,11 @@ test('a logical database that the target lacks is told', async () => {
 
 test('server-side functions come along', async () => {
   const { from, to, copy } = await twoRedis();
-  await from.call('FUNCTION', 'LOAD', "#!lua name=mylib\nredis.register_function('answer', function() return 42 end)");
+  await from.call(
+    'FUNCTION',
+    'LOAD',
+    "#!lua name=mylib\nredis.register_function('answer', function() return 42 end)",
+  );
   await copy();
   expect(await to.call('FCALL', 'answer', 0)).toBe(42);
 });

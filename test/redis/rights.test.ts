@@ -29,7 +29,9 @@ test('a closed application may read and not write, in connections that are open;
   await closeRedis(admin, 'app');
   expect(await redisIs(admin, 'app')).toBe('closed');
   await expect(client.set('a', '2')).rejects.toThrow('NOPERM');
-  await expect(client.eval("return redis.call('set', 'a', '2')", 0)).rejects.toThrow(/can't run this command|NOPERM/);
+  await expect(client.eval("return redis.call('set', 'a', '2')", 0)).rejects.toThrow(
+    /can't run this command|NOPERM/,
+  );
   expect(await client.get('a')).toBe('1');
   expect(await client.get(OPEN_KEY)).toBeNull();
   await openRedis(admin, 'app');

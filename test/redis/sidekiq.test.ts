@@ -87,13 +87,15 @@ test('jobs are set aside in one step, so that an old worker finds none, and brou
   await from.set('session:1', 'stays');
   const dump = async (): Promise<unknown> => ({
     queue: await from.lrange('queue:default', 0, -1),
-    retry: await from.zrange('retry', 0, -1, 'WITHSCORES'),
+    retry: await from.zrange('retry', '0', '-1', 'WITHSCORES'),
     names: (await from.keys('*')).sort(),
   });
   const before = await dump();
   expect(await setAsideJobs(from, 'shop-test')).toBe(6);
   expect((await readSidekiq(from)).present).toBe(false);
-  expect((await from.keys('*')).filter((key) => !key.startsWith('heroku-to-digitalocean:'))).toEqual(['session:1']);
+  expect((await from.keys('*')).filter((key) => !key.startsWith('heroku-to-digitalocean:'))).toEqual([
+    'session:1',
+  ]);
   expect(await setAsideJobs(from, 'shop-test')).toBe(0);
   expect(await bringBackJobs(from, 'shop-test')).toBe(6);
   expect(await dump()).toEqual(before);

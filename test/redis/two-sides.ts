@@ -9,7 +9,7 @@ import { testRedis } from '../support/servers.ts';
 
 const clients: Redis[] = [];
 afterAll(() => {
-  for (const client of clients) client.disconnect();
+  for (const client of clients) if (client.status !== 'end') client.disconnect();
 });
 
 /** A client of the test's own, closed after the file's last test. */
@@ -33,8 +33,8 @@ export interface TwoRedis {
   target: RedisAddress;
   from: Redis;
   to: Redis;
-  copy(options?: Partial<RedisCopyOptions>): Promise<RedisCopyResult>;
-  compare(skip?: string[]): Promise<RedisParity>;
+  copy: (options?: Partial<RedisCopyOptions>) => Promise<RedisCopyResult>;
+  compare: (skip?: string[]) => Promise<RedisParity>;
 }
 
 /** A source that refuses CONFIG, as on Heroku, and an empty target that never evicts. */
