@@ -1,7 +1,8 @@
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 
 /**
  * Bundles every action into `dist/<action>/` (ncc, ESM, not minified, so that stack traces stay readable).
@@ -17,9 +18,16 @@ const actions = readdirSync(join(root, 'actions')).filter(
 );
 const digest = (content: string | Buffer) => createHash('sha256').update(content).digest('hex');
 
+// One compilation for all: left to itself, ncc would compile (and check) the whole source once for each bundle.
+const compiled = join(root, 'build');
+rmSync(compiled, { recursive: true, force: true });
+const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
+const compilation = spawnSync(process.execPath, [tsc, '--project', join(root, 'actions')], { stdio: 'inherit' });
+if (compilation.status !== 0) process.exit(1);
+
 const stale: string[] = [];
 for (const action of actions) {
-  const { code, assets } = await ncc(join(root, 'actions', action, 'index.ts'), {
+  const { code, assets } = await ncc(join(compiled, 'actions', action, 'index.js'), {
     cache: false,
     quiet: true,
     esm: true,
@@ -48,6 +56,7 @@ for (const action of actions) {
   }
   console.log(`${action}: ${(code.length / 1024).toFixed(0)} kB, sha256 ${digest(code).slice(0, 16)}`);
 }
+rmSync(compiled, { recursive: true, force: true });
 if (stale.length > 0) {
   console.error(`Stale: ${stale.join(', ')}. Run "npm run build" and commit dist.`);
   process.exit(1);
