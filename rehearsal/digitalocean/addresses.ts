@@ -16,6 +16,7 @@ export function addressWithin(range: string, host = 10): string {
 
 function toNumber(address: string): number | undefined {
   const parts = address.split('.').map(Number);
-  if (parts.length !== 4 || parts.some((part) => !Number.isInteger(part) || part < 0 || part > 255)) return undefined;
+  if (parts.length !== 4 || parts.some((part) => !Number.isInteger(part) || part < 0 || part > 255))
+    return undefined;
   return parts.reduce((sum, part) => sum * 256 + part, 0);
 }

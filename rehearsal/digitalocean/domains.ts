@@ -169,5 +169,9 @@ function show(zone: Zone): object {
     (record) =>
       `${record.name === '@' ? zone.name : `${record.name}.${zone.name}`}. IN ${record.ttl} ${record.type} ${record.data}`,
   );
-  return { name: zone.name, ttl: zone.ttl, zone_file: `$ORIGIN ${zone.name}.\n$TTL ${zone.ttl}\n${lines.join('\n')}\n` };
+  return {
+    name: zone.name,
+    ttl: zone.ttl,
+    zone_file: `$ORIGIN ${zone.name}.\n$TTL ${zone.ttl}\n${lines.join('\n')}\n`,
+  };
 }

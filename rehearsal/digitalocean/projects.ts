@@ -116,7 +116,9 @@ export class Projects {
   }
 
   #find(id: string): Project {
-    const found = this.#projects.find((project) => (id === 'default' ? project.is_default : project.id === id));
+    const found = this.#projects.find((project) =>
+      id === 'default' ? project.is_default : project.id === id,
+    );
     if (found === undefined) throw notFound();
     return found;
   }
@@ -131,7 +133,10 @@ export class Projects {
   }
 }
 
-function newProject(wanted: { name: string; purpose: string } & Partial<Project>, isDefault: boolean): Project {
+function newProject(
+  wanted: { name: string; purpose: string } & Partial<Project>,
+  isDefault: boolean,
+): Project {
   return {
     description: '',
     environment: 'Development',
@@ -144,8 +149,13 @@ function newProject(wanted: { name: string; purpose: string } & Partial<Project>
   };
 }
 
-function show({ resources: _, ...project }: Project): object {
-  return { ...project, owner_uuid: '99525febec065ca37b2ffe4f852fd2b2581895e7', owner_id: 258992 };
+function show(project: Project): object {
+  return {
+    ...project,
+    resources: undefined,
+    owner_uuid: '99525febec065ca37b2ffe4f852fd2b2581895e7',
+    owner_id: 258992,
+  };
 }
 
 function withoutUndefined(values: object): object {

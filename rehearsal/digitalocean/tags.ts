@@ -3,7 +3,9 @@ import { notFound, parseBody, unprocessable } from './api/error.ts';
 import { page } from './api/page.ts';
 import { created, noContent, ok, param, type Route } from './api/route.ts';
 
-const nameSchema = z.string().regex(/^[a-zA-Z0-9_\-:]{1,255}$/, 'can only contain letters, numbers, colons, dashes, and underscores');
+const nameSchema = z
+  .string()
+  .regex(/^[a-zA-Z0-9_\-:]{1,255}$/, 'can only contain letters, numbers, colons, dashes, and underscores');
 
 /** Anything that can carry tags. */
 export interface Tagged {
@@ -48,7 +50,12 @@ export class Tags {
         method: 'GET',
         path: '/v2/tags',
         scope: 'tag:read',
-        handle: (call) => page(call, 'tags', [...this.#names].map((name) => this.#show(name))),
+        handle: (call) =>
+          page(
+            call,
+            'tags',
+            [...this.#names].map((name) => this.#show(name)),
+          ),
       },
       {
         method: 'POST',
@@ -112,7 +119,5 @@ export class Tags {
 }
 
 const resourcesSchema = z.object({
-  resources: z.array(
-    z.object({ resource_id: z.union([z.string(), z.number()]), resource_type: z.string() }),
-  ),
+  resources: z.array(z.object({ resource_id: z.union([z.string(), z.number()]), resource_type: z.string() })),
 });

@@ -104,7 +104,7 @@ export async function startDigitalOcean(options: DigitalOceanOptions): Promise<D
   const tokens = createTokenStore(played);
   const requests: RecordedRequest[] = [];
   const schedule = new Schedule();
-  const logs = { read: (_path: string): string | undefined => undefined };
+  const logs: { read: (path: string) => string | undefined } = { read: () => undefined };
   const api = await startApiServer({
     log: options.log,
     tokens,

@@ -126,12 +126,7 @@ function orderedError(status: 429 | 500 | 503): ApiError {
   return new ApiError(500, 'server_error', 'Unexpected server-side error');
 }
 
-function send(
-  response: ServerResponse,
-  reply: Reply,
-  requestId: string,
-  fault: FaultKind | undefined,
-): void {
+function send(response: ServerResponse, reply: Reply, requestId: string, fault: FaultKind | undefined): void {
   if (response.destroyed) return;
   const isError = reply.status >= 400;
   const body = isError ? { ...(reply.body as object), request_id: requestId } : reply.body;

@@ -1,4 +1,4 @@
-import { appRegions, appSizes } from '../catalogue.ts';
+import { appRegions, appSizes, type AppRegion } from '../catalogue.ts';
 import { showDeployment, type Deployment } from './deployment.ts';
 import { showDomain, type AppDomain } from './app-domain.ts';
 import type { Invocation } from './invocation.ts';
@@ -61,18 +61,16 @@ export function showApp(app: App): object {
     live_url: app.active === undefined ? '' : `https://${liveDomain}`,
     live_url_base: app.active === undefined ? '' : `https://${liveDomain}`,
     live_domain: app.active === undefined ? '' : liveDomain,
-    region: region && {
-      slug: region.slug,
-      label: region.label,
-      flag: region.flag,
-      continent: region.continent,
-      data_centers: region.data_centers,
-    },
+    region: region && showAppRegion(region),
     tier_slug: 'professional',
     domains: app.domains.map(showDomain),
     project_id: app.projectId,
     ...(app.spec.vpc === undefined ? {} : { vpc: { id: app.spec.vpc.id, egress_ips: [] } }),
   };
+}
+
+export function showAppRegion({ slug, label, flag, continent, data_centers }: AppRegion): object {
+  return { slug, label, flag, continent, data_centers };
 }
 
 /** US dollars a month. Jobs are billed while they run only; a dedicated egress address costs 25 more. */

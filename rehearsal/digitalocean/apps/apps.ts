@@ -266,7 +266,8 @@ export class Apps {
 
   #redeploy(appId: string): void {
     const app = this.#apps.get(appId);
-    if (app?.active !== undefined) this.deploy(app, 'UPDATE_DATABASE_TRUSTED_SOURCES', app.active.deployment.spec);
+    if (app?.active !== undefined)
+      this.deploy(app, 'UPDATE_DATABASE_TRUSTED_SOURCES', app.active.deployment.spec);
   }
 
   #domainsOfOthers(appId: string | undefined): Set<string> {
@@ -325,7 +326,8 @@ export class Apps {
 }
 
 function requireUnpinned(app: App): void {
-  if (app.pinned !== undefined) throw conflict('the app is pinned to a deployment: commit or revert the rollback first');
+  if (app.pinned !== undefined)
+    throw conflict('the app is pinned to a deployment: commit or revert the rollback first');
 }
 
 function requirePinned(app: App): Deployment {

@@ -2,7 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { componentsOf, type AppSpec } from './spec.ts';
 
 export type DeploymentPhase =
-  'PENDING_BUILD' | 'BUILDING' | 'PENDING_DEPLOY' | 'DEPLOYING' | 'ACTIVE' | 'SUPERSEDED' | 'ERROR' | 'CANCELED';
+  | 'PENDING_BUILD'
+  | 'BUILDING'
+  | 'PENDING_DEPLOY'
+  | 'DEPLOYING'
+  | 'ACTIVE'
+  | 'SUPERSEDED'
+  | 'ERROR'
+  | 'CANCELED';
 
 type StepStatus = 'PENDING' | 'RUNNING' | 'ERROR' | 'SUCCESS';
 
@@ -137,7 +144,7 @@ export function showDeployment(deployment: Deployment): object {
       error_steps: count('ERROR'),
       total_steps: leaves.length,
       steps: deployment.steps,
-      summary_steps: deployment.steps.map(({ steps: _, ...step }) => step),
+      summary_steps: deployment.steps.map((step) => ({ ...step, steps: undefined })),
     },
     tier_slug: 'professional',
   };

@@ -32,10 +32,18 @@ async function prepare(
   const { app, platform } = context;
   const image = component.image && findImage(component.image, platform);
   if (image === undefined) {
-    throw new ReleaseFailed(component.name, 'ImagePullFailed', `The image of ${component.name} was not found.`);
+    throw new ReleaseFailed(
+      component.name,
+      'ImagePullFailed',
+      `The image of ${component.name} was not found.`,
+    );
   }
   if (component.run_command === undefined || component.run_command === '') {
-    throw new ReleaseFailed(component.name, 'NoRunCommand', `The component ${component.name} has no run_command.`);
+    throw new ReleaseFailed(
+      component.name,
+      'NoRunCommand',
+      `The component ${component.name} has no run_command.`,
+    );
   }
   return {
     command: component.run_command,
@@ -47,7 +55,8 @@ async function prepare(
 
 function findImage(image: ImageSpec, platform: Platform): { code: string } | undefined {
   const path = [image.registry, image.repository].filter(Boolean).join('/');
-  const reference = image.digest === undefined ? `${path}:${image.tag ?? 'latest'}` : `${path}@${image.digest}`;
+  const reference =
+    image.digest === undefined ? `${path}:${image.tag ?? 'latest'}` : `${path}@${image.digest}`;
   const byDigest = image.digest === undefined ? undefined : platform.images(image.digest);
   return byDigest ?? platform.images(reference);
 }

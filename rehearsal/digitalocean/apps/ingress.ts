@@ -1,4 +1,9 @@
-import { request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse } from 'node:http';
+import {
+  request as httpRequest,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  type ServerResponse,
+} from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { createSecureContext, type SecureContext } from 'node:tls';
@@ -168,7 +173,9 @@ function matchRule(app: App, path: string, host: string): IngressRule | undefine
 
 /** The longest match wins. */
 function weight({ match }: IngressRule): number {
-  return (match?.path?.exact ?? match?.path?.prefix ?? '/').length + (match?.authority === undefined ? 0 : 1000);
+  return (
+    (match?.path?.exact ?? match?.path?.prefix ?? '/').length + (match?.authority === undefined ? 0 : 1000)
+  );
 }
 
 /** The prefix that led here is cut off, unless the rule keeps or rewrites it. */

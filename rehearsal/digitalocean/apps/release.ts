@@ -148,7 +148,12 @@ export class Release {
     comesUp: (instance: Instance, port: number | undefined) => Promise<void>,
   ): Promise<void> {
     const grace = component.termination?.grace_period_seconds ?? DEFAULT_GRACE_SECONDS;
-    const running: Running = { name: component.name, kind, instances: [], graceMs: grace * this.#environment.secondMs };
+    const running: Running = {
+      name: component.name,
+      kind,
+      instances: [],
+      graceMs: grace * this.#environment.secondMs,
+    };
     this.#running.push(running);
     await Promise.all(
       Array.from({ length: component.instance_count }, async () => {

@@ -3,7 +3,7 @@ import { ApiError, notFound, parseBody } from '../api/error.ts';
 import { page } from '../api/page.ts';
 import { ok, param, type Call, type Route } from '../api/route.ts';
 import { appRegions, appSizes } from '../catalogue.ts';
-import { priceOf, showApp, showHealth, type App } from './app.ts';
+import { priceOf, showApp, showAppRegion, showHealth, type App } from './app.ts';
 import type { Apps } from './apps.ts';
 import { showDeployment, type Deployment } from './deployment.ts';
 import { showInvocation } from './invocation.ts';
@@ -54,7 +54,12 @@ function lifeRoutes(apps: Apps, app: (call: Call) => App): Route[] {
         return ok({ app: showApp(apps.create(specOf(call.body), parseBody(schema, call.body).project_id)) });
       },
     },
-    { method: 'GET', path: '/v2/apps/:id', scope: 'app:read', handle: (call) => ok({ app: showApp(app(call)) }) },
+    {
+      method: 'GET',
+      path: '/v2/apps/:id',
+      scope: 'app:read',
+      handle: (call) => ok({ app: showApp(app(call)) }),
+    },
     {
       method: 'PUT',
       path: '/v2/apps/:id',
@@ -108,7 +113,7 @@ function catalogueRoutes(): Route[] {
       method: 'GET',
       path: '/v2/apps/regions',
       scope: 'app:read',
-      handle: () => ok({ regions: appRegions.map(({ vpcDatacentre: _, ...region }) => region) }),
+      handle: () => ok({ regions: appRegions.map(showAppRegion) }),
     },
   ];
 }

@@ -30,9 +30,15 @@ const imageSchema = z
     registry_credentials: z.string().optional(),
     deploy_on_push: z.strictObject({ enabled: z.boolean() }).optional(),
   })
-  .refine((image) => !(image.tag !== undefined && image.digest !== undefined), 'tag and digest exclude each other')
+  .refine(
+    (image) => !(image.tag !== undefined && image.digest !== undefined),
+    'tag and digest exclude each other',
+  )
   .refine((image) => image.registry_type !== 'DOCR' || !image.registry, 'registry must be empty for DOCR')
-  .refine((image) => image.registry_type !== 'DOCKER_HUB' || image.registry, 'registry is required for DOCKER_HUB');
+  .refine(
+    (image) => image.registry_type !== 'DOCKER_HUB' || image.registry,
+    'registry is required for DOCKER_HUB',
+  );
 
 const healthCheckSchema = z.strictObject({
   initial_delay_seconds: z.number().int().min(0).max(3600).optional(),
@@ -160,7 +166,9 @@ const ingressRuleSchema = z.strictObject({
 });
 
 export const appSpecSchema = z.strictObject({
-  name: z.string().regex(/^[a-z][a-z0-9-]{0,30}[a-z0-9]$/, 'must be 2 to 32 lower-case letters, digits and hyphens'),
+  name: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]{0,30}[a-z0-9]$/, 'must be 2 to 32 lower-case letters, digits and hyphens'),
   region: z.string().default('nyc'),
   services: z.array(serviceSchema).optional(),
   workers: z.array(workerSchema).optional(),

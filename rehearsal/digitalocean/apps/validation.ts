@@ -85,7 +85,10 @@ function checkVpc(spec: AppSpec, vpcs: Vpcs): void {
   if (vpc === undefined) throw badSpec('vpc.id', 'VPC not found');
   const datacentre = appRegions.find(({ slug }) => slug === spec.region)?.vpcDatacentre;
   if (vpc.region !== datacentre) {
-    throw badSpec('vpc.id', `the VPC is in ${vpc.region}; an app in ${spec.region} needs one in ${datacentre ?? 'none'}`);
+    throw badSpec(
+      'vpc.id',
+      `the VPC is in ${vpc.region}; an app in ${spec.region} needs one in ${datacentre ?? 'none'}`,
+    );
   }
 }
 

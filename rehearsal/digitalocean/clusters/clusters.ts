@@ -110,7 +110,9 @@ export class Clusters {
       uri: `https://api.digitalocean.com/v2/databases/${id}`,
       authority: await createAuthority(`${wanted.name} Project CA`),
       server: undefined,
-      publicEndpoint: await this.#endpoint(id, (found) => admitsAddress(found.rules, this.#platform.egressAddress())),
+      publicEndpoint: await this.#endpoint(id, (found) =>
+        admitsAddress(found.rules, this.#platform.egressAddress()),
+      ),
       privateEndpoint: await this.#endpoint(id, () => true),
       appEndpoints: new Map(),
     };

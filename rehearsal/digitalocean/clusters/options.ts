@@ -20,7 +20,10 @@ interface Layout {
  * here is a server of its own.
  */
 export function clusterOptions(major: number): {
-  options: Record<Engine, { regions: string[]; versions: string[]; default_version: string; layouts: Layout[] }>;
+  options: Record<
+    Engine,
+    { regions: string[]; versions: string[]; default_version: string; layouts: Layout[] }
+  >;
   version_availability: Record<Engine, object[]>;
 } {
   const versions = [String(major)];
@@ -42,7 +45,9 @@ export function clusterOptions(major: number): {
 function layouts(engine: Engine): Layout[] {
   const nodes = engine === 'pg' ? standardEdition.nodes : advancedEdition.nodes;
   const sizes = clusterSizes.filter(({ slug, memoryGib }) =>
-    engine === 'pg' ? slug.startsWith('db-') && memoryGib <= standardEdition.largestGib : slug.startsWith('gd-'),
+    engine === 'pg'
+      ? slug.startsWith('db-') && memoryGib <= standardEdition.largestGib
+      : slug.startsWith('gd-'),
   );
   return nodes.map((count) => ({ num_nodes: count, sizes: sizes.map(({ slug }) => slug) }));
 }
@@ -62,7 +67,8 @@ export function requireOffered(
     throw unprocessable(`invalid version: ${wanted.version} (available: ${offered.versions.join(', ')})`);
   }
   const layout = offered.layouts.find(({ num_nodes }) => num_nodes === wanted.num_nodes);
-  if (layout === undefined) throw unprocessable(`invalid num_nodes: ${wanted.num_nodes} for ${wanted.engine}`);
+  if (layout === undefined)
+    throw unprocessable(`invalid num_nodes: ${wanted.num_nodes} for ${wanted.engine}`);
   const size = clusterSizes.find(({ slug }) => slug === wanted.size);
   if (size === undefined || !layout.sizes.includes(size.slug)) {
     throw unprocessable(`invalid size: ${wanted.size} for ${wanted.engine} with ${wanted.num_nodes} nodes`);

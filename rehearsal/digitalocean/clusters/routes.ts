@@ -5,7 +5,14 @@ import { ApiError, conflict, notFound, parseBody, unprocessable } from '../api/e
 import { page } from '../api/page.ts';
 import { created, noContent, ok, param, type Call, type Route } from '../api/route.ts';
 import type { Token } from '../api/tokens.ts';
-import { showCluster, showConnection, showUser, type Cluster, type ClusterUser, type Pool } from './cluster.ts';
+import {
+  showCluster,
+  showConnection,
+  showUser,
+  type Cluster,
+  type ClusterUser,
+  type Pool,
+} from './cluster.ts';
 import { newPassword, type Clusters } from './clusters.ts';
 import { clusterOptions } from './options.ts';
 import { addDatabase, addUser, identifier, literal } from './server.ts';
@@ -37,14 +44,19 @@ function lifeRoutes(clusters: Clusters): Route[] {
       handle: (call) => {
         const tag = call.query.get('tag_name');
         const found = clusters.list().filter((cluster) => tag === null || cluster.tags.has(tag));
-        return page(call, 'databases', found.map((cluster) => showCluster(cluster, call.token)));
+        return page(
+          call,
+          'databases',
+          found.map((cluster) => showCluster(cluster, call.token)),
+        );
       },
     },
     {
       method: 'POST',
       path: '/v2/databases',
       scope: 'database:create',
-      handle: async (call) => created({ database: showCluster(await clusters.create(call.body), call.token) }),
+      handle: async (call) =>
+        created({ database: showCluster(await clusters.create(call.body), call.token) }),
     },
     {
       method: 'GET',
@@ -127,7 +139,11 @@ function databaseRoutes(clusters: Clusters): Route[] {
       scope: 'database:read',
       handle: (call) => {
         const { databases } = clusters.get(param(call, 'id'));
-        return page(call, 'dbs', databases.map((name) => ({ name })));
+        return page(
+          call,
+          'dbs',
+          databases.map((name) => ({ name })),
+        );
       },
     },
     {
@@ -183,7 +199,11 @@ function userRoutes(clusters: Clusters): Route[] {
       scope: 'database:read',
       handle: (call) => {
         const { users } = clusters.get(param(call, 'id'));
-        return page(call, 'users', users.map((user) => showUser(user, call.token)));
+        return page(
+          call,
+          'users',
+          users.map((user) => showUser(user, call.token)),
+        );
       },
     },
     {
@@ -257,7 +277,11 @@ function poolRoutes(clusters: Clusters): Route[] {
       scope: 'database:read',
       handle: (call) => {
         const cluster = clusters.get(param(call, 'id'));
-        return page(call, 'pools', cluster.pools.map((pool) => showPool(cluster, pool, call.token)));
+        return page(
+          call,
+          'pools',
+          cluster.pools.map((pool) => showPool(cluster, pool, call.token)),
+        );
       },
     },
     {
@@ -267,8 +291,10 @@ function poolRoutes(clusters: Clusters): Route[] {
       handle: (call) => {
         const wanted = parseBody(poolSchema, call.body);
         const { cluster } = clusters.online(param(call, 'id'));
-        if (cluster.pools.some(({ name }) => name === wanted.name)) throw conflict('pool name is not available');
-        if (!cluster.databases.includes(wanted.db)) throw unprocessable(`database ${wanted.db} does not exist`);
+        if (cluster.pools.some(({ name }) => name === wanted.name))
+          throw conflict('pool name is not available');
+        if (!cluster.databases.includes(wanted.db))
+          throw unprocessable(`database ${wanted.db} does not exist`);
         const pool = { ...wanted, user: wanted.user };
         cluster.pools.push(pool);
         return created({ pool: showPool(cluster, pool, call.token) });

@@ -63,7 +63,10 @@ export async function addUser(
 ): Promise<void> {
   const name = identifier(user.name);
   const replication = user.replication ? 'replication' : 'noreplication';
-  await server.query('postgres', `create role ${name} login ${replication} password ${literal(user.password)}`);
+  await server.query(
+    'postgres',
+    `create role ${name} login ${replication} password ${literal(user.password)}`,
+  );
   if (server.binaries.major >= 16) {
     await server.query('postgres', `grant ${name} to doadmin with admin true, inherit false, set true`);
   }

@@ -22,7 +22,8 @@ export async function bootRedis(
     const init = parseCloudInit(droplet.userData);
     const wanted = init && configuredRedis(init, droplet.image);
     if (wanted === undefined) {
-      if (droplet.userData !== '') platform.log.warning(`Droplet ${droplet.name}: its user data starts no Redis.`);
+      if (droplet.userData !== '')
+        platform.log.warning(`Droplet ${droplet.name}: its user data starts no Redis.`);
       return undefined;
     }
     return await start(platform, droplet, firewalls, wanted);
@@ -70,7 +71,11 @@ async function start(
       admit: () => firewalls.admits(droplet, port, vpcCaller(droplet.vpc)),
     }),
   ]);
-  return { server: started.server, ports: pairs.map(({ port }) => port), proxies: await Promise.all(proxies) };
+  return {
+    server: started.server,
+    ports: pairs.map(({ port }) => port),
+    proxies: await Promise.all(proxies),
+  };
 }
 
 /** Power off: the addresses are there and nobody answers; the data stays. */

@@ -53,7 +53,9 @@ export function parseCloudInit(userData: string): CloudInit | undefined {
     commands: (document.runcmd ?? []).map((command) =>
       typeof command === 'string' ? command : command.map((word) => quoted(String(word))).join(' '),
     ),
-    packages: (document.packages ?? []).map((entry) => (typeof entry === 'string' ? entry : (entry[0] ?? ''))),
+    packages: (document.packages ?? []).map((entry) =>
+      typeof entry === 'string' ? entry : (entry[0] ?? ''),
+    ),
   };
 }
 

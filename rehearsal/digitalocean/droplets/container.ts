@@ -69,7 +69,9 @@ function dockerRun(line: string): Container {
       break;
     }
     if (switches.test(word)) continue;
-    const [name = '', inline] = word.startsWith('--') ? splitOnce(word, '=') : [word, undefined];
+    const [name, inline]: [string, string | undefined] = word.startsWith('--')
+      ? splitOnce(word, '=')
+      : [word, undefined];
     if (inline === undefined) index += 1;
     const value = inline ?? words[index] ?? '';
     if (name === '-v' || name === '--volume') container.mounts.push(...volume(value));
@@ -86,9 +88,7 @@ const composeSchema = z.looseObject({
     z.string(),
     z.looseObject({
       volumes: z
-        .array(
-          z.union([z.string(), z.looseObject({ source: z.string().optional(), target: z.string() })]),
-        )
+        .array(z.union([z.string(), z.looseObject({ source: z.string().optional(), target: z.string() })]))
         .optional(),
       command: z.union([z.string(), z.array(z.string())]).optional(),
       user: z.union([z.string(), z.number()]).optional(),
@@ -109,17 +109,20 @@ function composed(init: CloudInit, lines: readonly string[]): Container[] {
     .flatMap(({ path, content }) => {
       const { services } = composeSchema.parse(parse(content));
       const directory = path.slice(0, path.lastIndexOf('/'));
-      return Object.values(services).map((service) => withPorts(service.network_mode, service.ports, {
-        mounts: (service.volumes ?? []).flatMap((entry) =>
-          typeof entry === 'string'
-            ? volume(entry, directory)
-            : entry.source === undefined
-              ? []
-              : [{ host: absolute(entry.source, directory), container: entry.target }],
-        ),
-        command: typeof service.command === 'string' ? shellWords(service.command) : (service.command ?? []),
-        user: service.user === undefined ? undefined : String(service.user),
-      }));
+      return Object.values(services).map((service) =>
+        withPorts(service.network_mode, service.ports, {
+          mounts: (service.volumes ?? []).flatMap((entry) =>
+            typeof entry === 'string'
+              ? volume(entry, directory)
+              : entry.source === undefined
+                ? []
+                : [{ host: absolute(entry.source, directory), container: entry.target }],
+          ),
+          command:
+            typeof service.command === 'string' ? shellWords(service.command) : (service.command ?? []),
+          user: service.user === undefined ? undefined : String(service.user),
+        }),
+      );
     });
 }
 
@@ -135,7 +138,11 @@ function withPorts(
 
 /** `[address:]host:container[/tcp]`. */
 function publish(container: Container, text: string): void {
-  const numbers = text.replace(/\/tcp$/, '').split(':').slice(-2).map(Number);
+  const numbers = text
+    .replace(/\/tcp$/, '')
+    .split(':')
+    .slice(-2)
+    .map(Number);
   const [host, inside = host] = numbers;
   if (host !== undefined && inside !== undefined) container.ports?.set(inside, host);
 }

@@ -168,7 +168,11 @@ export class Droplets {
         scope: 'droplet:read',
         handle: (call) => {
           const { id } = existing(call);
-          return page(call, 'actions', this.#actions.filter(({ dropletId }) => dropletId === id).map(showAction));
+          return page(
+            call,
+            'actions',
+            this.#actions.filter(({ dropletId }) => dropletId === id).map(showAction),
+          );
         },
       },
       {
@@ -201,13 +205,15 @@ export class Droplets {
     const wanted = parseBody(createSchema, body);
     const size = dropletSizes.find(({ slug }) => slug === wanted.size);
     if (size === undefined) throw unprocessable(`You specified an invalid size for Droplet creation.`);
-    if (!(wanted.region in datacentres)) throw unprocessable('You specified an invalid region for Droplet creation.');
+    if (!(wanted.region in datacentres))
+      throw unprocessable('You specified an invalid region for Droplet creation.');
     const image = String(wanted.image);
     if (!/^(ubuntu|debian|docker)-/.test(image)) {
       throw unprocessable('You specified an invalid image for Droplet creation.');
     }
     const userData = wanted.user_data ?? '';
-    if (Buffer.byteLength(userData) > LARGEST_USER_DATA) throw unprocessable('user_data must be less than 64 KiB');
+    if (Buffer.byteLength(userData) > LARGEST_USER_DATA)
+      throw unprocessable('user_data must be less than 64 KiB');
     const vpc = this.#neighbours.vpcs.join(wanted.vpc_uuid ?? undefined, wanted.region);
     const id = this.#nextDroplet();
     const droplet: Droplet = {

@@ -81,7 +81,9 @@ function read(file: WrittenFile, container: Container, init: CloudInit): Configu
     lines.push(`${name} ${local}`);
   }
   const listener = (port: number): Listener | undefined =>
-    port > 0 ? { port, published: container.ports === undefined ? port : container.ports.get(port) } : undefined;
+    port > 0
+      ? { port, published: container.ports === undefined ? port : container.ports.get(port) }
+      : undefined;
   return { lines, files, tls: listener(ports.tls), plain: listener(ports.plain) };
 }
 
@@ -104,5 +106,7 @@ function requireReadable(file: WrittenFile, container: Container, init: CloudIni
   const asRoot = /^(0|root)\b/.test(container.user ?? '');
   const handedOver = init.commands.some((line) => /\bch(own|mod)\b/.test(line));
   if (forOthers || user === REDIS_UID || group === REDIS_UID || asRoot || handedOver) return;
-  throw new Error(`${file.path} (${file.owner} ${file.permissions}) cannot be read by the user redis in the container`);
+  throw new Error(
+    `${file.path} (${file.owner} ${file.permissions}) cannot be read by the user redis in the container`,
+  );
 }

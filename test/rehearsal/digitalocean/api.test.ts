@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from '@jest/globals';
-import { testWorld, token, type TestWorld } from './played-world.ts';
+import { found, testWorld, token, type TestWorld } from './played-world.ts';
 
 let world: TestWorld;
 beforeAll(async () => {
@@ -33,7 +33,7 @@ test('lists come in pages that link to each other', async () => {
   expect(first.body.meta.total).toBe(3);
   const { next, last } = first.body.links.pages;
   expect(next).toBe(last);
-  const second = await fetch(next, { headers: { authorization: `Bearer ${token}` } });
+  const second = await fetch(found(next), { headers: { authorization: `Bearer ${token}` } });
   const body = (await second.json()) as { vpcs: { name: string }[]; links: { pages: object } };
   expect(body.vpcs.map(({ name }) => name)).toEqual(['three']);
   expect(Object.keys(body.links.pages).sort()).toEqual(['first', 'prev']);
@@ -71,7 +71,10 @@ test('a record is found by its full name, kept relative, and answered with its T
   const found = await world.api('GET', '/domains/example.com/records?name=shop.example.com&type=CNAME');
   expect(found.body.domain_records).toHaveLength(1);
   const { id } = made.body.domain_record;
-  await world.api('PUT', `/domains/example.com/records/${id}`, { ...record, data: 'new.ondigitalocean.app.' });
+  await world.api('PUT', `/domains/example.com/records/${id}`, {
+    ...record,
+    data: 'new.ondigitalocean.app.',
+  });
   expect(world.dns.resolve('shop.example.com', 'CNAME')?.value).toBe('new.ondigitalocean.app');
 });
 
@@ -82,7 +85,13 @@ test('a CNAME without its final dot, and one beside another record, are refused'
 });
 
 test('tags count what carries them, and a default VPC cannot be deleted', async () => {
-  const droplet = { name: 'tagged', region: 'lon1', size: 's-1vcpu-1gb', image: 'ubuntu-24-04-x64', tags: ['a:b'] };
+  const droplet = {
+    name: 'tagged',
+    region: 'lon1',
+    size: 's-1vcpu-1gb',
+    image: 'ubuntu-24-04-x64',
+    tags: ['a:b'],
+  };
   const made = await world.api('POST', '/droplets', droplet);
   const tag = await world.api('GET', '/tags/a:b');
   expect(tag.body.tag.resources.droplets.count).toBe(1);

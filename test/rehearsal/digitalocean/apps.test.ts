@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, expect, test } from '@jest/globals';
 import type { AppView } from '../../../rehearsal/digitalocean/world.ts';
 import { temporaryDirectory } from '../../../rehearsal/servers/process.ts';
-import { digest, eventually, onlineCluster, testWorld, type TestWorld } from './played-world.ts';
+import { digest, eventually, found, onlineCluster, testWorld, type TestWorld } from './played-world.ts';
 
 let world: TestWorld;
 beforeAll(async () => {
@@ -59,11 +59,13 @@ function spec(name: string, changes: SpecChanges = {}): Record<string, unknown> 
 }
 
 function view(name: string): AppView {
-  return world.apps().find((app) => app.name === name)!;
+  return found(world.apps().find((app) => app.name === name));
 }
 
-async function deployed(wanted: Record<string, unknown>): Promise<{ id: string; host: string; view: AppView }> {
-  const made = await world.dots.app.createApp({ spec: wanted as never });
+async function deployed(
+  wanted: Record<string, unknown>,
+): Promise<{ id: string; host: string; view: AppView }> {
+  const made = await world.dots.app.createApp({ spec: wanted });
   const { id } = made.data.app;
   await view(String(wanted['name'])).settled();
   const app = view(String(wanted['name']));
@@ -114,7 +116,14 @@ test('bindable variables are resolved: the app, a database, a secret; unknown on
   const { host } = await deployed(
     spec('bindings', {
       databases: [
-        { name: 'db', engine: 'PG', production: true, cluster_name: 'bound', db_user: 'shop', db_name: 'defaultdb' },
+        {
+          name: 'db',
+          engine: 'PG',
+          production: true,
+          cluster_name: 'bound',
+          db_user: 'shop',
+          db_name: 'defaultdb',
+        },
       ],
       envs: [
         { key: 'SHOWN', value: shown, scope: 'RUN_TIME' },
@@ -130,7 +139,7 @@ test('a secret comes back sealed, is kept when sealed is submitted, and lost whe
   const secret = { key: 'SHOWN', value: 's3cret', scope: 'RUN_TIME', type: 'SECRET' };
   const { id, host } = await deployed(spec('secrets', { envs: [secret] }));
   const read = (await world.api('GET', `/apps/${id}`)).body.app.spec;
-  const sealed = read.envs.find(({ key }: { key: string }) => key === 'SHOWN');
+  const sealed = found(read.envs.find(({ key }) => key === 'SHOWN'));
   expect(sealed.value).toMatch(/^EV\[1:/);
 
   await world.api('PUT', `/apps/${id}`, { spec: spec('secrets', { envs: [sealed], version: 'two' }) });
@@ -138,7 +147,9 @@ test('a secret comes back sealed, is kept when sealed is submitted, and lost whe
   expect(await visit(host)).toMatchObject({ version: 'two', shown: 's3cret' });
 
   const foreign = { ...secret, value: 'EV[1:other:other]' };
-  expect((await world.api('PUT', `/apps/${id}`, { spec: spec('secrets', { envs: [foreign] }) })).status).toBe(400);
+  expect((await world.api('PUT', `/apps/${id}`, { spec: spec('secrets', { envs: [foreign] }) })).status).toBe(
+    400,
+  );
   await world.api('PUT', `/apps/${id}`, { spec: spec('secrets', { version: 'three' }) });
   await view('secrets').settled();
   expect((await visit(host)).shown).toBeUndefined();
@@ -151,26 +162,26 @@ test('a failed health check leaves the old deployment serving', async () => {
   expect(await visit(host)).toMatchObject({ version: 'one' });
   const { app } = (await world.api('GET', `/apps/${id}`)).body;
   const [newest] = (await world.api('GET', `/apps/${id}/deployments`)).body.deployments;
-  expect(newest.phase).toBe('ERROR');
-  expect(JSON.stringify(newest.progress)).toContain('DeployContainerHealthChecksFailed');
-  expect(app.active_deployment.spec.envs[0].value).toBe('one');
-  expect(app.spec.envs[0].value).toBe('sick');
+  expect(newest?.phase).toBe('ERROR');
+  expect(JSON.stringify(newest?.progress)).toContain('DeployContainerHealthChecksFailed');
+  expect(app.active_deployment.spec.envs[0]?.value).toBe('one');
+  expect(app.spec.envs[0]?.value).toBe('sick');
 });
 
 test('no request is refused while one release replaces another, and the old one then ends', async () => {
   const { id, host, view: before } = await deployed(spec('smooth'));
-  const oldPid = before.components[0]!.pids[0]!;
+  const oldPid = pidOf(before, 'web');
   const answers: number[] = [];
-  let done = false;
-  const load = (async () => {
-    while (!done) answers.push((await visit(host)).status);
+  const load = { done: false };
+  const visitors = (async () => {
+    while (!load.done) answers.push((await visit(host)).status);
   })();
   await world.api('PUT', `/apps/${id}`, { spec: spec('smooth', { version: 'two' }) });
   await view('smooth').settled();
   expect((await visit(host)).version).toBe('two');
   const ended = await eventually(() => !isAlive(oldPid) || undefined);
-  done = true;
-  await load;
+  load.done = true;
+  await visitors;
   expect(ended).toBe(true);
   expect(new Set(answers)).toEqual(new Set([200]));
 });
@@ -179,11 +190,16 @@ test('PRE_DEPLOY runs before the components, and its failure fails the deploymen
   const directory = temporaryDirectory('order');
   const job = (command: string) => ({ name: 'release', kind: 'PRE_DEPLOY', run_command: command });
   const worker = { name: 'worker', run_command: `echo worker >> ${directory}/order; exec sleep 600` };
-  const good = spec('ordered', { jobs: [job(`sleep 0.2; echo job >> ${directory}/order`)], workers: [worker] });
+  const good = spec('ordered', {
+    jobs: [job(`sleep 0.2; echo job >> ${directory}/order`)],
+    workers: [worker],
+  });
   const { id } = await deployed(good);
   expect(readFileSync(join(directory, 'order'), 'utf8')).toBe('job\nworker\n');
 
-  await world.api('PUT', `/apps/${id}`, { spec: spec('ordered', { jobs: [job('exit 3')], workers: [worker] }) });
+  await world.api('PUT', `/apps/${id}`, {
+    spec: spec('ordered', { jobs: [job('exit 3')], workers: [worker] }),
+  });
   await view('ordered').settled();
   expect(view('ordered').phase).toBe('ERROR');
   expect(view('ordered').components).toHaveLength(2);
@@ -193,11 +209,13 @@ test('a worker that keeps exiting fails the deployment; one that dies later is s
   const failing = spec('crashing', { workers: [{ name: 'worker', run_command: 'exit 1' }] });
   expect((await deployed(failing)).view.phase).toBe('ERROR');
 
-  const { view: app } = await deployed(spec('reborn', { workers: [{ name: 'worker', run_command: 'exec sleep 600' }] }));
-  const pid = app.components.find(({ name }) => name === 'worker')!.pids[0]!;
+  const { view: app } = await deployed(
+    spec('reborn', { workers: [{ name: 'worker', run_command: 'exec sleep 600' }] }),
+  );
+  const pid = pidOf(app, 'worker');
   process.kill(pid, 'SIGKILL');
   const next = await eventually(() => {
-    const now = view('reborn').components.find(({ name }) => name === 'worker')!.pids[0]!;
+    const now = pidOf(view('reborn'), 'worker');
     return now !== pid && isAlive(now) ? now : undefined;
   });
   expect(next).toBeDefined();
@@ -210,12 +228,14 @@ test('SCHEDULED jobs fire by the played minute and are listed as invocations', a
     { name: 'never', kind: 'SCHEDULED', schedule: { cron: '0 0 1 1 *' }, run_command: 'echo fired' },
   ];
   const { id } = await deployed(spec('scheduled', { jobs }));
-  const succeeded = await eventually(async () => {
-    const { job_invocations: all } = (await world.api('GET', `/apps/${id}/job-invocations`)).body;
-    const done = all.filter(({ phase }: { phase: string }) => phase === 'SUCCEEDED');
-    return done.length >= 2 ? all : undefined;
-  });
-  expect(new Set(succeeded.map(({ job_name: job }: { job_name: string }) => job))).toEqual(new Set(['often']));
+  const succeeded = found(
+    await eventually(async () => {
+      const { job_invocations: all } = (await world.api('GET', `/apps/${id}/job-invocations`)).body;
+      const done = all.filter(({ phase }) => phase === 'SUCCEEDED');
+      return done.length >= 2 ? all : undefined;
+    }),
+  );
+  expect(new Set(succeeded.map(({ job_name: job }) => job))).toEqual(new Set(['often']));
   expect(view('scheduled').logs('often').join('\n')).toContain('fired');
 });
 
@@ -223,11 +243,11 @@ test('a domain turns ACTIVE by its TXT record, and is served over TLS only from 
   await world.api('POST', '/domains', { name: 'example.com' });
   const domains = [{ domain: 'shop.example.com', type: 'PRIMARY' }];
   const { id } = await deployed(spec('domains', { domains }));
-  const [pending] = (await world.api('GET', `/apps/${id}`)).body.app.domains;
+  const pending = found((await world.api('GET', `/apps/${id}`)).body.app.domains[0]);
   expect(pending.phase).toBe('CONFIGURING');
   await expect(world.visit('shop.example.com')).rejects.toThrow();
 
-  const [{ txt_name: name, txt_value: data }] = pending.validations;
+  const { txt_name: name, txt_value: data } = found(pending.validations[0]);
   expect(name).toBe('_acme-challenge.shop.example.com');
   await world.api('POST', '/domains/example.com/records', {
     type: 'TXT',
@@ -247,9 +267,9 @@ test('a domain turns ACTIVE by its TXT record, and is served over TLS only from 
 
 test('a domain also turns ACTIVE because its record leads to the app', async () => {
   const { view: app, host } = await deployed(spec('by-cname', { domains: [{ domain: 'www.example.com' }] }));
-  expect(app.domains[0]!.phase).not.toBe('ACTIVE');
+  expect(app.domains[0]?.phase).not.toBe('ACTIVE');
   world.dns.setRecord({ name: 'www.example.com', type: 'CNAME', data: host, ttl: 30 });
-  expect(await eventually(() => view('by-cname').domains[0]!.phase === 'ACTIVE' || undefined)).toBe(true);
+  expect(await eventually(() => view('by-cname').domains[0]?.phase === 'ACTIVE' || undefined)).toBe(true);
 });
 
 test('editing trusted sources that name an app deploys that app', async () => {
@@ -257,13 +277,13 @@ test('editing trusted sources that name an app deploys that app', async () => {
   const { id } = await deployed(spec('trusted'));
   await world.api('PUT', `/databases/${cluster.id}/firewall`, { rules: [{ type: 'app', value: id }] });
   const { deployments } = (await world.api('GET', `/apps/${id}/deployments`)).body;
-  expect(deployments[0].cause_details.type).toBe('UPDATE_DATABASE_TRUSTED_SOURCES');
+  expect(deployments[0]?.cause_details.type).toBe('UPDATE_DATABASE_TRUSTED_SOURCES');
   await view('trusted').settled();
 });
 
 test('a rollback brings back an earlier deployment and pins the app until it is committed', async () => {
   const { id, host } = await deployed(spec('back'));
-  const first = (await world.api('GET', `/apps/${id}/deployments`)).body.deployments[0].id;
+  const first = (await world.api('GET', `/apps/${id}/deployments`)).body.deployments[0]?.id;
   await world.api('PUT', `/apps/${id}`, { spec: spec('back', { version: 'two' }) });
   await view('back').settled();
   const body = { deployment_id: first };
@@ -286,24 +306,33 @@ test('a deleted app ends its processes and its name is free again', async () => 
   expect(proposed.body).toMatchObject({ app_name_available: true, app_cost: 12 });
 });
 
-test.each<[string, (wanted: Record<string, any>) => void]>([
+interface Draft {
+  region: string;
+  services: (Record<string, unknown> & { image: Record<string, unknown> })[];
+  [field: string]: unknown;
+}
+
+test.each<[string, (wanted: Draft, service: Draft['services'][number]) => void]>([
   ['a misspelt field', (wanted) => (wanted['sevices'] = [])],
-  ['no instance', (wanted) => (wanted['services'][0].instance_count = 0)],
-  ['an unknown size', (wanted) => (wanted['services'][0].instance_size_slug = 'apps-x')],
-  ['two containers of a single-instance size', (wanted) => {
-    Object.assign(wanted['services'][0], { instance_size_slug: 'apps-s-1vcpu-0.5gb', instance_count: 2 });
-  }],
-  ['a datacentre as region', (wanted) => (wanted['region'] = 'fra1')],
-  ['both tag and digest', (wanted) => (wanted['services'][0].image.tag = 'latest')],
+  ['no instance', (_wanted, service) => (service['instance_count'] = 0)],
+  ['an unknown size', (_wanted, service) => (service['instance_size_slug'] = 'apps-x')],
+  [
+    'two containers of a single-instance size',
+    (_wanted, service) =>
+      Object.assign(service, { instance_size_slug: 'apps-s-1vcpu-0.5gb', instance_count: 2 }),
+  ],
+  ['a datacentre as region', (wanted) => (wanted.region = 'fra1')],
+  ['both tag and digest', (_wanted, service) => (service.image['tag'] = 'latest')],
   ['a VPC that does not exist', (wanted) => (wanted['vpc'] = { id: digest })],
-  ['a schedule that is not cron', (wanted) => {
-    const [service] = wanted['services'];
-    const { image: source } = service;
-    wanted['jobs'] = [{ name: 'job', image: source, kind: 'SCHEDULED', schedule: { cron: '61 * * * *' } }];
-  }],
+  [
+    'a schedule that is not cron',
+    (wanted, { image: source }) => {
+      wanted['jobs'] = [{ name: 'job', image: source, kind: 'SCHEDULED', schedule: { cron: '61 * * * *' } }];
+    },
+  ],
 ])('a spec with %s is refused, also when proposed', async (_what, change) => {
-  const wanted = structuredClone(spec('refused'));
-  change(wanted);
+  const wanted = structuredClone(spec('refused')) as Draft;
+  change(wanted, found(wanted.services[0]));
   for (const path of ['/apps', '/apps/propose']) {
     const reply = await world.api('POST', path, { spec: wanted });
     expect(reply.status).toBe(400);
@@ -312,11 +341,15 @@ test.each<[string, (wanted: Record<string, any>) => void]>([
 });
 
 test('an image that does not exist fails the deployment, not the request', async () => {
-  const wanted = spec('no-image') as { services: { image: { digest: string } }[] };
-  wanted.services[0]!.image.digest = digest;
-  const { view: app } = await deployed(wanted as never);
+  const wanted = spec('no-image') as unknown as { services: { image: { digest: string } }[] };
+  found(wanted.services[0]).image.digest = digest;
+  const { view: app } = await deployed(wanted);
   expect(app.phase).toBe('ERROR');
 });
+
+function pidOf(app: AppView, component: string): number {
+  return found(app.components.find(({ name }) => name === component)?.pids[0]);
+}
 
 function isAlive(pid: number): boolean {
   try {

@@ -1,6 +1,14 @@
 import { beforeAll, expect, test } from '@jest/globals';
 import pg from 'pg';
-import { onlineCluster, runner, testWorld, type ClusterLogin, type Login, type TestWorld } from './played-world.ts';
+import {
+  found,
+  onlineCluster,
+  runner,
+  testWorld,
+  type ClusterLogin,
+  type Login,
+  type TestWorld,
+} from './played-world.ts';
 
 let world: TestWorld;
 let cluster: ClusterLogin;
@@ -25,7 +33,7 @@ test('a new cluster is creating before it is online, and refuses connections unt
   const made = await slow.dots.database.createDatabaseCluster({
     name: 'slow',
     engine: 'pg',
-    version: (await slow.api('GET', '/databases/options')).body.options.pg.versions[0],
+    version: found((await slow.api('GET', '/databases/options')).body.options.pg.versions[0]),
     region: 'fra1',
     size: 'db-s-1vcpu-1gb',
     num_nodes: 1,
@@ -56,7 +64,9 @@ test('doadmin administers without being a superuser', async () => {
     rolreplication: true,
     rolbypassrls: true,
   });
-  await expect(query(cluster.public, "set session_replication_role = 'replica'")).rejects.toThrow(/permission denied/);
+  await expect(query(cluster.public, "set session_replication_role = 'replica'")).rejects.toThrow(
+    /permission denied/,
+  );
 });
 
 test('doadmin creates every extension on the allow-list, trusted by PostgreSQL or not, and no other', async () => {
@@ -72,11 +82,14 @@ test('a user made by the API logs in, owns nothing, and is administered by doadm
   expect(made.body.user.role).toBe('normal');
   await world.dots.database.createDatabaseClusterDb({ database_cluster_id: cluster.id, db_name: 'shop' });
   const admin = { ...cluster.public, database: 'shop' };
-  const user = { ...admin, user: 'shop', password: made.body.user.password as string };
+  const user = { ...admin, user: 'shop', password: made.body.user.password };
   await expect(query(user, 'create table t ()')).rejects.toThrow(/permission denied for schema public/);
   await query(admin, 'grant all on schema public to shop');
   await query(user, 'create table t ()');
-  await query(admin, 'alter role shop connection limit 5; grant shop to doadmin; alter table t owner to doadmin');
+  await query(
+    admin,
+    'alter role shop connection limit 5; grant shop to doadmin; alter table t owner to doadmin',
+  );
   expect((await world.api('POST', `/databases/${cluster.id}/users`, { name: 'shop' })).status).toBe(409);
 });
 
@@ -92,7 +105,7 @@ test('trusted sources: the first rule shuts everybody else out, the private endp
   await rules(['10.0.0.0/8', runner]);
   expect(await query(cluster.public, 'select 1 as one')).toEqual([{ one: 1 }]);
   const listed = await world.api('GET', `/databases/${cluster.id}/firewall`);
-  expect(listed.body.rules.map(({ value }: { value: string }) => value)).toEqual(['10.0.0.0/8', runner]);
+  expect(listed.body.rules.map(({ value }) => value)).toEqual(['10.0.0.0/8', runner]);
 
   // A PUT replaces the whole set.
   await rules([]);
@@ -115,7 +128,8 @@ test('without the scope for credentials neither user, password nor URI is shown'
 
 test('what is not offered is refused: engine, region, size, standby of the Standard Edition, a taken name', async () => {
   const offered = { name: 'other', engine: 'pg', region: 'fra1', size: 'db-s-1vcpu-1gb', num_nodes: 1 };
-  const create = async (change: object) => (await world.api('POST', '/databases', { ...offered, ...change })).status;
+  const create = async (change: object) =>
+    (await world.api('POST', '/databases', { ...offered, ...change })).status;
   expect(await create({ engine: 'oracle' })).toBe(422);
   expect(await create({ region: 'mars1' })).toBe(422);
   expect(await create({ size: 'db-s-4vcpu-8gb' })).toBe(422);

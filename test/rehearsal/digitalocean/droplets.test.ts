@@ -6,7 +6,7 @@ import { Redis } from 'ioredis';
 import { stringify } from 'yaml';
 import { createAuthority, type Authority } from '../../../rehearsal/servers/certificates.ts';
 import type { DropletView } from '../../../rehearsal/digitalocean/world.ts';
-import { eventually, runner, testWorld, type TestWorld } from './played-world.ts';
+import { eventually, found, runner, testWorld, type TestWorld } from './played-world.ts';
 
 let world: TestWorld;
 let authority: Authority;
@@ -54,19 +54,28 @@ async function userData(parts: Parts = {}): Promise<string> {
 }
 
 async function activeDroplet(name: string, user_data: string): Promise<DropletView> {
-  const wanted = { name, region: 'fra1', size: 's-1vcpu-1gb', image: 'ubuntu-24-04-x64', tags: [name], user_data };
+  const wanted = {
+    name,
+    region: 'fra1',
+    size: 's-1vcpu-1gb',
+    image: 'ubuntu-24-04-x64',
+    tags: [name],
+    user_data,
+  };
   const made = await world.dots.droplet.createDroplet(wanted);
   expect(made.status).toBe(202);
   const id = (made.data as { droplet: { id: number } }).droplet.id;
   await eventually(async () =>
     (await world.api('GET', `/droplets/${id}`)).body.droplet.status === 'active' ? true : undefined,
   );
-  return (await eventually(() => world.droplets().find((droplet) => droplet.id === id)))!;
+  return found(world.droplets().find((droplet) => droplet.id === id));
 }
 
 async function withRedis(name: string): Promise<DropletView> {
   const { id } = await activeDroplet(name, await userData());
-  return (await eventually(() => world.droplets().find((droplet) => droplet.id === id && droplet.redis)))!;
+  return found(
+    await eventually(() => world.droplets().find((droplet) => droplet.id === id && droplet.redis)),
+  );
 }
 
 async function ping(host: string): Promise<string> {
@@ -93,7 +102,9 @@ test('the Redis of the cloud-config really runs: TLS with its certificate, its u
   expect(await ping(droplet.privateAddress)).toBe('PONG');
 
   const plain = await new Promise<string>((resolve) => {
-    const socket: Socket = connect({ host: droplet.privateAddress, port: 6379 }, () => socket.write('PING\r\n'));
+    const socket: Socket = connect({ host: droplet.privateAddress, port: 6379 }, () =>
+      socket.write('PING\r\n'),
+    );
     let answer = '';
     socket.on('data', (chunk) => (answer += chunk.toString('latin1')));
     socket.on('close', () => resolve(answer));
@@ -106,7 +117,7 @@ test('a cloud firewall is shut but for its rules, on the private address too', a
   const droplet = await withRedis('behind-a-wall');
   expect(await ping(droplet.publicAddress)).toBe('PONG');
   const rule = (addresses: string[]) => ({ protocol: 'tcp', ports: '6379', sources: { addresses } });
-  const vpc = (await world.api('GET', '/vpcs')).body.vpcs.find((one: { region: string }) => one.region === 'fra1');
+  const vpc = found((await world.api('GET', '/vpcs')).body.vpcs.find((one) => one.region === 'fra1'));
   const outbound = [{ protocol: 'tcp', ports: 'all', destinations: { addresses: ['0.0.0.0/0', '::/0'] } }];
   const made = await world.api('POST', '/firewalls', {
     name: 'wall',
@@ -133,7 +144,11 @@ test('a cloud firewall is shut but for its rules, on the private address too', a
 test.each([
   ['nothing runs the container', /starts no Redis/, { runcmd: ['true'] }],
   ['nothing installs Docker', /command not found/, { packages: [] }],
-  ['the configuration is not mounted', /starts no Redis/, { runcmd: [run.replace('-v /etc/redis:/etc/redis:ro', '')] }],
+  [
+    'the configuration is not mounted',
+    /starts no Redis/,
+    { runcmd: [run.replace('-v /etc/redis:/etc/redis:ro', '')] },
+  ],
   ['the command does not name it', /does not name/, { runcmd: [run.replace('/etc/redis/redis.conf', '')] }],
   ['no port is published', /publishes none/, { runcmd: [run.replace('-p 6379:6379', '')] }],
   ['the key can be read by root only', /cannot be read/, { keyPermissions: '0600' }],
@@ -167,16 +182,16 @@ test('a container started by compose, or by a systemd unit, counts as started', 
   });
   const file = stringify([{ path: '/opt/redis/compose.yaml', content: compose }]).replace(/^/gm, '  ');
   const { id } = await activeDroplet('composed', base.replace('write_files:\n', `write_files:\n${file}\n`));
-  const droplet = await eventually(() => world.droplets().find((one) => one.id === id && one.redis));
-  expect(await ping(droplet!.privateAddress)).toBe('PONG');
+  const droplet = found(await eventually(() => world.droplets().find((one) => one.id === id && one.redis)));
+  expect(await ping(droplet.privateAddress)).toBe('PONG');
 });
 
 test('droplets are found by tag and by name, and gone when deleted', async () => {
   const droplet = await activeDroplet('short-lived', '');
-  const found = await world.api('GET', '/droplets?tag_name=short-lived');
-  expect(found.body.droplets.map(({ id }: { id: number }) => id)).toEqual([droplet.id]);
+  const listed = await world.api('GET', '/droplets?tag_name=short-lived');
+  expect(listed.body.droplets.map(({ id }) => id)).toEqual([droplet.id]);
   expect((await world.api('GET', '/droplets?name=short-lived')).body.meta.total).toBe(1);
-  const addresses = found.body.droplets[0].networks.v4.map(({ type }: { type: string }) => type);
+  const addresses = found(listed.body.droplets[0]).networks.v4.map(({ type }) => type);
   expect(addresses.sort()).toEqual(['private', 'public']);
   await world.dots.droplet.deleteDroplet({ droplet_id: droplet.id });
   expect((await world.api('GET', '/droplets?tag_name=short-lived')).body.meta.total).toBe(0);
@@ -184,6 +199,9 @@ test('droplets are found by tag and by name, and gone when deleted', async () =>
 
 test('user data above 64 KiB is refused', async () => {
   const wanted = { name: 'big', region: 'fra1', size: 's-1vcpu-1gb', image: 'ubuntu-24-04-x64' };
-  const reply = await world.api('POST', '/droplets', { ...wanted, user_data: `#cloud-config\n#${'x'.repeat(65_536)}` });
+  const reply = await world.api('POST', '/droplets', {
+    ...wanted,
+    user_data: `#cloud-config\n#${'x'.repeat(65_536)}`,
+  });
   expect(reply.status).toBe(422);
 });

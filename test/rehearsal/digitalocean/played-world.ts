@@ -33,9 +33,75 @@ export interface TestWorld extends DigitalOceanWorld {
 export interface Reply {
   status: number;
   headers: Headers;
-  // The shape is what the tests are about.
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any
-  body: any;
+  body: Body;
+  /** As it came. */
+  text: string;
+}
+
+/** What the tests look at in answers; each answer has the fields of its own kind only. */
+export interface Body {
+  id: string;
+  message: string;
+  links: { pages: Record<string, string> };
+  meta: { total: number };
+  vpc: { id: string };
+  project: { id: string };
+  vpcs: { name: string; region: string; ip_range: string }[];
+  tag: { resources: { droplets: { count: number } } };
+  domain_record: { id: number; name: string; data: string; ttl: number };
+  domain_records: object[];
+  options: { pg: { versions: string[] } };
+  database: Database;
+  ca: { certificate: string };
+  rules: { value: string }[];
+  user: { role: string; password: string };
+  droplet: { id: number; status: string; vpc_uuid: string };
+  droplets: { id: number; networks: { v4: { type: string }[] } }[];
+  firewall: { id: string };
+  app: ShownApp;
+  deployments: ShownDeployment[];
+  job_invocations: { job_name: string; phase: string }[];
+  valid: boolean;
+}
+
+export interface Database {
+  id: string;
+  status: string;
+  connection: Connection;
+  private_connection: Connection;
+}
+
+export interface Connection {
+  host: string;
+  port: number;
+  user: string;
+  password: string;
+}
+
+export interface ShownApp {
+  spec: ShownSpec;
+  default_ingress: string;
+  active_deployment: ShownDeployment;
+  pinned_deployment?: ShownDeployment;
+  domains: { phase: string; validations: { txt_name: string; txt_value: string }[] }[];
+}
+
+export interface ShownSpec {
+  envs: { key: string; value: string }[];
+}
+
+export interface ShownDeployment {
+  id: string;
+  phase: string;
+  spec: ShownSpec;
+  cause_details: { type: string };
+  progress: { success_steps: number; total_steps: number };
+}
+
+/** What must be there. */
+export function found<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('It is not there.');
+  return value;
 }
 
 const quick: Partial<PlayedLatencies> = {
@@ -94,14 +160,25 @@ export async function testWorld(played: Partial<PlayedLatencies> = {}): Promise<
   return test;
 }
 
-async function call(base: string, method: string, path: string, body: unknown, bearer: string): Promise<Reply> {
+async function call(
+  base: string,
+  method: string,
+  path: string,
+  body: unknown,
+  bearer: string,
+): Promise<Reply> {
   const response = await fetch(`${base}/v2${path}`, {
     method,
     headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   const text = await response.text();
-  return { status: response.status, headers: response.headers, body: text === '' ? undefined : JSON.parse(text) };
+  return {
+    status: response.status,
+    headers: response.headers,
+    text,
+    body: (text === '' ? {} : JSON.parse(text)) as Body,
+  };
 }
 
 function visit(
@@ -126,7 +203,9 @@ function visit(
 }
 
 /** Looks until `look` finds something; undefined after 20 s. */
-export async function eventually<T>(look: () => Promise<T | undefined> | T | undefined): Promise<T | undefined> {
+export async function eventually<T>(
+  look: () => Promise<T | undefined> | T | undefined,
+): Promise<T | undefined> {
   for (let left = 400; left > 0; left -= 1) {
     const found = await look();
     if (found !== undefined && found !== false) return found;
@@ -146,12 +225,17 @@ export async function onlineCluster(world: TestWorld, name = 'shop'): Promise<Cl
     num_nodes: 1,
   });
   const { id } = made.body.database;
-  const online = await eventually(async () => {
-    const { database } = (await world.api('GET', `/databases/${id}`)).body;
-    return database.status === 'online' ? database : undefined;
-  });
-  const ca = Buffer.from((await world.api('GET', `/databases/${id}/ca`)).body.ca.certificate, 'base64').toString();
-  const login = (connection: { host: string; port: number; user: string; password: string }) => ({
+  const online = found(
+    await eventually(async () => {
+      const { database } = (await world.api('GET', `/databases/${id}`)).body;
+      return database.status === 'online' ? database : undefined;
+    }),
+  );
+  const ca = Buffer.from(
+    (await world.api('GET', `/databases/${id}/ca`)).body.ca.certificate,
+    'base64',
+  ).toString();
+  const login = (connection: Connection): Login => ({
     host: connection.host,
     port: connection.port,
     user: connection.user,
