@@ -37,7 +37,7 @@ export interface Edge {
 const IS_POST = 'isPost';
 // More than 1 MiB is not cut but refused as a whole by the runner (its FileCommandManager).
 const LARGEST_SUMMARY = 1024 * 1024 - 4096;
-const PATIENCE_AT_THE_END_MS = 10_000;
+const PATIENCE_AT_THE_END_MS = 5_000;
 
 /**
  * The entry of every action: masks the secrets, runs `main`, and has the one catch. In the action's post step (same

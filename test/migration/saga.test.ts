@@ -42,7 +42,8 @@ const acting = (name: string): Pick<Step, 'name' | 'prior' | 'act'> => ({
 });
 const step = (name: string, more: Partial<Step> = {}): Step => ({
   ...acting(name),
-  undo: (prior) => Promise.resolve(void done.push(`undo ${name} to ${typeof prior === 'string' ? prior : '?'}`)),
+  undo: (prior) =>
+    Promise.resolve(void done.push(`undo ${name} to ${typeof prior === 'string' ? prior : '?'}`)),
   ...more,
 });
 const failing = (name: string, more: Partial<Step> = {}): Step =>
