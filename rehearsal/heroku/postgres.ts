@@ -107,7 +107,7 @@ const herokuFunctions = `
   BEGIN
     FOR made IN SELECT * FROM pg_event_trigger_ddl_commands() WHERE object_type = 'extension' LOOP
       IF current_setting('extwlist.extensions', true) IS NOT NULL
-         AND NOT made.object_identity = ANY (string_to_array(current_setting('extwlist.extensions'), ',')) THEN
+         AND NOT trim(BOTH '"' FROM made.object_identity) = ANY (string_to_array(current_setting('extwlist.extensions'), ',')) THEN
         RAISE EXCEPTION 'extension "%" is not allowed on Heroku', made.object_identity;
       END IF;
     END LOOP;

@@ -1,3 +1,6 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { expect, test } from '@jest/globals';
 import { Redis } from 'ioredis';
 import pg from 'pg';
@@ -8,7 +11,9 @@ import { findPostgres } from '../../../rehearsal/servers/binaries.ts';
 import { startPostgres } from '../../../rehearsal/servers/postgres.ts';
 import { startRedis } from '../../../rehearsal/servers/redis.ts';
 import { silentLog } from '../../../src/log.ts';
-import { ask, at, items, playedHeroku, shop, text } from './played-heroku.ts';
+import { ask, at, codeDirectory, items, playedHeroku, shop, text } from './played-heroku.ts';
+
+const run = promisify(execFile);
 
 async function herokuPostgres() {
   const binaries = await findPostgres(silentLog);
@@ -19,7 +24,7 @@ async function herokuPostgres() {
     settings: herokuPostgresSettings(binaries),
   });
   const options = { database: 'd5k2', user: 'u7f1', password: 'p:w/d', connectionLimit: 20 };
-  return prepareHerokuDatabase(server, options);
+  return { ...(await prepareHerokuDatabase(server, options)), server };
 }
 
 async function connected(url: string, ssl: pg.ClientConfig['ssl']) {
@@ -79,6 +84,19 @@ test('the source database refuses what Heroku refuses, allows what Heroku allows
   ).toEqual([[false, false, 20]]);
   if (!missingExtensions.includes('citext')) expect(await one("SELECT 'A'::citext = 'a'")).toEqual([[true]]);
   await client.end();
+});
+
+test('a dump by its owner succeeds, and contains what cannot be restored elsewhere', async () => {
+  const { url, server } = await herokuPostgres();
+  const environment = { env: { ...server.binaries.environment, PGSSLMODE: 'require' } };
+  const directory = codeDirectory();
+  const dump = join(directory, 'heroku.dump');
+  await run(join(server.binaries.bin, 'pg_dump'), ['-Fc', '-f', dump, url], environment);
+  const { stdout } = await run(join(server.binaries.bin, 'pg_restore'), ['-l', dump], environment);
+  expect(stdout.match(/ EVENT TRIGGER /g)).toHaveLength(4);
+  expect(stdout).toMatch(/SCHEMA - _heroku heroku_admin/);
+  expect(stdout).toMatch(/SCHEMA - heroku_ext u7f1/);
+  expect(stdout).toMatch(/FUNCTION _heroku validate_extension\(\) heroku_admin/);
 });
 
 test('the source Redis speaks TLS only, has no CONFIG and needs its password', async () => {
