@@ -2,10 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll } from '@jest/globals';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { freePort } from '../../../rehearsal/servers/free-port.ts';
 import { startProcess, type ServerProcess } from '../../../rehearsal/servers/process.ts';
 import type { RedisServer } from '../../../rehearsal/servers/redis.ts';
+import { openRedis } from '../../../rehearsal/shop/redis.ts';
 import { seedShop } from '../../../rehearsal/shop/seed.ts';
 import { freshDatabase, testRedis, type FreshDatabase } from '../../support/servers.ts';
 
@@ -16,11 +17,9 @@ afterAll(() => {
 
 const code = fileURLToPath(new URL('../../../rehearsal/shop/', import.meta.url));
 
-/** A seeded database and an empty Redis, with processes of the shop to be started on them. */
-export interface RunningShop {
-  database: FreshDatabase;
-  redisServer: RedisServer;
-  /** As Redis's own superuser. */
+/** Processes of the shop to be started on given servers. */
+export interface ShopOn {
+  /** As the shop itself. */
   redis: Redis;
   environment: Record<string, string>;
   web(): Promise<{ url: string; process: ServerProcess }>;
@@ -30,19 +29,31 @@ export interface RunningShop {
   run(file: string, ...args: string[]): Promise<{ code: number | null; output: string }>;
 }
 
+/** With a seeded database and an empty Redis of its own; `redis` is its superuser. */
+export interface RunningShop extends ShopOn {
+  database: FreshDatabase;
+  redisServer: RedisServer;
+}
+
 export async function runningShop(environment: Record<string, string> = {}): Promise<RunningShop> {
   const [database, redisServer] = await Promise.all([freshDatabase({ name: 'shop' }), testRedis()]);
   await seedShop(`${database.url}?sslmode=disable`, 1, 1);
-  const redis = new Redis({ host: redisServer.host, port: redisServer.port, lazyConnect: true });
-  redis.on('error', () => undefined);
-  connections.push(redis);
-  const env: Record<string, string> = {
-    PATH: process.env['PATH'] ?? '',
-    PGSSLMODE: 'disable',
+  const shop = shopOn({
     DATABASE_URL: database.url,
     REDIS_URL: `redis://${redisServer.host}:${redisServer.port}`,
     ...environment,
+  });
+  return { ...shop, database, redisServer };
+}
+
+export function shopOn(environment: Record<string, string>): ShopOn {
+  const env: Record<string, string> = {
+    PATH: process.env['PATH'] ?? '',
+    PGSSLMODE: 'disable',
+    ...environment,
   };
+  const redis = openRedis(env, { maxRetriesPerRequest: 20 }, () => undefined);
+  connections.push(redis);
 
   function start(args: string[], lines: string[], more: Record<string, string> = {}): ServerProcess {
     return startProcess(process.execPath, args, {
@@ -53,8 +64,6 @@ export async function runningShop(environment: Record<string, string> = {}): Pro
   }
 
   return {
-    database,
-    redisServer,
     redis,
     environment: env,
     web: async () => {
