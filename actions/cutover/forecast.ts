@@ -15,12 +15,8 @@ export function forecastOf({ record, config }: Subject): Forecast | undefined {
   const section = latestSection(record, 'migrate-db', practice);
   if (section === undefined) return undefined;
   return forecastWindow({
-    measured: [
-      ...section.measured,
-      ...(config.dns === undefined
-        ? []
-        : [{ name: 'resolvers follow', milliseconds: config.dns.ttl * 1000 }]),
-    ],
+    measured: section.measured,
     budgetMs: config.downtimeBudgetMs,
+    ...(config.dns === undefined ? {} : { dnsTtlMs: config.dns.ttl * 1000 }),
   });
 }

@@ -26,13 +26,16 @@ export function cutoverSummary(subject: Subject, moved: Timeline & { changed: bo
       : 'It had been cut over before: nothing was changed.',
     gantt(
       'Cutover',
-      steps.map((step) => ({
-        section: DOWNTIME.includes(step.name) || step.name.startsWith('dns ') ? 'Downtime' : 'While serving',
-        name: step.name,
-        start: new Date(step.begunAt),
-        end: new Date(step.finishedAt ?? step.begunAt),
-        ...(step.name === 'point-of-no-return' ? { kind: 'critical' as const } : {}),
-      })),
+      steps.map((step) => {
+        const down = DOWNTIME.includes(step.name) || step.name.startsWith('dns ');
+        return {
+          section: down ? 'Downtime' : 'While serving',
+          name: step.name,
+          start: new Date(step.begunAt),
+          end: new Date(step.finishedAt ?? step.begunAt),
+          kind: down ? 'critical' : 'done',
+        };
+      }),
     ),
     details(
       'Every step',

@@ -1,6 +1,6 @@
 import type { Forecast } from '../../src/migration/forecast.ts';
 import { formatBytes, formatCount, formatDuration } from '../../src/report/progress.ts';
-import { details, heading, table } from '../../src/report/summary.ts';
+import { details, heading, list, table } from '../../src/report/summary.ts';
 import type { PracticeCopy } from './migrate-db.ts';
 
 /** What was copied, and what that promises for the cutover. */
@@ -12,25 +12,33 @@ export function copySummary(copy: PracticeCopy, forecast: Forecast | undefined):
     ),
     'The new side is closed for writes. This is a practice copy: the cutover copies again inside the fence and proves every row and key.',
     ...(forecast === undefined ? [] : [forecast.verdict]),
-    table(
-      ['Measured', { title: 'Took', align: 'right' }],
-      copy.measured.map(({ name, milliseconds }) => [name, formatDuration(milliseconds)]),
-    ),
+    forecast === undefined ? measuredTable(copy) : forecastTable(forecast),
     ...(copy.removed.length === 0
       ? []
-      : [
-          details(
-            `${copy.removed.length} entries left out, each with its reason`,
-            copy.removed.map((line) => `- ${line}`).join('\n'),
-          ),
-        ]),
+      : [details(`${copy.removed.length} entries left out, each with its reason`, list(copy.removed))]),
     ...(copy.movedOn.length === 0
       ? []
-      : [
-          details(
-            'Written on Heroku since the copy began',
-            copy.movedOn.map((line) => `- ${line}`).join('\n'),
-          ),
-        ]),
+      : [details('Written on Heroku since the copy began', list(copy.movedOn))]),
   ].join('\n\n');
+}
+
+function measuredTable({ measured }: PracticeCopy): string {
+  return table(
+    ['Measured', { title: 'Took', align: 'right' }],
+    measured.map(({ name, milliseconds }) => [name, formatDuration(milliseconds)]),
+  );
+}
+
+function forecastTable({ phases }: Forecast): string {
+  const right = (title: string) => ({ title, align: 'right' as const });
+  return table(
+    ['Part of the window', right('At least'), right('Expected'), right('At most'), 'Why'],
+    phases.map(({ name, low, expected, high, reason }) => [
+      name,
+      formatDuration(low),
+      formatDuration(expected),
+      formatDuration(high),
+      reason,
+    ]),
+  );
 }

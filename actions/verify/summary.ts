@@ -1,5 +1,5 @@
 import { formatCount } from '../../src/report/progress.ts';
-import { details, heading, table } from '../../src/report/summary.ts';
+import { details, escapeMarkdown, heading, list, raw, table } from '../../src/report/summary.ts';
 import type { Verification } from './verify.ts';
 
 /** Verdict first, then each check with what was seen. */
@@ -10,7 +10,7 @@ export function verifySummary(verification: Verification): string {
     state === 'moved'
       ? 'DigitalOcean serves; Heroku is fenced. Rows written since the switch differ, and no row of Heroku may be missing.'
       : 'Heroku serves; the practice copy is as old as it is, and rows written since differ. The proof is made inside the fence.',
-    ...failures.map((line) => `- **${line.replaceAll('*', String.raw`\*`)}**`),
+    list(failures.map((line) => raw(`**${escapeMarkdown(line)}**`))),
     table(
       ['Compared by content', { title: 'Compared', align: 'right' }, { title: 'Different', align: 'right' }],
       [
@@ -26,8 +26,6 @@ export function verifySummary(verification: Verification): string {
       ['Check', 'Passed', 'Found', { title: 'ms', align: 'right' }],
       http.map(({ url, passed, found, milliseconds }) => [url, passed, found, milliseconds]),
     ),
-    ...(explained.length === 0
-      ? []
-      : [details('Differences that the state explains', explained.map((line) => `- ${line}`).join('\n'))]),
+    ...(explained.length === 0 ? [] : [details('Differences that the state explains', list(explained))]),
   ].join('\n\n');
 }

@@ -14,7 +14,7 @@ export function escapeMarkdown(text: string): string {
       .replaceAll('<', '&lt;')
       .replaceAll('>', '&gt;')
       .replaceAll(/[\\`*_{}[\]()#+!|~$^=-]/g, (character) => `\\${character}`)
-      .replace(/^(\d+)([.)])/, '$1\\$2')
+      .replace(/^(\d+)([.)])(?=\s|$)/, '$1\\$2')
       // Neither a mention that notifies someone nor an address that becomes a link.
       .replaceAll('@', '&#64;')
       .replaceAll('://', '&#58;//')
