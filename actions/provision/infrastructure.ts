@@ -20,7 +20,13 @@ import { ConfigurationError, messageOf } from '../../src/errors.ts';
 import { egressAddress } from '../../src/github/egress.ts';
 import { JOURNAL_DATABASE } from '../../src/migration/journal.ts';
 import { defineStep, runSteps, type Step } from '../../src/migration/saga.ts';
-import { readTarget, redisSecrets, type Target, type TargetSubject } from '../../src/migration/target.ts';
+import {
+  readTarget,
+  readTargetRedis,
+  redisSecrets,
+  type Target,
+  type TargetSubject,
+} from '../../src/migration/target.ts';
 import { withConnection } from '../../src/postgres/connect.ts';
 import { quoteIdentifier } from '../../src/postgres/names.ts';
 import { withRedis } from '../../src/redis/connect.ts';
@@ -235,8 +241,8 @@ async function waitForRedis(p: Provisioning): Promise<string> {
   const { edge, client } = p;
   const started = edge.clock.now().getTime();
   for (let told = started; ;) {
-    const { redis } = await readTarget(client, targetSubject(p));
     try {
+      const redis = await readTargetRedis(client, targetSubject(p));
       if (redis === undefined) throw new Error('the droplet has no address yet');
       await withRedis(redis.admin, { log: edge.log, signal: edge.signal }, (connection) => connection.ping());
       return await redisIs(redis.admin, redis.appUser);
