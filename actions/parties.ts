@@ -26,7 +26,10 @@ import type { Subject } from './subject.ts';
 
 /** The Heroku side, with addresses as they are at this moment: they may rotate at any hour. */
 export interface OldSide {
+  /** Works in a cancelled run, too: undoing and finishing need it there. */
   heroku: HerokuClient;
+  /** For acts that wait for long: ends when the run is cancelled. */
+  interruptible: HerokuClient;
   app: string;
   database: PostgresAddress;
   /** `undefined` for an app without a Redis. */
@@ -56,24 +59,24 @@ export interface Parties {
   signal: AbortSignal;
 }
 
-export function herokuOf(edge: Edge): HerokuClient {
+export function herokuOf(edge: Edge, signal: AbortSignal | null = edge.signal): HerokuClient {
   return createHeroku({
     token: edge.inputs.secret('heroku-token'),
     apiUrl: edge.inputs.url('heroku-api-url'),
     dataApiUrl: edge.inputs.url('heroku-data-api-url'),
     log: edge.log,
     clock: edge.clock,
-    signal: edge.signal,
+    ...(signal === null ? {} : { signal }),
   });
 }
 
-export function digitalOceanOf(edge: Edge): DigitalOcean {
+export function digitalOceanOf(edge: Edge, signal: AbortSignal | null = edge.signal): DigitalOcean {
   return createDigitalOcean({
     token: edge.inputs.secret('digitalocean-token'),
     apiUrl: edge.inputs.url('digitalocean-api-url'),
     log: edge.log,
     clock: edge.clock,
-    signal: edge.signal,
+    ...(signal === null ? {} : { signal }),
   });
 }
 
@@ -84,8 +87,9 @@ export async function gatherParties(
 ): Promise<{ parties: Parties; journal: Journal }> {
   const { config, environment } = subject;
   const key = requireMigrationKey(edge.inputs.secret('migration-key'));
-  const heroku = herokuOf(edge);
-  const client = digitalOceanOf(edge);
+  // A cancelled run undoes itself, and past the point of no return it finishes: both with these clients.
+  const heroku = herokuOf(edge, null);
+  const client = digitalOceanOf(edge, null);
   const names = targetNames(environment.migrationId, config.application);
   const [source, target] = await Promise.all([
     readSource(heroku, environment.herokuApp, edge),
@@ -115,7 +119,13 @@ export async function gatherParties(
   ]);
   const parties: Parties = {
     subject,
-    oldSide: { heroku, app: environment.herokuApp, database, redis: source.redis },
+    oldSide: {
+      heroku,
+      interruptible: herokuOf(edge),
+      app: environment.herokuApp,
+      database,
+      redis: source.redis,
+    },
     newSide: {
       ...target,
       client,

@@ -40,7 +40,7 @@ const DYNO_END_LIMIT_MS = 90_000;
  */
 export function cutoverSteps(parties: Parties, checks: Checks): Step[] {
   const { subject, oldSide, newSide, log, clock, signal } = parties;
-  const { heroku, app } = oldSide;
+  const { heroku, interruptible, app } = oldSide;
   const { migrationId } = subject.environment;
   // The locks live in a session of this process: a continued run takes them anew.
   let fence: Fence | undefined;
@@ -54,7 +54,7 @@ export function cutoverSteps(parties: Parties, checks: Checks): Step[] {
     defineStep({ name: 'pre-flight', always: true, act: checks.preFlight }),
     defineStep({
       name: 'quiet-workers',
-      act: async () => {
+      act: async (_prior, { signal }) => {
         if (oldSide.redis === undefined) return { told: 0, waitedMs: 0 };
         return withRedis(oldSide.redis, { log, signal }, async (redis) => {
           const told = await quietSidekiq(redis);
@@ -81,14 +81,14 @@ export function cutoverSteps(parties: Parties, checks: Checks): Step[] {
     defineStep({
       name: 'stop-workers',
       prior: async () => ({ formation: await readFormation(heroku, app) }),
-      act: async ({ formation }) => {
+      act: async ({ formation }, { signal }) => {
         const workers = formation.filter(({ type, quantity }) => type !== 'web' && quantity > 0);
         await scale(
           heroku,
           app,
           workers.map(({ type }) => ({ type, quantity: 0 })),
         );
-        await waitUntilNoDynos(heroku, app, {
+        await waitUntilNoDynos(interruptible, app, {
           types: workers.map(({ type }) => type),
           limitMs: DYNO_END_LIMIT_MS,
         });
@@ -113,14 +113,14 @@ export function cutoverSteps(parties: Parties, checks: Checks): Step[] {
       }),
       // Scheduler cannot be paused by a supported API, and it keeps firing in maintenance mode: with an empty slug
       // released, what it starts finds no application code, so Redis has no writer left either.
-      act: async ({ formation }) => {
+      act: async ({ formation }, { signal }) => {
         await scale(
           heroku,
           app,
           formation.map(({ type }) => ({ type, quantity: 0 })),
         );
         const parkedFrom = await parkApp(heroku, app);
-        await waitUntilNoDynos(heroku, app, { oneOff: true, limitMs: DYNO_END_LIMIT_MS });
+        await waitUntilNoDynos(interruptible, app, { oneOff: true, limitMs: DYNO_END_LIMIT_MS });
         return { parkedFrom };
       },
       undo: async ({ release, formation }, result) => {
@@ -132,7 +132,7 @@ export function cutoverSteps(parties: Parties, checks: Checks): Step[] {
     defineStep({
       name: 'fence',
       always: true,
-      act: async () => {
+      act: async (_prior, { signal }) => {
         await fence?.release();
         fence = await holdFence(oldSide.database, { migrationId, epoch: parties.epoch, log, clock, signal });
         return { tables: fence.tables };
@@ -145,8 +145,8 @@ export function cutoverSteps(parties: Parties, checks: Checks): Step[] {
     defineStep({
       name: 'copy',
       always: true,
-      act: async () => {
-        const { postgres, redis } = await copyBoth(withFence(parties, fence));
+      act: async (_prior, { signal }) => {
+        const { postgres, redis } = await copyBoth(withFence(parties, fence, signal));
         return {
           tables: postgres.tables,
           bytes: postgres.bytes,
@@ -160,7 +160,7 @@ export function cutoverSteps(parties: Parties, checks: Checks): Step[] {
     defineStep({
       name: 'parity',
       always: true,
-      act: async () => parityFigures(await proveEqual(withFence(parties, fence))),
+      act: async (_prior, { signal }) => parityFigures(await proveEqual(withFence(parties, fence, signal))),
     }),
     defineStep({
       name: 'point-of-no-return',
@@ -198,7 +198,10 @@ export function cutoverSteps(parties: Parties, checks: Checks): Step[] {
       },
     }),
     ...subject.environment.domains.map((domain) => dnsStep(parties, domain)),
-    defineStep({ name: 'smoke', act: async () => asJson(await smokeTest(parties)) }),
+    defineStep({
+      name: 'smoke',
+      act: async (_prior, { signal }) => asJson(await smokeTest({ ...parties, signal })),
+    }),
   ];
 }
 
@@ -231,9 +234,9 @@ function dnsStep({ subject, newSide }: Parties, domain: string): Step {
 const APEX_ADDRESS = '162.159.140.98';
 
 /** Work inside the fence ends at once when the fence is gone. */
-function withFence(parties: Parties, fence: Fence | undefined): Parties {
+function withFence(parties: Parties, fence: Fence | undefined, signal: AbortSignal): Parties {
   if (fence === undefined) throw new Error('The fence is not held.');
-  return { ...parties, signal: AbortSignal.any([parties.signal, fence.lost]) };
+  return { ...parties, signal: AbortSignal.any([signal, fence.lost]) };
 }
 
 function asJson(value: unknown): Json {
