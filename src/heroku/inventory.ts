@@ -3,7 +3,7 @@ import { ConfigurationError } from '../errors.ts';
 import type { HerokuClient } from './client.ts';
 import { classifyConfigVar, type ConfigVarClass } from './config-var-class.ts';
 import { readFormation, type FormationProcess } from './formation.ts';
-import { readCurrentSlug } from './release.ts';
+import { isParked, readCurrentSlug } from './release.ts';
 import { unknownApp } from './unknown-app.ts';
 
 const named = z.object({ name: z.string() });
@@ -146,6 +146,8 @@ export interface HerokuInventory {
   pipeline: { id: string; stage: string } | null;
   collaborators: number;
   hasScheduler: boolean;
+  /** A cutover has moved the app away: what runs is an empty placeholder. */
+  parked: boolean;
   /** What could not be read, and the scope that would tell. */
   unknown: string[];
 }
@@ -176,10 +178,11 @@ export async function readInventory(
     }
   };
 
-  const [formation, slug, buildpacks, dynoSizes, addOns, attachments, domains, certificates] =
+  const [formation, slug, parked, buildpacks, dynoSizes, addOns, attachments, domains, certificates] =
     await Promise.all([
       readFormation(client, appName),
       orNone('the running slug', readCurrentSlug(client, appName), undefined),
+      orNone('the releases', isParked(client, appName), false),
       client.list(`${path}/buildpack-installations`, buildpackSchema),
       client.list('/dyno-sizes', dynoSizeSchema),
       readAddOns(client, appName),
@@ -247,6 +250,7 @@ export async function readInventory(
     pipeline: coupling === undefined ? null : { id: coupling.pipeline.id, stage: coupling.stage },
     collaborators: collaborators.length,
     hasScheduler: addOns.some(({ service }) => service === 'scheduler'),
+    parked,
     unknown,
   };
 }

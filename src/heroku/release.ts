@@ -40,9 +40,18 @@ export async function currentRelease(client: HerokuClient, app: string): Promise
   return (await readReleases(client, app)).find(({ current }) => current);
 }
 
-/** The running slug: the Procfile as deployed. `undefined` for images (container stack) and empty apps. */
+/**
+ * The running slug: the Procfile as deployed. A parked app answers with what ran before, not with the placeholder.
+ * `undefined` for images (container stack) and empty apps.
+ */
 export async function readCurrentSlug(client: HerokuClient, app: string): Promise<Slug | undefined> {
-  const id = (await currentRelease(client, app))?.slug?.id;
+  const releases = await readReleases(client, app);
+  const current = releases.find((one) => one.current);
+  const working =
+    current?.description === PARKED
+      ? releases.find((one) => one.description !== PARKED && hasSlug(one))
+      : current;
+  const id = working?.slug?.id;
   return id === undefined ? undefined : client.find(`/apps/${encodeURIComponent(app)}/slugs/${id}`, slug);
 }
 

@@ -56,6 +56,12 @@ const application: Finder = ({ inventory, components, language, hasRedis }) => {
     .filter(({ kind }) => kind === 'worker' || kind === 'scheduled')
     .map(({ name }) => name);
   return [
+    inventory.parked &&
+      problem(
+        'the app has moved already',
+        'a cutover has parked it: on Heroku runs an empty placeholder',
+        'Nothing is left to plan. If the cutover stopped half-way, run its job again; to come back, run roll-back.',
+      ),
     inventory.processTypes === null &&
       problem(
         'the app runs no slug',

@@ -99,6 +99,9 @@ test('a parked app has no code to run, and rolling back brings back exactly what
   expect(await isParked(client, 'shop')).toBe(true);
   await waitUntilNoDynos(client, 'shop', { oneOff: true, limitMs: 10_000 });
   expect(app.dynos()).toEqual([]);
+  const inventory = await readInventory(client, 'shop', undefined);
+  expect(inventory.parked).toBe(true);
+  expect(inventory.processTypes).toHaveProperty('web', 'node web.mjs');
 
   await rollBackRelease(client, 'shop', prior);
   await rollBackRelease(client, 'shop', prior);

@@ -62,6 +62,7 @@ const inventory: HerokuInventory = {
   pipeline: null,
   collaborators: 2,
   hasScheduler: true,
+  parked: false,
   unknown: [],
 };
 
@@ -239,6 +240,7 @@ test.each<[string, Partial<PlanInput>, RegExp]>([
     },
     /belongs to another app/,
   ],
+  ['an app that has moved already', { inventory: { ...inventory, parked: true } }, /run its job again/],
   ['large objects', { database: { ...database, largeObjects: 3 } }, /3 large objects/],
   [
     'an extension that is missing',
