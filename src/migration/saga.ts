@@ -277,7 +277,7 @@ async function afterFailure(
   const undone = await undo(saga, `"${step.name}" failed: ${reason}`);
   throw new UndoneError(
     `${saga.options.phase} stopped at "${step.name}": ${reason}. ` +
-      (undone.length > 0 ? `Everything was undone: ${undone.join(', ')}. ` : 'Nothing had been changed. ') +
+      (undone.length > 0 ? `Everything was undone: ${undone.join(', ')}. ` : 'There was nothing to undo. ') +
       promiseOf(saga).trim(),
     { cause: failure },
   );
