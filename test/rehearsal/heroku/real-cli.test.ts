@@ -15,12 +15,11 @@ const version = '11.10.0';
 const full = process.env['TEST_FULL'] === '1' ? test : test.skip;
 const installation = (): string => join(cacheDirectory(), `heroku-${version}`);
 
-const home = mkdtempSync(join(tmpdir(), 'h2d-cli-'));
+let home: string;
 let world: HerokuWorld;
 let app: HerokuApp;
 
 beforeAll(async () => {
-  if (process.env['TEST_FULL'] !== '1') return;
   const program = join(installation(), 'node_modules/heroku/bin/run.js');
   if (!existsSync(program)) {
     await run(
@@ -31,6 +30,7 @@ beforeAll(async () => {
       },
     );
   }
+  home = mkdtempSync(join(tmpdir(), 'h2d-cli-'));
   world = await playedHeroku();
   app = await shop(world, {
     name: 'demo',
