@@ -196,6 +196,8 @@ async function createExtension(
 
 /** Ours, or dangerous on the target: never carried over. */
 const SETTINGS_LEFT = new Set(['default_transaction_read_only', 'role', 'session_authorization']);
+/** Of modules that only the source's provider has: Heroku's and Amazon's lists of allowed extensions. */
+const PROVIDERS_SETTINGS = /^(extwlist|rds)\./;
 
 /**
  * Gives the target's database the settings with which sessions of the application start on the source: those of the
@@ -209,7 +211,9 @@ export async function applySettings(
 ): Promise<void> {
   const settings = { ...facts.settings };
   if (facts.searchPath !== null) settings['search_path'] = facts.searchPath;
-  const wanted = Object.entries(settings).filter(([name]) => !SETTINGS_LEFT.has(name));
+  const wanted = Object.entries(settings).filter(
+    ([name]) => !SETTINGS_LEFT.has(name) && !PROVIDERS_SETTINGS.test(name),
+  );
   if (wanted.length === 0) return;
   const database = quoteIdentifier(owner.database);
   const body = async (client: pg.Client): Promise<void> => {

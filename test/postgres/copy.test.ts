@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
+import { temporaryDirectory } from '../../rehearsal/servers/process.ts';
 import { NotSupportedError } from '../../src/errors.ts';
 import { compareDatabases } from '../../src/postgres/parity.ts';
 import { closeWrites, openWrites, writesAre } from '../../src/postgres/rights.ts';
@@ -163,8 +164,7 @@ test('two copies at once: one works, one says why it does not', async () => {
 
 test('an aborted copy ends its programs and leaves no dump behind', async () => {
   const sides = await twoSides(everythingSql);
-  const { mkdtempSync } = await import('node:fs');
-  const directory = mkdtempSync('/tmp/h2d-abort-');
+  const directory = temporaryDirectory('abort');
   const abort = new AbortController();
   let calls = 0;
   await expect(

@@ -8,6 +8,7 @@ import { silentLog } from '../../src/log.ts';
 import { withConnection, type PostgresAddress } from '../../src/postgres/connect.ts';
 import {
   FenceNotCommitted,
+  FenceUnknown,
   holdFence,
   liftFence,
   readFence,
@@ -171,6 +172,39 @@ test('a long writer delays the fence without holding up others, and is named whe
     await writer.query('COMMIT');
     await (await fence).release();
   });
+});
+
+test('a writer that would deadlock with the fence goes on: the fence gives way', async () => {
+  const { source } = await twoSides(smallSql + '; CREATE TABLE zebras (id integer)');
+  await withConnection(source, { applicationName: 'writer' }, async (writer) => {
+    await writer.query('BEGIN');
+    await writer.query('INSERT INTO public.zebras VALUES (1)');
+    // It gets the first table and waits for the second, which the writer has.
+    const fence = holdFence(source, options);
+    await delay(150);
+    await writer.query('INSERT INTO public.things VALUES (2)');
+    await writer.query('COMMIT');
+    await (await fence).release();
+  });
+});
+
+test('when the server cannot be asked either, the point of no return is reported as unknown, not as failed', async () => {
+  const { source } = await twoSides(smallSql);
+  const proxy = await startCommitProxy(source, true);
+  let flown = 0;
+  // Time flies, so that two minutes of asking are over soon.
+  const clock = {
+    now: () => new Date(Date.now() + flown),
+    sleep: async (_milliseconds: number, signal?: AbortSignal) => {
+      flown += 20_000;
+      await systemClock.sleep(20, signal);
+    },
+  };
+  const fence = await holdFence({ ...source, host: proxy.host, port: proxy.port }, { ...options, clock });
+  const closing = proxy.closeAfterCut();
+  await expect(fence.commit()).rejects.toThrow(FenceUnknown);
+  await closing;
+  expect(await readFence(source, 'shop-test')).toBe('closed');
 });
 
 test('a table made while the fence is held stops the point of no return: it was not copied', async () => {

@@ -5,6 +5,8 @@ export interface CommitProxy {
   host: string;
   port: number;
   close(): Promise<void>;
+  /** From the cut on nobody gets in any more; resolves when that is so. */
+  closeAfterCut(): Promise<void>;
 }
 
 /**
@@ -16,6 +18,7 @@ export async function startCommitProxy(
   delivered: boolean,
 ): Promise<CommitProxy> {
   let armed = true;
+  let closing = false;
   const sockets = new Set<Socket>();
   const server = createServer((client) => {
     const upstream = connect(target);
@@ -34,9 +37,10 @@ export async function startCommitProxy(
         return;
       }
       armed = false;
+      if (closing) server.close();
       upstream.unpipe(client);
-      if (delivered) upstream.write(chunk);
-      client.destroy();
+      if (delivered) upstream.write(chunk, () => client.destroy());
+      else client.destroy();
     });
   });
   server.listen(0, '127.0.0.1');
@@ -46,6 +50,10 @@ export async function startCommitProxy(
   return {
     host: '127.0.0.1',
     port: address.port,
+    closeAfterCut: async () => {
+      closing = true;
+      await once(server, 'close');
+    },
     close: async () => {
       for (const socket of sockets) socket.destroy();
       server.close();

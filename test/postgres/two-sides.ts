@@ -1,12 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { systemClock } from '../../src/clock.ts';
 import { silentLog, type Log } from '../../src/log.ts';
 import { copyDatabase, type CopyOptions, type CopyResult } from '../../src/postgres/copy.ts';
 import { parsePostgresUrl, type PostgresAddress } from '../../src/postgres/connect.ts';
 import { findPostgresTools } from '../../src/postgres/tools.ts';
+import { temporaryDirectory } from '../../rehearsal/servers/process.ts';
 import { freshDatabase, testPostgres, type FreshDatabase } from '../support/servers.ts';
 
 /** A source as Heroku hands it out and an empty target as DigitalOcean does, on one server. */
@@ -57,7 +55,7 @@ export async function twoSides(sql = ''): Promise<TwoSides> {
         loader,
         migrationId: 'shop-test',
         tools: await findPostgresTools(15, { environmentPath: server.binaries.bin }),
-        directory: mkdtempSync(join(tmpdir(), 'h2d-test-')),
+        directory: temporaryDirectory('copy'),
         jobs: 2,
         log: silentLog,
         clock: systemClock,

@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+import { testRedis } from '../support/servers.ts';
 import { twoRedis } from './two-sides.ts';
 
 test('every type of value, binary keys and several logical databases arrive equal', async () => {
@@ -144,4 +145,21 @@ test('server-side functions come along', async () => {
   );
   await copy();
   expect(await to.call('FCALL', 'answer', 0)).toBe(42);
+});
+
+test('a target that runs out of memory in the middle is told as such', async () => {
+  const { from, to, copy } = await twoRedis(['maxmemory 12mb']);
+  await to.set('heroku-to-digitalocean:stamp', 'shop-test');
+  for (let n = 0; n < 16; n += 1) await to.set(`cache:${n}`, 'x'.repeat(500_000));
+  for (let n = 0; n < 40; n += 1) await from.set(`key:${n}`, String(n).repeat(50_000));
+  await expect(copy({ skip: ['cache:*'] })).rejects.toThrow(/its memory is full/);
+});
+
+test('a read-only replica as target is told as such', async () => {
+  const { source, from, copy } = await twoRedis();
+  const replica = await testRedis([`replicaof ${source.host} ${source.port}`]);
+  await from.set('a', 1);
+  await expect(
+    copy({ target: { host: replica.host, port: replica.port, tls: { mode: 'off' } } }),
+  ).rejects.toThrow(/read-only replica|still loading|holds/);
 });
