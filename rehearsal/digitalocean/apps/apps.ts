@@ -121,7 +121,9 @@ export class Apps {
       if (waiting.phase === 'PENDING_BUILD' && waiting !== app.inProgress) enter(waiting, 'SUPERSEDED');
     }
     app.deployments.unshift(deployment);
-    app.settled = app.settled.then(() => this.#carryOut(app, deployment));
+    app.settled = app.settled
+      .then(() => this.#carryOut(app, deployment))
+      .catch((error: unknown) => this.#platform.log.warning(`App ${app.name}: ${messageOf(error)}`));
     return deployment;
   }
 

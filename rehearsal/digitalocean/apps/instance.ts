@@ -1,3 +1,4 @@
+import { messageOf } from '../../../src/errors.ts';
 import { startProcess, type ServerProcess } from '../../servers/process.ts';
 
 export interface InstanceOptions {
@@ -54,6 +55,14 @@ export class Instance {
     await this.#process.stop({ timeoutMs: graceMs });
   }
 
+  #restart(): void {
+    try {
+      this.#process = this.#start();
+    } catch (error) {
+      this.#options.onLine(`The component could not be started again: ${messageOf(error)}`);
+    }
+  }
+
   #start(): ServerProcess {
     const started = startContainer(this.#options);
     void started.exited.then((code) => {
@@ -61,9 +70,7 @@ export class Instance {
       this.#crashes += 1;
       this.#options.onLine(`The component exited with code ${code ?? 'by a signal'}; it is started again.`);
       const wait = Math.min(FIRST_BACKOFF_MS * 2 ** (this.#crashes - 1), LONGEST_BACKOFF_MS);
-      this.#timer = setTimeout(() => {
-        this.#process = this.#start();
-      }, wait);
+      this.#timer = setTimeout(() => this.#restart(), wait);
       this.#timer.unref();
     });
     return started;

@@ -4,6 +4,7 @@ import { messageOf } from '../../../src/errors.ts';
 import { createAuthority } from '../../servers/certificates.ts';
 import type { PostgresServer } from '../../servers/postgres.ts';
 import { startTcpProxy, type TcpProxy } from '../../servers/tcp-proxy.ts';
+import { addressWithin } from '../addresses.ts';
 import { conflict, notFound, parseBody, unprocessable } from '../api/error.ts';
 import { timestamp, type Platform } from '../platform.ts';
 import type { Projects } from '../projects.ts';
@@ -113,7 +114,11 @@ export class Clusters {
       publicEndpoint: await this.#endpoint(id, (found) =>
         admitsAddress(found.rules, this.#platform.egressAddress()),
       ),
-      privateEndpoint: await this.#endpoint(id, () => true),
+      // Trusted sources hold in the private network too; `app:` rules cover an app's public address only
+      // (observed 2026-08), so an app in the VPC comes in by a rule for the VPC's range.
+      privateEndpoint: await this.#endpoint(id, (found) =>
+        admitsAddress(found.rules, addressWithin(vpc.ip_range)),
+      ),
       appEndpoints: new Map(),
     };
     this.#clusters.set(id, cluster);

@@ -55,7 +55,10 @@ export type Caller = { kind: 'public' | 'vpc'; address: string };
 export class Firewalls {
   readonly #firewalls = new Map<string, Firewall>();
 
-  /** Whether a droplet's firewalls let a caller reach a TCP port. Without a firewall everybody can. */
+  /**
+   * Whether a droplet's firewalls let a caller reach a TCP port. Without a firewall everybody can. Sources that are
+   * droplets or tags are kept, but no droplet of this world calls another one.
+   */
   admits(droplet: Droplet, port: number, caller: Caller): boolean {
     const attached = this.attachedTo(droplet);
     if (attached.length === 0) return true;

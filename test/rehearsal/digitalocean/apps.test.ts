@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from '@jest/globals';
+import pg from 'pg';
 import type { AppView } from '../../../rehearsal/digitalocean/world.ts';
 import { temporaryDirectory } from '../../../rehearsal/servers/process.ts';
 import { digest, eventually, found, onlineCluster, testWorld, type TestWorld } from './played-world.ts';
@@ -294,6 +295,35 @@ test('a rollback brings back an earlier deployment and pins the app until it is 
   expect((await world.api('PUT', `/apps/${id}`, { spec: spec('back') })).status).toBe(409);
   expect((await world.api('POST', `/apps/${id}/rollback/commit`)).status).toBe(200);
   expect((await world.api('GET', `/apps/${id}`)).body.app.pinned_deployment).toBeUndefined();
+});
+
+test('in maintenance the site answers 503 and the components run on; archived, they end', async () => {
+  const { id, host } = await deployed(spec('resting'));
+  await world.api('PUT', `/apps/${id}`, { spec: { ...spec('resting'), maintenance: { enabled: true } } });
+  await view('resting').settled();
+  expect((await visit(host)).status).toBe(503);
+  expect(view('resting').components).toHaveLength(1);
+  await world.api('PUT', `/apps/${id}`, { spec: { ...spec('resting'), maintenance: { archive: true } } });
+  await view('resting').settled();
+  expect(view('resting').components).toHaveLength(0);
+});
+
+test('a database that does not trust the app cannot be reached by its bindable address', async () => {
+  const cluster = await onlineCluster(world, 'closed');
+  const rules = (list: object[]) => world.api('PUT', `/databases/${cluster.id}/firewall`, { rules: list });
+  await rules([{ type: 'ip_addr', value: '192.0.2.1' }]);
+  const databases = [{ name: 'db', engine: 'PG', production: true, cluster_name: 'closed' }];
+  const envs = [{ key: 'SHOWN', value: '${db.HOSTNAME}:${db.PORT}', scope: 'RUN_TIME' }];
+  const { id, host } = await deployed(spec('untrusted', { databases, envs }));
+  const [address = '', port] = (await visit(host)).shown?.split(':') ?? [];
+  const login = { ...cluster.public, host: address, port: Number(port) };
+  const client = (): pg.Client => new pg.Client(login).on('error', () => undefined);
+  await expect(client().connect()).rejects.toThrow();
+  await rules([{ type: 'app', value: id }]);
+  const admitted = client();
+  await admitted.connect();
+  await admitted.end();
+  await view('untrusted').settled();
 });
 
 test('a deleted app ends its processes and its name is free again', async () => {

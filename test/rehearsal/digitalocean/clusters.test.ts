@@ -93,12 +93,15 @@ test('a user made by the API logs in, owns nothing, and is administered by doadm
   expect((await world.api('POST', `/databases/${cluster.id}/users`, { name: 'shop' })).status).toBe(409);
 });
 
-test('trusted sources: the first rule shuts everybody else out, the private endpoint stays open', async () => {
+test('trusted sources: the first rule shuts everybody else out, on each endpoint whoever knocks there', async () => {
   const rules = (values: string[]) =>
     world.api('PUT', `/databases/${cluster.id}/firewall`, {
       rules: values.map((value) => ({ type: 'ip_addr', value })),
     });
-  expect((await rules(['10.0.0.0/8'])).status).toBe(204);
+  expect((await rules(['192.0.2.1'])).status).toBe(204);
+  await expect(query(cluster.public, 'select 1')).rejects.toThrow();
+  await expect(query(cluster.private, 'select 1')).rejects.toThrow();
+  await rules(['10.0.0.0/8']);
   await expect(query(cluster.public, 'select 1')).rejects.toThrow();
   expect(await query(cluster.private, 'select 1 as one')).toEqual([{ one: 1 }]);
 
