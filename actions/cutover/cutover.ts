@@ -44,6 +44,7 @@ export async function cutover(edge: Edge): Promise<void> {
       cutoverSteps(parties, checksOf(edge, subject, planDigest, parties)),
       {
         phase: 'cutover',
+        whenUndone: 'Heroku serves as before.',
         log: edge.log,
         clock: edge.clock,
         signal: edge.signal,
