@@ -1,0 +1,78 @@
+import { cpus } from 'node:os';
+import { cleanUpOnExit, stopAll } from '../rehearsal/servers/process.ts';
+import { ConfigurationError, messageOf } from '../src/errors.ts';
+import type { Log } from '../src/log.ts';
+import type { Spread } from './measure.ts';
+import { parseOptions, type BenchOptions } from './options.ts';
+import { benchPostgres, type PostgresResult } from './postgres.ts';
+import { benchRedis, type RedisResult } from './redis.ts';
+
+/** Our copies against what one would use without them, side by side on this machine. */
+async function main(args: readonly string[]): Promise<void> {
+  const options = parseOptions(args);
+  const log = printingLog(options);
+  log.info(`${cpus().length} CPUs, Node ${process.versions.node}, medians of ${options.rounds} rounds`);
+  const results: { postgres?: PostgresResult; redis?: RedisResult } = {};
+  for (const subject of options.subjects) {
+    if (subject === 'postgres') results.postgres = await benchPostgres(options, log);
+    else results.redis = await benchRedis(options, log);
+  }
+  for (const line of [...postgresLines(results.postgres), ...redisLines(results.redis)]) log.info(line);
+  if (!options.json) return;
+  // One subject is its own object, so that a reader need not know which was asked for.
+  const [only, ...others] = Object.values(results);
+  process.stdout.write(`${JSON.stringify(others.length === 0 ? only : results)}\n`);
+}
+
+function postgresLines(result: PostgresResult | undefined): string[] {
+  if (result === undefined) return [];
+  const { copy, pgDump } = result;
+  return [
+    '',
+    `copyDatabase              ${seconds(copy.milliseconds)}  ${megabytes(copy.bytesPerSecond)}/s`,
+    `pg_dump -Fc | pg_restore  ${seconds(pgDump.milliseconds)}  ${megabytes(pgDump.bytesPerSecond)}/s`,
+    `copyDatabase is ${copy.vsPgDump.toFixed(2)} times as fast; its copy was proven equal (${result.rows} rows)`,
+  ];
+}
+
+function redisLines(result: RedisResult | undefined): string[] {
+  if (result === undefined) return [];
+  const rate = (keysPerSecond: number): string => `${Math.round(keysPerSecond)} keys/s`.padStart(15);
+  return [
+    '',
+    `                 ${'plain'.padStart(15)} ${'TLS'.padStart(15)}`,
+    `copyRedis        ${rate(result.keysPerSecond)} ${rate(result.keysPerSecondTls)}`,
+    `one by one       ${rate(result.oneByOneKeysPerSecond)} ${rate(result.oneByOneKeysPerSecondTls)}`,
+    `times as fast    ${result.vsOneByOne.toFixed(1).padStart(15)} ${result.vsOneByOneTls.toFixed(1).padStart(15)}`,
+    `Both copies of ${result.keys} keys were proven equal; one by one was measured on ${result.sampleKeys} keys`,
+  ];
+}
+
+function seconds({ median, least, most }: Spread): string {
+  const text = (milliseconds: number): string => (milliseconds / 1000).toFixed(2);
+  return `${text(median)} s (${text(least)} to ${text(most)})`.padStart(24);
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+/** With --json standard output holds nothing but the result. */
+function printingLog({ json }: BenchOptions): Log {
+  const print = (line: string): void => {
+    (json ? process.stderr : process.stdout).write(`${line}\n`);
+  };
+  return { info: print, warning: print, debug: () => undefined, group: (_title, body) => body() };
+}
+
+cleanUpOnExit();
+try {
+  await main(process.argv.slice(2));
+} catch (thrown) {
+  process.stderr.write(
+    `${thrown instanceof ConfigurationError || !(thrown instanceof Error) ? messageOf(thrown) : (thrown.stack ?? thrown.message)}\n`,
+  );
+  process.exitCode = 1;
+} finally {
+  await stopAll();
+}

@@ -1,0 +1,62 @@
+/** One way to do the work. Its clock runs while `run` does; `prepare` is not counted. */
+export interface Variant {
+  name: string;
+  prepare?(): Promise<void>;
+  /** Answers how much was done (bytes, keys), for the rate. */
+  run(): Promise<number>;
+}
+
+export interface Measurement {
+  name: string;
+  /** How much was done in one run. */
+  amount: number;
+  milliseconds: Spread;
+  /** `amount` in one second, at the median. */
+  perSecond: number;
+}
+
+export interface Spread {
+  median: number;
+  least: number;
+  most: number;
+}
+
+/**
+ * Measures all variants side by side: each round runs every variant once, and every other round in the opposite order,
+ * so that a machine that grows slow or warm meanwhile does so for all. Answers in the order of `variants`.
+ */
+export async function measure(
+  variants: readonly Variant[],
+  rounds: number,
+  tell: (line: string) => void,
+): Promise<Measurement[]> {
+  const times = new Map<Variant, number[]>(variants.map((variant) => [variant, []]));
+  const amounts = new Map<Variant, number>();
+  for (let round = 0; round < rounds; round += 1) {
+    for (const variant of round % 2 === 0 ? variants : variants.toReversed()) {
+      await variant.prepare?.();
+      const started = performance.now();
+      amounts.set(variant, await variant.run());
+      const took = performance.now() - started;
+      times.get(variant)?.push(took);
+      tell(`round ${round + 1} of ${rounds}: ${variant.name} ${(took / 1000).toFixed(2)} s`);
+    }
+  }
+  return variants.map((variant) => {
+    const milliseconds = spreadOf(times.get(variant) ?? []);
+    const amount = amounts.get(variant) ?? 0;
+    return { name: variant.name, amount, milliseconds, perSecond: (amount * 1000) / milliseconds.median };
+  });
+}
+
+/** Median, least and most. */
+export function spreadOf(values: readonly number[]): Spread {
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = (index: number): number => sorted[index] ?? Number.NaN;
+  const middle = (sorted.length - 1) / 2;
+  return {
+    median: (at(Math.floor(middle)) + at(Math.ceil(middle))) / 2,
+    least: at(0),
+    most: at(sorted.length - 1),
+  };
+}
