@@ -44,7 +44,10 @@ export async function ensureFirewall(
     return { firewall: found, created: false };
   }
   // A firewall can only name a tag that exists.
-  await client.request('POST', '/tags', z.unknown(), { name: wanted.tag });
+  await createOrFind(
+    () => client.request('POST', '/tags', z.unknown(), { name: wanted.tag }),
+    () => client.request('GET', `/tags/${encodeURIComponent(wanted.tag)}`, z.unknown()),
+  );
   const firewall = await createOrFind<Firewall>(
     async () => {
       const answer = await client.dots.firewall.createFirewall({
