@@ -44,6 +44,8 @@ export function openPool(environment: Environment, size: number): pg.Pool {
     max: size,
     idleTimeoutMillis: 30_000,
     statement_timeout: 15_000,
+    // For a server that is gone without a word.
+    query_timeout: 20_000,
     idle_in_transaction_session_timeout: 30_000,
   });
   pool.on('error', (error) => console.error(`at=warning database connection lost: ${error.message}`));

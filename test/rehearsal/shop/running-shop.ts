@@ -92,11 +92,15 @@ export function shopOn(environment: Record<string, string>): ShopOn {
   };
 }
 
-/** Waits for a condition as long as a busy machine may need. */
-export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
+/** Waits for a condition as long as a busy machine may need; `lines` are told when it was in vain. */
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  what: string,
+  lines: string[] = [],
+): Promise<void> {
   const deadline = Date.now() + 30_000;
   while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`Waited in vain: ${what}.`);
+    if (Date.now() > deadline) throw new Error(`Waited in vain: ${what}.\n${lines.join('\n')}`);
     await delay(50);
   }
 }

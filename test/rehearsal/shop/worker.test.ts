@@ -91,12 +91,12 @@ test('SIGTERM: a job that cannot be finished in time is pushed back as it was, a
 });
 
 test('a worker that loses its database keeps the job for a retry', async () => {
-  await shop.worker();
-  const job = aJob('SlowJob', 800);
+  const { lines } = await shop.worker();
+  const job = aJob('SlowJob', 5000);
   await shop.redis.lpush('queue:default', job.payload);
   await until(async () => (await shop.redis.llen('queue:default')) === 0, 'the job was fetched');
   await shop.database.server.kill9();
-  await until(async () => (await shop.redis.zcard('retry')) === 1, 'the job waits for its retry');
+  await until(async () => (await shop.redis.zcard('retry')) === 1, 'the job waits for its retry', lines);
   await shop.database.server.restart();
   await hasRun(job.jid);
   const [run, ...more] = await runsOf(job.jid);
