@@ -4,15 +4,15 @@ import { ApiError, conflict, notFound } from '../api/error.ts';
 import type { DnsStore } from '../dns.ts';
 import type { Platform } from '../platform.ts';
 import type { Projects } from '../projects.ts';
-import { isProven, manageRecords, newDomain } from './app-domain.ts';
+import { manageRecords, newDomain } from './app-domain.ts';
+import { watchDomains } from './domain-watch.ts';
 import { urnOf, type App } from './app.ts';
-import { fires } from './cron.ts';
 import { enter, fail, isFinal, newDeployment, type Cause, type Deployment } from './deployment.ts';
 import { createRelease } from './environment.ts';
-import { newInvocation } from './invocation.ts';
+import { runSchedules } from './scheduled-jobs.ts';
 import { LogBook } from './log-book.ts';
 import { ReleaseFailed, type Release } from './release.ts';
-import type { AppSpec, JobSpec } from './spec.ts';
+import type { AppSpec } from './spec.ts';
 import { readSpec, requireFreeDomains, type Surroundings } from './validation.ts';
 import { Vault } from './vault.ts';
 
@@ -21,10 +21,6 @@ export interface AppNeighbours extends Surroundings {
   dns: DnsStore;
 }
 
-/** The played week begins on this Monday. */
-const MONDAY = Date.UTC(2026, 0, 5);
-/** How often names are looked up for domains that wait for their proof. */
-const DOMAIN_CHECK_MS = 50;
 /** A rollback reaches back to the ten newest successful deployments (docs, "Manage deployments"). */
 const ROLLBACK_REACH = 10;
 /** App spec reference: `drain_seconds`. */
@@ -36,15 +32,13 @@ export class Apps {
   readonly #platform: Platform;
   readonly #neighbours: AppNeighbours;
   readonly #draining = new Set<Release>();
-  #minutes = 0;
 
   constructor(platform: Platform, neighbours: AppNeighbours) {
     this.#platform = platform;
     this.#neighbours = neighbours;
     neighbours.clusters.onAppRulesChanged((appId) => this.#redeploy(appId));
-    const { schedule, played } = platform;
-    schedule.every(DOMAIN_CHECK_MS, () => this.#lookAtDomains());
-    schedule.every(played.schedulerMinuteMs, () => this.#fireSchedules());
+    watchDomains(platform, neighbours.dns, () => this.list());
+    runSchedules(platform, () => this.list());
   }
 
   list(): App[] {
@@ -275,55 +269,6 @@ export class Apps {
   #domainsOfOthers(appId: string | undefined): Set<string> {
     const others = this.list().filter(({ id }) => id !== appId);
     return new Set(others.flatMap(({ domains }) => domains.map(({ spec }) => spec.domain.toLowerCase())));
-  }
-
-  #lookAtDomains(): void {
-    for (const app of this.list()) {
-      for (const domain of app.domains) {
-        if (domain.phase === 'PENDING') domain.phase = 'CONFIGURING';
-        if (domain.phase === 'ACTIVE' || domain.issuing) continue;
-        if (!isProven(domain, app.host, this.#neighbours.dns)) continue;
-        domain.issuing = true;
-        this.#platform.schedule.later(this.#platform.played.certificateMs, () => {
-          domain.phase = 'ACTIVE';
-          domain.expiresAt = new Date(Date.now() + 90 * 86_400_000);
-        });
-      }
-    }
-  }
-
-  #fireSchedules(): void {
-    this.#minutes += 1;
-    const minute = this.#platform.played.schedulerStartMinute + this.#minutes;
-    const at = new Date(MONDAY + minute * 60_000);
-    for (const app of this.list()) {
-      for (const job of app.active?.deployment.spec.jobs ?? []) {
-        const { schedule } = job;
-        if (job.kind !== 'SCHEDULED' || schedule === undefined) continue;
-        if (fires(schedule.cron, schedule.time_zone ?? 'UTC', at)) void this.#invoke(app, job);
-      }
-    }
-  }
-
-  /**
-   * Runs a SCHEDULED job. While an earlier firing still runs, the next one is SKIPPED: the phase exists, when it is
-   * used is not documented.
-   */
-  async #invoke(app: App, job: JobSpec): Promise<void> {
-    const { active } = app;
-    if (active === undefined || active.deployment.spec.maintenance?.archive === true) return;
-    const busy = app.invocations.some((other) => other.job === job.name && other.phase === 'RUNNING');
-    const invocation = newInvocation(job, active.deployment.id, busy ? 'SKIPPED' : 'RUNNING');
-    app.invocations.unshift(invocation);
-    if (busy) return;
-    try {
-      const code = await active.release.runJob(job);
-      invocation.phase = code === 0 ? 'SUCCEEDED' : 'FAILED';
-    } catch (error) {
-      app.logs.add(job.name, messageOf(error));
-      invocation.phase = 'FAILED';
-    }
-    invocation.completedAt = new Date();
   }
 }
 
