@@ -30,7 +30,10 @@ async function serve(
     handler(request, response, seen.length);
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
-  closers.push(() => server.close());
+  closers.push(() => {
+    server.close();
+    server.closeAllConnections();
+  });
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, seen };
 }
 

@@ -114,6 +114,7 @@ test('a real Redis with that configuration refuses plain text, a wrong password 
       ...(tls === undefined ? {} : { tls }),
       retryStrategy: () => null,
       maxRetriesPerRequest: 0,
+      disconnectTimeout: 100,
     });
     client.on('error', () => undefined);
     return client;

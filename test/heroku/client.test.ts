@@ -24,7 +24,10 @@ async function serve(handler: Handler): Promise<{ url: string; requests: Incomin
     handler(request, response, requests.length);
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
-  closers.push(() => server.close());
+  closers.push(() => {
+    server.close();
+    server.closeAllConnections();
+  });
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests };
 }
 
