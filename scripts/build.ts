@@ -8,7 +8,10 @@ import { join } from 'node:path';
  * Bundles every action into `dist/<action>/` (ncc, ESM, not minified, so that stack traces stay readable).
  * `--check` builds in memory, changes nothing and fails when a committed bundle is stale.
  */
-type Ncc = (file: string, options: Record<string, unknown>) => Promise<{ code: string; assets: Record<string, { source: string | Buffer }> }>;
+type Ncc = (
+  file: string,
+  options: Record<string, unknown>,
+) => Promise<{ code: string; assets: Record<string, { source: string | Buffer }> }>;
 const ncc = createRequire(import.meta.url)('@vercel/ncc') as Ncc;
 const root = join(import.meta.dirname, '..');
 const check = process.argv.includes('--check');
@@ -22,7 +25,9 @@ const digest = (content: string | Buffer) => createHash('sha256').update(content
 const compiled = join(root, 'build');
 rmSync(compiled, { recursive: true, force: true });
 const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
-const compilation = spawnSync(process.execPath, [tsc, '--project', join(root, 'actions')], { stdio: 'inherit' });
+const compilation = spawnSync(process.execPath, [tsc, '--project', join(root, 'actions')], {
+  stdio: 'inherit',
+});
 if (compilation.status !== 0) process.exit(1);
 
 const stale: string[] = [];

@@ -8,7 +8,9 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const lock = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex');
+const lock = createHash('sha256')
+  .update(readFileSync(join(root, 'package-lock.json')))
+  .digest('hex');
 const stamp = join(root, 'node_modules', '.installed-lock');
 
 if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock) {
@@ -44,7 +46,10 @@ child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 1
 /** Node 24 as GitHub's runner carries it: from the npm package of this platform, else the Node that runs this. */
 function findNode24() {
   const require = createRequire(join(root, 'package.json'));
-  for (const name of [`node-${process.platform}-${process.arch}`, `node-bin-${process.platform}-${process.arch}`]) {
+  for (const name of [
+    `node-${process.platform}-${process.arch}`,
+    `node-bin-${process.platform}-${process.arch}`,
+  ]) {
     try {
       return join(dirname(require.resolve(`${name}/package.json`)), 'bin', 'node');
     } catch {
@@ -52,6 +57,8 @@ function findNode24() {
     }
   }
   if (Number(process.versions.node.split('.')[0]) >= 24) return process.execPath;
-  console.error(`No Node 24 for ${process.platform}-${process.arch} on npm: install Node 24 and run this with it.`);
+  console.error(
+    `No Node 24 for ${process.platform}-${process.arch} on npm: install Node 24 and run this with it.`,
+  );
   process.exit(1);
 }

@@ -3,7 +3,6 @@ import type { GateEvidence } from '../../src/github/gate.ts';
 import { readRecord, writeRecord } from '../../src/digitalocean/dns.ts';
 import type { DnsRecord } from '../../src/digitalocean/dns.ts';
 import {
-  listDynos,
   readFormation,
   restartDynos,
   restoreFormation,
@@ -39,7 +38,7 @@ const DYNO_END_LIMIT_MS = 90_000;
  * list serves the cutover, its continuation by a re-run, and the undoing of one that was abandoned.
  */
 export function cutoverSteps(parties: Parties, checks: Checks): Step[] {
-  const { subject, oldSide, newSide, log, clock, signal } = parties;
+  const { subject, oldSide, newSide, log, clock } = parties;
   const { heroku, interruptible, app } = oldSide;
   const { migrationId } = subject.environment;
   // The locks live in a session of this process: a continued run takes them anew.
@@ -81,7 +80,7 @@ export function cutoverSteps(parties: Parties, checks: Checks): Step[] {
     defineStep({
       name: 'stop-workers',
       prior: async () => ({ formation: await readFormation(heroku, app) }),
-      act: async ({ formation }, { signal }) => {
+      act: async ({ formation }) => {
         const workers = formation.filter(({ type, quantity }) => type !== 'web' && quantity > 0);
         await scale(
           heroku,
@@ -113,7 +112,7 @@ export function cutoverSteps(parties: Parties, checks: Checks): Step[] {
       }),
       // Scheduler cannot be paused by a supported API, and it keeps firing in maintenance mode: with an empty slug
       // released, what it starts finds no application code, so Redis has no writer left either.
-      act: async ({ formation }, { signal }) => {
+      act: async ({ formation }) => {
         await scale(
           heroku,
           app,
@@ -166,10 +165,9 @@ export function cutoverSteps(parties: Parties, checks: Checks): Step[] {
       name: 'point-of-no-return',
       pointOfNoReturn: true,
       act: async () => {
-        const strays = (await listDynos(heroku, app)).map(({ name }) => name);
-        if (strays.length > 0) {
+        if (!(await isParked(heroku, app))) {
           throw new Error(
-            `Heroku started ${strays.join(', ')} during the cutover: something may write to the old Redis.`,
+            `Somebody released ${app} on Heroku during the cutover: its code may write to the old Redis.`,
           );
         }
         if (fence === undefined) throw new Error('The fence is not held.');

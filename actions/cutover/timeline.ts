@@ -1,4 +1,5 @@
 import type { Journal } from '../../src/migration/journal.ts';
+import type { Json } from '../../src/migration/json.ts';
 
 export interface TimelineStep {
   name: string;
@@ -11,6 +12,10 @@ export interface Timeline {
   steps: TimelineStep[];
   /** From maintenance mode on to the smoke test passed, as the runner saw it; visitors' own measure may differ. */
   downtimeMs: number;
+  /** What the proof inside the fence compared, and what the gate and the pre-flight found. */
+  parity: Json;
+  gate: Json;
+  preFlight: Json;
 }
 
 /** The cutover as the journal remembers it, over all of its runs. */
@@ -20,6 +25,7 @@ export async function timelineOf(journal: Journal): Promise<Timeline> {
     rows.find((row) => row.name === name)?.[end]?.getTime();
   const closed = at('maintenance-mode', 'begunAt');
   const open = at('smoke', 'finishedAt');
+  const resultOf = (name: string): Json => rows.find((row) => row.name === name)?.result ?? null;
   return {
     steps: rows.map(({ name, status, begunAt, finishedAt }) => ({
       name,
@@ -27,6 +33,9 @@ export async function timelineOf(journal: Journal): Promise<Timeline> {
       begunAt: begunAt.toISOString(),
       finishedAt: finishedAt?.toISOString() ?? null,
     })),
+    parity: resultOf('parity'),
+    gate: resultOf('gate'),
+    preFlight: resultOf('pre-flight'),
     downtimeMs: closed === undefined || open === undefined ? 0 : open - closed,
   };
 }

@@ -9,7 +9,7 @@ import { copyBoth } from '../copy-both.ts';
 import { forecastOf } from '../cutover/forecast.ts';
 import type { Parties } from '../parties.ts';
 import { gatherParties, withLease } from '../parties.ts';
-import { compareBoth, differencesOf } from '../prove-equal.ts';
+import { compareBoth, differencesOf, quietly } from '../prove-equal.ts';
 import { readSubject, recordPhase, refuseUnsupported } from '../subject.ts';
 import { copySummary } from './summary.ts';
 
@@ -79,7 +79,7 @@ async function practise(parties: Parties): Promise<PracticeCopy> {
   const { clock, log } = parties;
   const { postgres, redis } = await log.group('Copy Postgres and Redis', () => copyBoth(parties));
   const started = clock.now().getTime();
-  const parities = await log.group('Compare both sides', () => compareBoth(parties));
+  const parities = await log.group('Compare both sides', () => compareBoth(quietly(parties)));
   const parityMs = clock.now().getTime() - started;
   if (parities.postgres.catalogue.length > 0) {
     throw new Error(

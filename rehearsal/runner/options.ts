@@ -59,9 +59,10 @@ export interface RunWorkflowOptions {
   signal?: AbortSignal;
   /**
    * Looks at each masked line that a step prints. `true` kills that step's process tree with SIGKILL;
-   * `'runner'` kills the job as if its machine had died: no further step, no post step, the job fails.
+   * `'runner'` kills the job as if its machine had died: no further step, no post step, the job fails;
+   * `'interrupt'` sends the step's process the SIGINT that a cancelled run sends, and nothing harder after it.
    */
-  killStep?: (job: string, step: string, line: string) => boolean | 'runner';
+  killStep?: (job: string, step: string, line: string) => boolean | 'runner' | 'interrupt';
   /** "Re-run failed jobs" of that run: what succeeded is kept, the rest runs again as the next attempt. */
   rerunOf?: WorkflowResult;
   /** What a minute of `timeout-minutes` lasts, in milliseconds. */

@@ -6,8 +6,11 @@ export interface ProcessOrder {
   args: string[];
   cwd: string;
   env: Record<string, string>;
-  /** Called for each line of standard output and error; `'kill'` ends the whole process tree with SIGKILL. */
-  onLine(line: string): 'kill' | undefined;
+  /**
+   * Called for each line of standard output and error; `'kill'` ends the whole process tree with SIGKILL, `'interrupt'`
+   * asks the process to stop, as a cancelled run does.
+   */
+  onLine(line: string): 'kill' | 'interrupt' | undefined;
   /** Stops the process gently when it aborts. */
   stop?: AbortSignal;
   timeoutMs?: number;
@@ -64,10 +67,12 @@ export async function runProcess(order: ProcessOrder): Promise<ProcessEnd> {
   };
   const onStop = () => stopGently('stopped');
   const watch = (line: string) => {
-    if (how !== 'killed' && order.onLine(line) === 'kill') {
-      how = 'killed';
-      kill();
-    }
+    if (how === 'killed') return;
+    const wish = order.onLine(line);
+    if (wish === 'interrupt') child.kill('SIGINT');
+    if (wish !== 'kill') return;
+    how = 'killed';
+    kill();
   };
 
   const lines = [child.stdout, child.stderr].map((input) => {

@@ -250,7 +250,7 @@ async function run(
 }
 
 /** Interprets each line of a step as GitHub's runner does, and asks whether this is where the step is to die. */
-function listen(running: RunningStep): (line: string) => 'kill' | undefined {
+function listen(running: RunningStep): (line: string) => 'kill' | 'interrupt' | undefined {
   const { state, log, name } = running;
   const { order, masker } = state;
   let resumeToken: string | undefined;
@@ -274,6 +274,7 @@ function listen(running: RunningStep): (line: string) => 'kill' | undefined {
     const masked = log.write(shown);
     const killed = order.options.killStep?.(order.id, name, masked) ?? false;
     if (killed === 'runner') state.lost = true;
+    if (killed === 'interrupt') return 'interrupt';
     return killed === false ? undefined : 'kill';
   };
 }

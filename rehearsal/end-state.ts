@@ -1,0 +1,85 @@
+import { requireMigrationKey } from '../src/migration/secrets.ts';
+import { redisSecrets } from '../src/migration/target.ts';
+import { MIGRATION_KEY } from './pipeline.ts';
+import type { Environment } from './shop/environment.ts';
+import type { EnvironmentName, World } from './world.ts';
+
+/** Which side counts, as the databases themselves say, and what must then hold. */
+export async function endState(
+  world: World,
+  environment: EnvironmentName,
+): Promise<{ authoritative: 'heroku' | 'digitalocean'; conditions: { what: string; holds: boolean }[] }> {
+  const side = oldSideOf(world, environment);
+  const [{ fenced } = { fenced: false }] = await side.postgres.query<{ fenced: boolean }>(
+    `d${environment}`,
+    `select to_regclass('heroku_to_digitalocean.fence') is not null as fenced`,
+  );
+  if (fenced) {
+    return {
+      authoritative: 'digitalocean',
+      conditions: [
+        { what: 'Heroku is in maintenance mode', holds: side.app.maintenance() },
+        {
+          what: 'Heroku runs no dyno of the application',
+          holds: side.app.dynos().every(({ type }) => type === 'scheduler'),
+        },
+      ],
+    };
+  }
+  const formation = side.app.formation();
+  return {
+    authoritative: 'heroku',
+    conditions: [
+      { what: 'Heroku is out of maintenance mode', holds: !side.app.maintenance() },
+      {
+        what: 'Heroku runs 2 web dynos and 1 worker',
+        holds: formation.web?.quantity === 2 && formation.worker?.quantity === 1,
+      },
+      {
+        what: 'nothing of ours is left on the source',
+        holds: await isWithoutResidue(world, environment),
+      },
+    ],
+  };
+}
+
+/** Both sides in the shop's own terms; DigitalOcean's is absent until its database and Redis exist. */
+export async function shopEnvironments(
+  world: World,
+  environment: EnvironmentName,
+): Promise<{ heroku: Environment; digitalocean: Environment | undefined }> {
+  const side = oldSideOf(world, environment);
+  const heroku = { DATABASE_URL: side.databaseUrl, REDIS_URL: side.redisUrl };
+  return { heroku, digitalocean: newSideOf(world, environment) };
+}
+
+function newSideOf(world: World, environment: EnvironmentName): Environment | undefined {
+  const migrationId = `shop-${environment}`;
+  const cluster = world.digitalOcean.clusters().find(({ name }) => name === migrationId);
+  const droplet = world.digitalOcean.droplets().find(({ name }) => name === `${migrationId}-redis`);
+  if (cluster === undefined || droplet?.redis === undefined) return undefined;
+  const { adminPassword } = redisSecrets({
+    key: requireMigrationKey(MIGRATION_KEY),
+    migrationId,
+    mask: () => undefined,
+  });
+  return {
+    DIGITALOCEAN_APP: migrationId,
+    DATABASE_URL: cluster.superuserUrl('shop'),
+    REDIS_URL: `rediss://admin:${adminPassword}@${droplet.redis.host}:${droplet.redis.port}`,
+  };
+}
+
+async function isWithoutResidue(world: World, environment: EnvironmentName): Promise<boolean> {
+  const [row] = await oldSideOf(world, environment).postgres.query<{ left: string }>(
+    `d${environment}`,
+    `select count(*) as left from pg_namespace where nspname = 'heroku_to_digitalocean'`,
+  );
+  return row?.left === '0';
+}
+
+function oldSideOf(world: World, environment: EnvironmentName) {
+  const side = world.oldSides.get(environment);
+  if (side === undefined) throw new Error(`This world has no ${environment}.`);
+  return side;
+}

@@ -1,0 +1,92 @@
+import { parseArgs } from 'node:util';
+import { ConfigurationError, messageOf } from '../src/errors.ts';
+import type { EnvironmentName } from './world.ts';
+
+export interface RehearsalOptions {
+  /** Megabytes of each shop's database. */
+  sizeMb: number;
+  /** Requests per second from outside. */
+  rate: number;
+  /** How far to go: `production` includes staging first. */
+  environment: EnvironmentName;
+  /** The reviewer says no. */
+  reject: boolean;
+  /** A step that fails once, for example `cutover` and `copy`. */
+  fail: { phase: string; step: string } | undefined;
+  /** Keep the directory with logs, record and summaries. */
+  keep: boolean;
+  json: boolean;
+  seed: number;
+}
+
+export const USAGE = `npm run rehearse -- [options]
+  --size <MB>                        size of each shop's database (8)
+  --rate <requests per second>       load from outside (10)
+  --environment staging|production   how far to go; production includes staging (production)
+  --reject                           the reviewer refuses the production cutover
+  --fail <phase>:<step>              that step fails once, for example cutover:copy or migrate-db:copy
+  --seed <number>                    of the data and the load (random, printed)
+  --keep                             keep the directory with every log
+  --json                             the last line of standard output is one JSON object`;
+
+const PHASES = ['assess', 'provision', 'migrate-db', 'cutover', 'verify'];
+
+/** Throws a ConfigurationError with the usage for anything that it does not know. */
+export function parseOptions(args: readonly string[]): RehearsalOptions {
+  const values = parse(args);
+  const environment = values.environment ?? 'production';
+  if (environment !== 'staging' && environment !== 'production') {
+    throw wrong(`--environment is "${environment}"; it takes staging or production.`);
+  }
+  if (values.reject && environment === 'staging')
+    throw wrong('--reject needs the production cutover: staging has no reviewer.');
+  return {
+    sizeMb: number(values.size, 'size', 8, 1),
+    rate: number(values.rate, 'rate', 10, 0),
+    environment,
+    reject: values.reject ?? false,
+    fail: failure(values.fail),
+    keep: values.keep ?? false,
+    json: values.json ?? false,
+    seed: number(values.seed, 'seed', Math.floor(Math.random() * 1_000_000), 0),
+  };
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        size: { type: 'string' },
+        rate: { type: 'string' },
+        environment: { type: 'string' },
+        reject: { type: 'boolean' },
+        fail: { type: 'string' },
+        keep: { type: 'boolean' },
+        json: { type: 'boolean' },
+        seed: { type: 'string' },
+      },
+    }).values;
+  } catch (error) {
+    throw wrong(messageOf(error));
+  }
+}
+
+function number(text: string | undefined, name: string, otherwise: number, least: number): number {
+  if (text === undefined) return otherwise;
+  const value = Number(text.replace(/MB$/i, ''));
+  if (Number.isFinite(value) && value >= least) return value;
+  throw wrong(`--${name} is "${text}"; it takes a number of at least ${least}.`);
+}
+
+function failure(text: string | undefined): RehearsalOptions['fail'] {
+  if (text === undefined) return undefined;
+  const [phase = '', ...rest] = text.split(':');
+  const step = rest.join(':');
+  if (PHASES.includes(phase) && step !== '') return { phase, step };
+  throw wrong(`--fail is "${text}"; it takes <phase>:<step>, with a phase of ${PHASES.join(', ')}.`);
+}
+
+function wrong(reason: string): ConfigurationError {
+  return new ConfigurationError(`${reason}\n\n${USAGE}`);
+}

@@ -1,0 +1,126 @@
+import { delimiter, dirname, join } from 'node:path';
+import type { RehearsalOptions } from './options.ts';
+import type { BuiltIns } from './runner/built-in.ts';
+import type { RunnerEvent } from './runner/events.ts';
+import type { WorkflowResult } from './runner/options.ts';
+import { runWorkflow } from './runner/run-workflow.ts';
+import { SHOP_IMAGE_DIGEST, type EnvironmentName, type World } from './world.ts';
+
+/** Played, like everything here. */
+export const MIGRATION_KEY = 'a-migration-key-for-rehearsals-only-0001';
+const PROJECT = join(import.meta.dirname, '..');
+
+export interface PipelineOptions {
+  file: string;
+  inputs: Record<string, unknown>;
+  actor: string;
+  directory: string;
+  approve: boolean;
+  onEvent?: (event: RunnerEvent) => void;
+  killStep?: (job: string, step: string, line: string) => boolean | 'runner' | 'interrupt';
+  rerunOf?: WorkflowResult;
+  signal?: AbortSignal;
+}
+
+/** Runs one of the shipped workflow files against the world, as the user's repository would. */
+export function runPipeline(world: World, options: PipelineOptions): Promise<WorkflowResult> {
+  const { onEvent, killStep, rerunOf, signal } = options;
+  const secrets = {
+    HEROKU_TOKEN: world.tokens.heroku,
+    DIGITALOCEAN_TOKEN: world.tokens.digitalOcean,
+    MIGRATION_KEY,
+  };
+  return runWorkflow({
+    file: join(PROJECT, '.github', 'workflows', options.file),
+    projectRoot: PROJECT,
+    workspace: world.workspace,
+    event: 'workflow_dispatch',
+    inputs: options.inputs,
+    actor: options.actor,
+    vars: {
+      IMAGE_REPOSITORY: 'registry.digitalocean.com/acme/shop',
+      HEROKU_API_URL: world.heroku.apiUrl,
+      HEROKU_DATA_API_URL: world.heroku.dataApiUrl,
+      SCHEDULER_API_URL: world.heroku.schedulerUrl,
+      DIGITALOCEAN_API_URL: world.digitalOcean.apiUrl,
+      EGRESS_URL: world.egressUrl,
+    },
+    repositorySecrets: {},
+    environments: { staging: { secrets }, 'production-prepare': { secrets }, production: { secrets } },
+    approve: () =>
+      Promise.resolve({
+        approved: options.approve,
+        by: 'robin',
+        comment: options.approve ? 'The record is clean.' : 'Not today.',
+      }),
+    github: world.github,
+    env: processEnvironment(world),
+    builtIns,
+    directory: options.directory,
+    ...(onEvent === undefined ? {} : { onEvent }),
+    ...(killStep === undefined ? {} : { killStep }),
+    ...(rerunOf === undefined ? {} : { rerunOf }),
+    ...(signal === undefined ? {} : { signal }),
+  });
+}
+
+/** The played build: the shop's code is its image. */
+const builtIns: BuiltIns = {
+  'docker/build-push-action': (context) => {
+    context.info(`Played: the shop's code is the image ${SHOP_IMAGE_DIGEST}.`);
+    context.setOutput('digest', SHOP_IMAGE_DIGEST);
+  },
+};
+
+/** What a runner's machine gives to every process: tools, the way out, and whom to trust. */
+function processEnvironment(world: World): Record<string, string> {
+  const proxy = world.proxyUrl('runner');
+  return {
+    ...world.postgres.environment,
+    PATH: [world.postgres.bin, dirname(process.execPath), process.env.PATH ?? ''].join(delimiter),
+    NODE_EXTRA_CA_CERTS: world.authorityFile,
+    https_proxy: proxy,
+    HTTPS_PROXY: proxy,
+    no_proxy: '127.0.0.1,localhost',
+    NO_PROXY: '127.0.0.1,localhost',
+  };
+}
+
+/**
+ * `--fail <phase>:<step>`: that step of the last environment fails once. Before the point of no return of a cutover the
+ * process is interrupted, so that it undoes itself; everywhere else it is killed, so that a re-run must continue.
+ */
+export function failOnce(
+  { fail, environment }: Pick<RehearsalOptions, 'fail' | 'environment'>,
+  undoes: (step: string) => boolean,
+): { killStep: NonNullable<PipelineOptions['killStep']>; happened(): boolean } | undefined {
+  if (fail === undefined) return undefined;
+  let happened = false;
+  return {
+    happened: () => happened,
+    killStep: (job, _step, line) => {
+      if (happened || !belongsTo(job, fail.phase, environment)) return false;
+      if (!new RegExp(String.raw`^##\[group\](\d+/\d+ )?${escape(fail.step)}\b`, 'i').test(line))
+        return false;
+      happened = true;
+      return fail.phase === 'cutover' && undoes(fail.step) ? 'interrupt' : 'runner';
+    },
+  };
+}
+
+const JOBS: Record<string, RegExp> = {
+  assess: /assess$/,
+  provision: /(infrastructure|application)$/,
+  'migrate-db': /copy$/,
+  cutover: /cutover$/,
+  verify: /verify$/,
+};
+
+function belongsTo(job: string, phase: string, environment: EnvironmentName): boolean {
+  const ofProduction = job.startsWith('production') || job === 'cutover' || job === 'verify';
+  return (JOBS[phase]?.test(job) ?? false) && ofProduction === (environment === 'production');
+}
+
+function escape(text: string): string {
+  return text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
+}

@@ -1,0 +1,122 @@
+import { z } from 'zod';
+import type { LoadReport } from './load/report.ts';
+import type { Verdict as Judgement } from './load/judge.ts';
+import type { World } from './world.ts';
+
+/** The figures of one rehearsal: the last line of standard output with `--json`. Milliseconds, US dollars. */
+export interface Verdict {
+  verdict: 'passed' | 'failed';
+  authoritative: 'heroku' | 'digitalocean';
+  downtimeMs: number;
+  refusedRequests: number;
+  longestHoldMs: number;
+  writes: { acknowledged: number; found: number; missing: number; doubled: number };
+  jobs: { enqueued: number; run: number; retried: number; lost: number; twice: number };
+  rows: { compared: number; different: number };
+  keys: { compared: number; different: number };
+  costUsdPerMonth: { before: number | null; after: number | null };
+  phasesMs: Record<string, number>;
+  /** Path of the migration record. */
+  record: string;
+}
+
+export interface Evidence {
+  load: LoadReport;
+  judgement: Judgement;
+  authoritative: 'heroku' | 'digitalocean';
+  /** Where the run was expected to end. */
+  expected: 'heroku' | 'digitalocean';
+  /** Whether the workflow ended as expected. */
+  ended: boolean;
+  /** The sections of the record, or none when there is no record. */
+  sections: readonly { phase: string; data: unknown }[];
+  phasesMs: Record<string, number>;
+  record: string;
+  /** What must hold beside the figures, each true or not. */
+  conditions: { what: string; holds: boolean }[];
+}
+
+const compared = z.object({ compared: z.number(), different: z.number() });
+const journalled = z.object({
+  parity: z.object({ rows: compared, keys: compared }),
+});
+const cost = z.object({ usdPerMonth: z.number().nullable() });
+const priced = z.object({ plan: z.object({ costs: z.object({ before: cost, after: cost }) }) });
+
+/** The verdict, with each reason against it; `passed` only when there is none. */
+export function conclude(evidence: Evidence): { verdict: Verdict; reasons: string[] } {
+  const { load, judgement, sections } = evidence;
+  const parity = newest(sections, 'cutover', journalled)?.parity;
+  const costs = newest(sections, 'assess', priced)?.plan.costs;
+  const { acknowledged, found, missing, doubled } = judgement.writes;
+  const { enqueued, run, retried, lost, twice } = judgement.jobs;
+  const rows = parity?.rows ?? { compared: 0, different: 0 };
+  const keys = parity?.keys ?? { compared: 0, different: 0 };
+
+  const mustBeZero: [string, number][] = [
+    ['acknowledged writes missing', missing],
+    ['acknowledged writes doubled', doubled],
+    ['jobs lost', lost],
+    ['jobs run twice', twice],
+    ['jobs stranded on the other side', judgement.stranded],
+    ['orders that were acknowledged and then not found', load.forgottenOrders],
+    ['webhook deliveries never acknowledged', load.webhooks.outstanding],
+    ['rows different at the point of no return', rows.different],
+    ['Redis keys different at the point of no return', keys.different],
+  ];
+  const reasons = [
+    ...mustBeZero.filter(([, count]) => count !== 0).map(([what, count]) => `${count} ${what}`),
+    ...(evidence.ended ? [] : ['the workflow did not end as it was expected to']),
+    ...(evidence.authoritative === evidence.expected
+      ? []
+      : [`${evidence.authoritative} is authoritative, and ${evidence.expected} was expected to be`]),
+    ...evidence.conditions.filter(({ holds }) => !holds).map(({ what }) => `not so: ${what}`),
+    ...(acknowledged === 0 ? ['nothing was written: a verdict about nothing'] : []),
+    ...(evidence.expected === 'digitalocean' && rows.compared === 0 ? ['no row was compared'] : []),
+  ];
+  return {
+    reasons,
+    verdict: {
+      verdict: reasons.length === 0 ? 'passed' : 'failed',
+      authoritative: evidence.authoritative,
+      downtimeMs: load.downtimeMs,
+      refusedRequests: load.refusedRequests,
+      longestHoldMs: load.longestHoldMs,
+      writes: { acknowledged, found, missing, doubled },
+      jobs: { enqueued, run, retried, lost, twice },
+      rows,
+      keys,
+      costUsdPerMonth: { before: costs?.before.usdPerMonth ?? null, after: costs?.after.usdPerMonth ?? null },
+      phasesMs: evidence.phasesMs,
+      record: evidence.record,
+    },
+  };
+}
+
+/** The newest section of a phase that has what is asked for. */
+function newest<T>(sections: Evidence['sections'], phase: string, schema: z.ZodType<T>): T | undefined {
+  for (const section of sections.toReversed()) {
+    const parsed = section.phase === phase ? schema.safeParse(section.data) : undefined;
+    if (parsed?.success) return parsed.data;
+  }
+  return undefined;
+}
+
+/** For people: verdict first, then the figures, then what was played. */
+export function describeVerdict(world: World, { verdict, reasons }: ReturnType<typeof conclude>): string[] {
+  const { writes, jobs, rows, keys, costUsdPerMonth: cost } = verdict;
+  const heroku = world.heroku.played;
+  const digitalOcean = world.digitalOcean.played;
+  const money = (usd: number | null): string => (usd === null ? 'unknown' : `$${usd.toFixed(2)}`);
+  return [
+    verdict.verdict === 'passed' ? 'PASSED' : `FAILED: ${reasons.join('; ')}`,
+    `authoritative      ${verdict.authoritative}`,
+    `downtime           ${(verdict.downtimeMs / 1000).toFixed(1)} s, longest hold ${(verdict.longestHoldMs / 1000).toFixed(1)} s, ${verdict.refusedRequests} requests refused (measured from outside)`,
+    `writes             ${writes.acknowledged} acknowledged, ${writes.found} found, ${writes.missing} missing, ${writes.doubled} doubled`,
+    `jobs               ${jobs.enqueued} enqueued, ${jobs.run} run, ${jobs.retried} retried, ${jobs.lost} lost, ${jobs.twice} run twice`,
+    `compared           ${rows.compared} rows (${rows.different} different), ${keys.compared} Redis keys (${keys.different} different)`,
+    `cost a month       ${money(cost.before)} on Heroku, ${money(cost.after)} on DigitalOcean`,
+    `played             resolvers keep names ${world.ttl.playedMs / 1000} s (TTL ${world.ttl.seconds} s); a cluster takes ${digitalOcean.clusterMs / 1000} s, a droplet ${digitalOcean.dropletMs / 1000} s, a deployment ${digitalOcean.deploymentMs / 1000} s, a certificate ${digitalOcean.certificateMs / 1000} s; a minute of both schedulers lasts ${heroku.schedulerMinuteMs / 1000} s; dynos get ${heroku.shutdownSeconds} s to end`,
+    `record             ${verdict.record}`,
+  ];
+}

@@ -1,0 +1,277 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import type { Log } from '../src/log.ts';
+import { startDigitalOcean, type DigitalOceanWorld } from './digitalocean/world.ts';
+import { startGitHub, type GitHubWorld } from './github/world.ts';
+import { keyValueStoreConfiguration, keyValueStoreUrl } from './heroku/key-value-store.ts';
+import { herokuPostgresSettings, prepareHerokuDatabase } from './heroku/postgres.ts';
+import { unverifiableCertificate } from './heroku/unverifiable-certificate.ts';
+import { startHeroku, type HerokuApp, type HerokuWorld } from './heroku/world.ts';
+import { createNames } from './names.ts';
+import { findPostgres, type PostgresBinaries } from './servers/binaries.ts';
+import { createAuthority, type Authority } from './servers/certificates.ts';
+import { startForwardProxy } from './servers/forward-proxy.ts';
+import { freePort } from './servers/free-port.ts';
+import { startPostgres, type PostgresServer } from './servers/postgres.ts';
+import { startRedis, type RedisServer } from './servers/redis.ts';
+import { startTcpProxy, type TcpProxy } from './servers/tcp-proxy.ts';
+import { processTypes, scheduledCommands } from './shop/procfile.ts';
+import { seedRedis } from './shop/seed-redis.ts';
+import { seedShop } from './shop/seed.ts';
+
+export type EnvironmentName = 'staging' | 'production';
+
+export interface WorldOptions {
+  log: Log;
+  environments: readonly EnvironmentName[];
+  /** Megabytes of the shop's database, in each environment. */
+  sizeMb: number;
+  seed: number;
+  directory: string;
+}
+
+/** One environment's Heroku side: its servers behind proxies with knobs, and the app that uses them. */
+export interface OldSide {
+  app: HerokuApp;
+  /** The shop's public host name. */
+  hostName: string;
+  databaseUrl: string;
+  redisUrl: string;
+  postgres: PostgresServer;
+  redis: RedisServer;
+  proxies: { postgres: TcpProxy; redis: TcpProxy };
+}
+
+export interface World {
+  heroku: HerokuWorld;
+  digitalOcean: DigitalOceanWorld;
+  github: GitHubWorld;
+  authority: Authority;
+  /** PEM file of the world's authority, for NODE_EXTRA_CA_CERTS. */
+  authorityFile: string;
+  postgres: PostgresBinaries;
+  /** The forward proxy as one client sees it: each has its own name cache. */
+  proxyUrl(client: string): string;
+  /** Answers with the runner's public address. */
+  egressUrl: string;
+  oldSides: ReadonlyMap<EnvironmentName, OldSide>;
+  /** The user's repository: what a checkout copies. */
+  workspace: string;
+  tokens: { heroku: string; digitalOcean: string };
+  /** Lifetime of the shop's records in seconds, and how long resolvers keep them here. */
+  ttl: { seconds: number; playedMs: number };
+  stop(): Promise<void>;
+}
+
+/** An address from the block for documentation (RFC 5737): as which the played companies see the runner. */
+const EGRESS_ADDRESS = '203.0.113.10';
+const ZONE = 'example.com';
+const TTL_SECONDS = 30;
+/** How long a second of a record's lifetime lasts in a resolver's cache, so that nobody waits; printed beside the downtime. */
+const TTL_SECOND_MS = 150;
+const REDIS_KEYS = 2000;
+
+/** Digest of the shop's image: the played build gives it, and the played App Platform knows what is in it. */
+export const SHOP_IMAGE_DIGEST = `sha256:${'5a0b'.repeat(16)}`;
+const SHOP_CODE = join(import.meta.dirname, 'shop');
+
+/** Three companies and a shop on one machine. Everything in it ends with `stop`, or with this process. */
+export async function startWorld(options: WorldOptions): Promise<World> {
+  const { log, directory } = options;
+  const authority = await createAuthority('Rehearsal authority');
+  const authorityFile = join(directory, 'authority.pem');
+  writeFileSync(authorityFile, authority.pem);
+
+  const heroku = await startHeroku({ log, authority });
+  const digitalOcean = await startDigitalOcean({
+    log,
+    authority,
+    egressAddress: () => EGRESS_ADDRESS,
+    images: (reference) => (reference.includes(SHOP_IMAGE_DIGEST) ? { code: SHOP_CODE } : undefined),
+    // A rehearsal plays an afternoon of polling in a minute.
+    played: { requestsPerMinute: 5000, requestsPerHour: 50_000 },
+  });
+  const github = await startGitHub({ log, repository: 'acme/shop', directory: join(directory, 'github') });
+  for (const name of ['staging', 'production-prepare']) github.configureEnvironment(name, {});
+  github.configureEnvironment('production', {
+    reviewers: ['robin'],
+    preventSelfReview: true,
+    branchPolicy: 'protected',
+  });
+  const tokens = { heroku: 'HRKU-rehearsal-token-of-acme', digitalOcean: 'dop_v1_rehearsal_token_of_acme' };
+  heroku.tokens.add(tokens.heroku, ['global']);
+  digitalOcean.tokens.add(tokens.digitalOcean, 'all');
+  digitalOcean.dns.createZone(ZONE);
+
+  const postgres = await findPostgres(log);
+  const oldSides = new Map<EnvironmentName, OldSide>();
+  await Promise.all(
+    options.environments.map(async (name) => {
+      const side = await startOldSide(name, { ...options, heroku, postgres });
+      const target = side.app.dnsTargets()[side.hostName] ?? side.app.webHost;
+      digitalOcean.dns.setRecord({
+        name: side.hostName,
+        type: 'CNAME',
+        data: `${target}.`,
+        ttl: TTL_SECONDS,
+      });
+      oldSides.set(name, side);
+    }),
+  );
+
+  const names = createNames({
+    dns: digitalOcean.dns,
+    heroku: heroku.router,
+    digitalOcean: digitalOcean.ingress,
+    ttlSecondMs: TTL_SECOND_MS,
+  });
+  const proxy = await startForwardProxy({ resolve: names.resolve });
+  const egress = await startEgressAnswer();
+  return {
+    heroku,
+    digitalOcean,
+    github,
+    authority,
+    authorityFile,
+    postgres,
+    proxyUrl: (client) => proxy.urlFor(client),
+    egressUrl: egress.url,
+    oldSides,
+    workspace: await writeRepository(join(directory, 'repository'), options.environments),
+    tokens,
+    ttl: { seconds: TTL_SECONDS, playedMs: TTL_SECONDS * TTL_SECOND_MS },
+    stop: async () => {
+      await proxy.close();
+      await Promise.all([heroku.stop(), digitalOcean.stop(), github.stop(), egress.close()]);
+      for (const side of oldSides.values()) {
+        await Promise.all([side.proxies.postgres.close(), side.proxies.redis.close()]);
+        await Promise.all([side.postgres.stop(), side.redis.stop()]);
+      }
+    },
+  };
+}
+
+export function hostNameOf(environment: EnvironmentName): string {
+  return environment === 'production' ? `shop.${ZONE}` : `staging.shop.${ZONE}`;
+}
+
+async function startOldSide(
+  name: EnvironmentName,
+  world: WorldOptions & { heroku: HerokuWorld; postgres: PostgresBinaries },
+): Promise<OldSide> {
+  const { sizeMb, seed, heroku } = world;
+  const tls = await unverifiableCertificate();
+  const passwords = { postgres: `p${seed}w%r/d-${name}`, redis: `redis-${name}-${seed}-password` };
+  const [postgres, redis] = await Promise.all([
+    startPostgres({
+      name: `heroku-${name}`,
+      binaries: world.postgres,
+      tls,
+      settings: herokuPostgresSettings(world.postgres),
+    }),
+    startRedis({
+      name: `heroku-${name}`,
+      tls,
+      configuration: keyValueStoreConfiguration({ password: passwords.redis }),
+    }),
+  ]);
+  const proxies = {
+    postgres: await startTcpProxy({ target: () => ({ host: postgres.host, port: postgres.port }) }),
+    redis: await startTcpProxy({ target: () => ({ host: redis.host, port: redis.port }) }),
+  };
+  const database = await prepareHerokuDatabase(postgres, {
+    database: `d${name}`,
+    user: `u${name}`,
+    password: passwords.postgres,
+    connectionLimit: 120,
+  });
+  const databaseUrl = withAddress(database.url, proxies.postgres);
+  const redisUrl = keyValueStoreUrl(proxies.redis, passwords.redis);
+  await Promise.all([seedShop(databaseUrl, sizeMb, seed), seedRedis(redisUrl, REDIS_KEYS, seed)]);
+
+  const hostName = hostNameOf(name);
+  const app = await heroku.createApp({
+    name: `shop-${name}`,
+    code: SHOP_CODE,
+    processTypes: { ...processTypes },
+    formation: { web: { quantity: 2, size: 'Standard-1X' }, worker: { quantity: 1, size: 'Standard-1X' } },
+    config: {
+      RAILS_ENV: 'production',
+      SECRET_KEY_BASE: `${name}-${'0123456789abcdef'.repeat(4)}`,
+      STRIPE_SECRET_KEY: `sk_rehearsal_${name}_${seed}`,
+      WEB_CONCURRENCY: '2',
+    },
+    postgres: { plan: 'standard-0', url: databaseUrl },
+    redis: { plan: 'premium-0', url: redisUrl },
+    scheduler: [
+      { command: scheduledCommands.syncStock, every: 10, at: 0 },
+      { command: scheduledCommands.nightlyReport, every: 60, at: 30 },
+    ],
+    domains: [hostName],
+    buildpacks: ['heroku/nodejs'],
+    region: 'eu',
+    pipeline: { name: 'shop', stage: name },
+  });
+  return { app, hostName, databaseUrl, redisUrl, postgres, redis, proxies };
+}
+
+function withAddress(url: string, { host, port }: { host: string; port: number }): string {
+  const parsed = new URL(url);
+  parsed.hostname = host;
+  parsed.port = String(port);
+  return parsed.href;
+}
+
+/** What a team commits before it migrates: migration.yml, and a Dockerfile that the played build does not read. */
+async function writeRepository(directory: string, environments: readonly EnvironmentName[]): Promise<string> {
+  mkdirSync(directory, { recursive: true });
+  const config = {
+    application: 'shop',
+    strategy: 'window',
+    traffic: 'dns',
+    'downtime-budget': '5m',
+    environments: Object.fromEntries(
+      environments.map((name) => [
+        name,
+        {
+          'heroku-app': `shop-${name}`,
+          region: 'fra',
+          domains: [hostNameOf(name)],
+          protected: name === 'production',
+        },
+      ]),
+    ),
+    dns: { provider: 'digitalocean', zone: ZONE, ttl: TTL_SECONDS },
+    // A droplet has an address of its own here too; only the port is looked for.
+    redis: { kind: 'droplet', port: await freePort('127.0.0.1'), skip: ['cache:*'] },
+    language: 'node',
+    workers: { 'quiet-timeout': '60s' },
+    schedule: [
+      { name: 'sync-stock', command: scheduledCommands.syncStock, cron: '*/10 * * * *' },
+      { name: 'nightly-report', command: scheduledCommands.nightlyReport, cron: '30 * * * *' },
+    ],
+    checks: [{ path: '/health', status: 200, contains: 'ok' }],
+  };
+  writeFileSync(join(directory, 'migration.yml'), stringify(config));
+  writeFileSync(join(directory, 'Dockerfile'), 'FROM node:24-slim\nCOPY . /app\nWORKDIR /app\n');
+  return directory;
+}
+
+async function startEgressAnswer(): Promise<{ url: string; close(): Promise<void> }> {
+  const server = createServer((_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/plain' }).end(`${EGRESS_ADDRESS}\n`);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.closeAllConnections();
+        server.close(() => resolve());
+      }),
+  };
+}
