@@ -44,10 +44,10 @@ export async function endState(
 }
 
 /** Both sides in the shop's own terms; DigitalOcean's is absent until its database and Redis exist. */
-export async function shopEnvironments(
+export function shopEnvironments(
   world: World,
   environment: EnvironmentName,
-): Promise<{ heroku: Environment; digitalocean: Environment | undefined }> {
+): { heroku: Environment; digitalocean: Environment | undefined } {
   const side = oldSideOf(world, environment);
   const heroku = { DATABASE_URL: side.databaseUrl, REDIS_URL: side.redisUrl };
   return { heroku, digitalocean: newSideOf(world, environment) };

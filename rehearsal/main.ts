@@ -55,7 +55,7 @@ async function rehearse(
   await delay(world.ttl.playedMs + 3000, undefined, { signal });
   const report = await load.stop();
   const { authoritative, conditions } = await endState(world, options.environment);
-  const sides = await shopEnvironments(world, options.environment);
+  const sides = shopEnvironments(world, options.environment);
   const other = authoritative === 'heroku' ? sides.digitalocean : sides.heroku;
   const judgement = await judge({
     ledgers: [report.ledger],

@@ -22,7 +22,7 @@ const LONGEST_CHAIN = 8;
  * says, so that a changed record reaches them one by one, as in the world outside.
  */
 export function createNames({ dns, heroku, digitalOcean, ttlSecondMs }: NamesOptions): {
-  resolve(host: string, port: number, client: string): Endpoint | undefined;
+  resolve: (host: string, port: number, client: string) => Endpoint | undefined;
 } {
   const caches = new Map<string, { target: string; until: number }>();
 
