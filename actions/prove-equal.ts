@@ -80,8 +80,25 @@ export async function proveEqual(parties: Parties): Promise<BothParities> {
   );
 }
 
-/** For comparisons in which differences are expected: they are told as facts, not as warnings. */
+/** For comparisons in which differences are expected: they are told to those who debug, not as warnings. */
 export function quietly(parties: Parties): Parties {
   const { log } = parties;
-  return { ...parties, log: { ...log, warning: (line) => log.info(line) } };
+  return { ...parties, log: { ...log, warning: (line) => log.debug(line) } };
+}
+
+/**
+ * What the side that serves has written since, as counts: these lines go into the record, which everyone with read
+ * access may read, and need not name rows or keys.
+ */
+export function movedOn({ postgres, redis }: BothParities): string[] {
+  const keys = redis?.keys.different ?? 0;
+  return [
+    ...postgres.tables
+      .filter(({ equal }) => !equal)
+      .map(
+        ({ name, rows }) => `table ${name}: ${rows.source} rows on Heroku, ${rows.target} on DigitalOcean`,
+      ),
+    ...(postgres.sequences.length === 0 ? [] : [`${postgres.sequences.length} sequences stand elsewhere`]),
+    ...(keys === 0 ? [] : [`${keys} Redis keys`]),
+  ];
 }

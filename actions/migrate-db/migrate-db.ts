@@ -9,7 +9,7 @@ import { copyBoth } from '../copy-both.ts';
 import { forecastOf } from '../cutover/forecast.ts';
 import type { Parties } from '../parties.ts';
 import { gatherParties, withLease } from '../parties.ts';
-import { compareBoth, differencesOf, quietly } from '../prove-equal.ts';
+import { compareBoth, movedOn, quietly } from '../prove-equal.ts';
 import { readSubject, recordPhase, refuseUnsupported } from '../subject.ts';
 import { copySummary } from './summary.ts';
 
@@ -88,14 +88,14 @@ async function practise(parties: Parties): Promise<PracticeCopy> {
       ),
     );
   }
-  const movedOn = differencesOf(parities);
-  for (const line of movedOn) log.info(`Written on Heroku since the copy began: ${line}`);
+  const written = movedOn(parities);
+  for (const line of written) log.info(`Written on Heroku since the copy began: ${line}`);
   return {
     tables: postgres.tables,
     bytes: postgres.bytes,
     keys: redis?.keys ?? 0,
     removed: postgres.removed.map(({ entry, reason }) => `${entry}: ${reason}`),
-    movedOn: movedOn.slice(0, 50),
+    movedOn: written.slice(0, 50),
     measured: [
       { name: 'copy', milliseconds: Math.max(postgres.milliseconds, redis?.milliseconds ?? 0) },
       { name: 'parity', milliseconds: parityMs },

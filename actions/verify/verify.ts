@@ -6,7 +6,7 @@ import { checkHosts } from '../http-checks.ts';
 import type { Parties } from '../parties.ts';
 import { gatherParties } from '../parties.ts';
 import type { BothParities } from '../prove-equal.ts';
-import { compareBoth, differencesOf, parityFigures, quietly } from '../prove-equal.ts';
+import { compareBoth, movedOn, parityFigures, quietly } from '../prove-equal.ts';
 import { readSubject, recordPhase } from '../subject.ts';
 import { lostRows } from './lost-rows.ts';
 import { verifySummary } from './summary.ts';
@@ -58,7 +58,6 @@ async function inspect(parties: Parties): Promise<Verification> {
   for (const { url, found, milliseconds } of http) log.info(`${url}: ${found} in ${milliseconds} ms`);
 
   const parities = await log.group('Compare both sides', () => compareBoth(quietly(parties)));
-  const differences = differencesOf(parities);
   const lost = moved
     ? await lostRows(oldSide.database, newSide.owner, differingTables(parities), signal)
     : [];
@@ -66,7 +65,7 @@ async function inspect(parties: Parties): Promise<Verification> {
     state: moved ? 'moved' : 'practice',
     http,
     figures: parityFigures(parities),
-    explained: differences.filter((line) => !parities.postgres.catalogue.includes(line)).slice(0, 50),
+    explained: movedOn(parities).slice(0, 50),
     failures: [
       ...http.filter(({ passed }) => !passed).map(({ url, found }) => `${url}: ${found}`),
       ...parities.postgres.catalogue,
