@@ -1,7 +1,9 @@
 import { requireMigrationKey } from '../src/migration/secrets.ts';
 import { redisSecrets } from '../src/migration/target.ts';
+import { OPEN_KEY } from '../src/redis/rights.ts';
 import { MIGRATION_KEY } from './pipeline.ts';
 import type { Environment } from './shop/environment.ts';
+import { openRedis } from './shop/redis.ts';
 import type { EnvironmentName, World } from './world.ts';
 
 /** Which side counts, as the databases themselves say, and what must then hold. */
@@ -35,6 +37,7 @@ export async function endState(
         what: 'Heroku runs 2 web dynos and 1 worker',
         holds: formation.web?.quantity === 2 && formation.worker?.quantity === 1,
       },
+      { what: 'the new side is closed', holds: await newSideIsClosed(world, environment) },
       {
         what: 'nothing of ours is left on the source',
         holds: await isWithoutResidue(world, environment),
@@ -68,6 +71,23 @@ function newSideOf(world: World, environment: EnvironmentName): Environment | un
     DATABASE_URL: cluster.superuserUrl('shop'),
     REDIS_URL: `rediss://admin:${adminPassword}@${droplet.redis.host}:${droplet.redis.port}`,
   };
+}
+
+async function newSideIsClosed(world: World, environment: EnvironmentName): Promise<boolean> {
+  const cluster = world.digitalOcean.clusters().find(({ name }) => name === `shop-${environment}`);
+  const newSide = newSideOf(world, environment);
+  if (cluster === undefined || newSide === undefined) return true;
+  const [rights] = await cluster.query<{ open: boolean }>(
+    'shop',
+    `select coalesce(bool_or(has_table_privilege('shop', oid, 'INSERT, UPDATE, DELETE')), false) as open
+       from pg_class where relkind in ('r', 'p') and relnamespace = 'public'::regnamespace`,
+  );
+  const redis = openRedis(newSide, { maxRetriesPerRequest: 3, commandTimeout: 5000 });
+  try {
+    return rights?.open === false && (await redis.get(OPEN_KEY)) !== '1';
+  } finally {
+    redis.disconnect();
+  }
 }
 
 async function isWithoutResidue(world: World, environment: EnvironmentName): Promise<boolean> {

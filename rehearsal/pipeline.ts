@@ -2,7 +2,7 @@ import { delimiter, dirname, join } from 'node:path';
 import type { RehearsalOptions } from './options.ts';
 import type { BuiltIns } from './runner/built-in.ts';
 import type { RunnerEvent } from './runner/events.ts';
-import type { WorkflowResult } from './runner/options.ts';
+import type { RunWorkflowOptions, WorkflowResult } from './runner/options.ts';
 import { runWorkflow } from './runner/run-workflow.ts';
 import { SHOP_IMAGE_DIGEST, type EnvironmentName, type World } from './world.ts';
 
@@ -20,6 +20,14 @@ export interface PipelineOptions {
   killStep?: (job: string, step: string, line: string) => boolean | 'runner' | 'interrupt';
   rerunOf?: WorkflowResult;
   signal?: AbortSignal;
+  /** `workflow_dispatch` unless given; a reusable part is started as its caller would. */
+  event?: RunWorkflowOptions['event'];
+  /** The user's repository, when it is not the world's own. */
+  workspace?: string;
+  /** Secrets of the environments that differ from the right ones; '' is one that was never set. */
+  secrets?: Record<string, string>;
+  /** Repository variables that differ or are added. */
+  vars?: Record<string, string>;
 }
 
 /** Runs one of the shipped workflow files against the world, as the user's repository would. */
@@ -29,12 +37,13 @@ export function runPipeline(world: World, options: PipelineOptions): Promise<Wor
     HEROKU_TOKEN: world.tokens.heroku,
     DIGITALOCEAN_TOKEN: world.tokens.digitalOcean,
     MIGRATION_KEY,
+    ...options.secrets,
   };
   return runWorkflow({
     file: join(PROJECT, '.github', 'workflows', options.file),
     projectRoot: PROJECT,
-    workspace: world.workspace,
-    event: 'workflow_dispatch',
+    workspace: options.workspace ?? world.workspace,
+    event: options.event ?? 'workflow_dispatch',
     inputs: options.inputs,
     actor: options.actor,
     vars: {
@@ -44,6 +53,7 @@ export function runPipeline(world: World, options: PipelineOptions): Promise<Wor
       SCHEDULER_API_URL: world.heroku.schedulerUrl,
       DIGITALOCEAN_API_URL: world.digitalOcean.apiUrl,
       EGRESS_URL: world.egressUrl,
+      ...options.vars,
     },
     repositorySecrets: {},
     environments: { staging: { secrets }, 'production-prepare': { secrets }, production: { secrets } },

@@ -58,7 +58,8 @@ export function conclude(evidence: Evidence): { verdict: Verdict; reasons: strin
     ['acknowledged writes doubled', doubled],
     ['jobs lost', lost],
     ['jobs run twice', twice],
-    ['jobs stranded on the other side', judgement.stranded],
+    // Before the switch the new side holds the practice copy's jobs, and is closed.
+    ['jobs stranded on the other side', evidence.authoritative === 'heroku' ? 0 : judgement.stranded],
     ['orders that were acknowledged and then not found', load.forgottenOrders],
     ['webhook deliveries never acknowledged', load.webhooks.outstanding],
     ['rows different at the point of no return', rows.different],

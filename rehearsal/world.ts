@@ -31,6 +31,8 @@ export interface WorldOptions {
   sizeMb: number;
   seed: number;
   directory: string;
+  /** A minute of both sides' schedulers, milliseconds; a second unless given. Without end, nothing is ever due. */
+  schedulerMinuteMs?: number;
 }
 
 /** One environment's Heroku side: its servers behind proxies with knobs, and the app that uses them. */
@@ -67,7 +69,7 @@ export interface World {
 }
 
 /** An address from the block for documentation (RFC 5737): as which the played companies see the runner. */
-const EGRESS_ADDRESS = '203.0.113.10';
+export const EGRESS_ADDRESS = '203.0.113.10';
 const ZONE = 'example.com';
 const TTL_SECONDS = 30;
 /** How long a second of a record's lifetime lasts in a resolver's cache, so that nobody waits; printed beside the downtime. */
@@ -85,14 +87,16 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   const authorityFile = join(directory, 'authority.pem');
   writeFileSync(authorityFile, authority.pem);
 
-  const heroku = await startHeroku({ log, authority });
+  const scheduler =
+    options.schedulerMinuteMs === undefined ? {} : { schedulerMinuteMs: options.schedulerMinuteMs };
+  const heroku = await startHeroku({ log, authority, played: scheduler });
   const digitalOcean = await startDigitalOcean({
     log,
     authority,
     egressAddress: () => EGRESS_ADDRESS,
     images: (reference) => (reference.includes(SHOP_IMAGE_DIGEST) ? { code: SHOP_CODE } : undefined),
     // A rehearsal plays an afternoon of polling in a minute.
-    played: { requestsPerMinute: 5000, requestsPerHour: 50_000 },
+    played: { requestsPerMinute: 5000, requestsPerHour: 50_000, ...scheduler },
   });
   const github = await startGitHub({ log, repository: 'acme/shop', directory: join(directory, 'github') });
   for (const name of ['staging', 'production-prepare']) github.configureEnvironment(name, {});
