@@ -31,7 +31,7 @@ export interface WorldOptions {
   sizeMb: number;
   seed: number;
   directory: string;
-  /** A minute of both sides' schedulers, milliseconds; a second unless given. Without end, nothing is ever due. */
+  /** A minute of both sides' schedulers, milliseconds; a second unless given. */
   schedulerMinuteMs?: number;
 }
 
