@@ -10,13 +10,14 @@ import type { Masks } from './masks.ts';
 import { createMasks } from './masks.ts';
 import type { RunEnvironment } from './run-environment.ts';
 import { readRunEnvironment } from './run-environment.ts';
+import { logLine, plainLines } from '../report/escape.ts';
 
 export type { RunEnvironment } from './run-environment.ts';
 
 /** Everything outside that an action touches, so that its story takes it as one parameter. */
 export interface Edge {
   readonly inputs: Inputs;
-  /** Redacts every masked value by itself, too. */
+  /** Redacts every masked value by itself, too. One call is one line: nothing in it can become a command to the runner. */
   readonly log: Log;
   readonly clock: Clock;
   /** Aborts on SIGINT and SIGTERM, which is how GitHub cancels a job (it kills about ten seconds later). */
@@ -26,6 +27,8 @@ export interface Edge {
   mask(value: string): void;
   /** Masks a connection string and the password in it, as written and decoded. */
   maskUrl(url: string): void;
+  /** The text without what was masked: for whatever is written to a file, which the runner does not look at. */
+  redact(text: string): string;
   setOutput(name: string, value: string | number | boolean): void;
   /** Keeps a value for the post step. Never a secret: state is a file on the runner. */
   saveState(name: string, value: string): void;
@@ -82,6 +85,7 @@ function createEdge(masks: Masks, onGitHub: boolean): Edge {
     environment: readRunEnvironment(process.env),
     mask: (value) => masks.add(value),
     maskUrl: (url) => masks.addUrl(url),
+    redact: (text) => masks.redact(text),
     setOutput(name, value) {
       if (process.env.GITHUB_OUTPUT) core.setOutput(name, value);
       else log.info(`Output ${name}: ${value}`);
@@ -94,23 +98,25 @@ function createEdge(masks: Masks, onGitHub: boolean): Edge {
       const text = cut(masks.redact(markdown), LARGEST_SUMMARY - summarised);
       summarised += Buffer.byteLength(text) + 1;
       if (process.env.GITHUB_STEP_SUMMARY) await core.summary.addRaw(text, true).write();
-      else log.info(text);
+      else tellLines(log, text);
     },
   };
 }
 
+/** Names of tables, keys and dynos come from outside, and on standard output `::command::` would be obeyed. */
 function runnerLog(masks: Masks): Log {
+  const clean = (line: string): string => logLine(masks.redact(line));
   return {
-    info: (line) => core.info(masks.redact(line)),
-    warning: (line) => core.warning(masks.redact(line)),
-    debug: (line) => core.debug(masks.redact(line)),
-    group: (title, body) => core.group(masks.redact(title), body),
+    info: (line) => core.info(clean(line)),
+    warning: (line) => core.warning(clean(line)),
+    debug: (line) => core.debug(clean(line)),
+    group: (title, body) => core.group(clean(title), body),
   };
 }
 
 function plainLog(masks: Masks): Log {
   const print = (line: string): void => {
-    process.stdout.write(`${masks.redact(line)}\n`);
+    process.stdout.write(`${logLine(masks.redact(line))}\n`);
   };
   return {
     info: print,
@@ -139,7 +145,7 @@ function cancellation(log: Log): AbortSignal {
 }
 
 function fail(edge: Edge, masks: Masks, onGitHub: boolean, error: unknown): void {
-  const message = masks.redact(messageOf(error));
+  const message = plainLines(masks.redact(messageOf(error)));
   if (onGitHub) core.setFailed(message);
   else {
     process.stderr.write(`Error: ${message}\n`);
@@ -147,7 +153,13 @@ function fail(edge: Edge, masks: Masks, onGitHub: boolean, error: unknown): void
   }
   // What the user can mend needs no stack; for anything else the innermost one tells where it began.
   const root = rootCause(error);
-  if (root instanceof Error && !(root instanceof ConfigurationError) && root.stack) edge.log.info(root.stack);
+  if (root instanceof Error && !(root instanceof ConfigurationError) && root.stack)
+    tellLines(edge.log, root.stack);
+}
+
+/** For text that has lines of its own: a stack, a summary. */
+function tellLines(log: Log, text: string): void {
+  for (const line of text.split('\n')) log.info(line);
 }
 
 function rootCause(error: unknown): unknown {

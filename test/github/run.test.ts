@@ -100,6 +100,17 @@ test('an error of our own shows where it began, and one that a user caused does 
   expect((await run('undone user error', onGitHub)).out).not.toMatch(/\bat .*entry\.ts/);
 });
 
+test('names from outside never become commands to the runner, in no kind of line', async () => {
+  const { out } = await run('hostile names', onGitHub);
+  const commands = out
+    .split(/\r\n|[\r\n\u2028\u2029]/)
+    .filter((line) => /^\s*::|##\[/.test(line))
+    .map((line) => /::([\w-]+)|##\[([\w-]+)/.exec(line)?.slice(1).join(''));
+  // Ours: the mask of the token, the warning, the debug line, the group and the error.
+  expect(commands).toEqual(['add-mask', 'warning', 'debug', 'group', 'endgroup', 'error']);
+  expect(out).toContain('Copied orders ::add-mask::e ::stop-commands::x ::error::no ## [add-mask]e\n');
+});
+
 test('a summary too large for GitHub is cut between lines, told so, and what was opened is closed', async () => {
   expect((await run('large summary', onGitHub)).code).toBe(0);
   const summary = read('GITHUB_STEP_SUMMARY');

@@ -21,6 +21,15 @@ await runAction(
         edge.log.info('decoded p@ss/word, written p%40ss%2Fword, other redis://:hunter22@cache:6379');
         await edge.summary('in a summary: p@ss/word');
         break;
+      case 'hostile names': {
+        const name = 'orders\n::add-mask::e\r\n::stop-commands::x\u2028::error::no ##[add-mask]e';
+        edge.log.info(`Copied ${name}`);
+        edge.log.info('  ::warning::not ours');
+        edge.log.warning(name);
+        edge.log.debug(name);
+        await edge.log.group(name, () => Promise.resolve());
+        throw new Error(`${name} is missing`);
+      }
       case 'user error':
         throw new ConfigurationError(`The token ${edge.inputs.secret('heroku-token')} was refused.`);
       case 'own error':
