@@ -1,0 +1,143 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { WorkflowResult } from '../../../rehearsal/runner/options.ts';
+import {
+  AFTER,
+  BEFORE,
+  accessOfTheRunner,
+  at,
+  changesAmong,
+  cutOver,
+  errorsOf,
+  expectConclusion,
+  herokuServesAsBefore,
+  isWhere,
+  letLeaseExpire,
+  logOf,
+  nothingIsLost,
+  openShop,
+  pick,
+  prepare,
+  rollBack,
+  serves,
+  stateOfHeroku,
+  type Shop,
+} from './shop-under-migration.ts';
+
+// One shop without schedules goes there and back again, by the second dispatch, with the shipped workflows and bundles.
+let shop: Shop;
+let before: Record<string, unknown>;
+let prepared: WorkflowResult;
+
+beforeAll(async () => {
+  shop = await openShop({ environments: ['production'], schedules: false });
+  shop.world.github.configureEnvironment('production', {});
+  before = await stateOfHeroku(shop);
+  prepared = await prepare(shop);
+  expectConclusion(prepared, 'success');
+}, 120_000);
+
+afterAll(() => shop.close());
+
+/** Names are kept by resolvers for as long as their record says. */
+const untilNamesExpire = () => delay(shop.world.ttl.playedMs);
+
+test('who prepared may not dispatch the cutover, nor may anybody for another plan; nothing is touched', async () => {
+  const asked = shop.world.heroku.requests.length;
+  const releases = shop.side.app.releases();
+  const own = await cutOver(shop, prepared, { actor: 'alex' });
+  expectConclusion(own, 'failure');
+  expect(errorsOf(own)).toMatch(/a second person must dispatch the cutover/);
+  const other = await cutOver(shop, prepared, { digest: `sha256:${'0'.repeat(64)}` });
+  expectConclusion(other, 'failure');
+  expect(errorsOf(other)).toMatch(/the approval is for the plan sha256:0000/);
+  expect(changesAmong(shop.world.heroku.requests.slice(asked))).toEqual([]);
+  expect(shop.side.app.releases()).toEqual(releases);
+  expect(await stateOfHeroku(shop)).toEqual(before);
+  expect(await accessOfTheRunner(shop)).toEqual([]);
+}, 60_000);
+
+test('the connection to the source is cut during the copy: everything is undone and Heroku serves as before', async () => {
+  const { postgres } = shop.side.proxies;
+  const cut = at('copy', () => postgres.cut());
+  const result = await cutOver(shop, prepared, cut);
+  expectConclusion(result, 'failure');
+  expect(cut.reached()).toBe(true);
+  expect(errorsOf(result)).toMatch(/Heroku serves as before/);
+  await herokuServesAsBefore(shop, before);
+}, 90_000);
+
+test('a runner that dies before the point of no return: a roll-back waits for its lease, then undoes all; again is nothing', async () => {
+  const kill = at(
+    pick(['maintenance-mode', 'park', 'fence', 'copy', 'parity', 'point-of-no-return'], 1),
+    'runner',
+  );
+  expectConclusion(await cutOver(shop, prepared, kill), 'failure');
+  expect(kill.reached()).toBe(true);
+
+  const early = await rollBack(shop);
+  expectConclusion(early, 'failure');
+  expect(errorsOf(early)).toMatch(/Another run is working on shop-production/);
+
+  await letLeaseExpire(shop);
+  const back = await rollBack(shop);
+  expectConclusion(back, 'success');
+  expect(logOf(back)).toMatch(/Heroku serves: undone/);
+  await herokuServesAsBefore(shop, before);
+
+  const again = await rollBack(shop);
+  expectConclusion(again, 'success');
+  expect(logOf(again)).toMatch(/Heroku serves: nothing-to-do/);
+}, 120_000);
+
+test('a cancelled cutover ends with Heroku serving as before', async () => {
+  const cancel = new AbortController();
+  const step = at(pick(BEFORE.slice(2), 2), () => cancel.abort());
+  const result = await cutOver(shop, prepared, { ...step, signal: cancel.signal });
+  expect(result.conclusion).not.toBe('success');
+  expect(step.reached()).toBe(true);
+  await herokuServesAsBefore(shop, before);
+}, 90_000);
+
+test('a runner that dies before the point of no return: re-run failed jobs completes the cutover', async () => {
+  const kill = at(pick(BEFORE, 3), 'runner');
+  const first = await cutOver(shop, prepared, kill);
+  expectConclusion(first, 'failure');
+  expect(kill.reached()).toBe(true);
+  expectConclusion(await cutOver(shop, prepared, { rerunOf: first }), 'success');
+  await isWhere(shop, 'digitalocean');
+  await nothingIsLost(shop, 'digitalocean');
+  expect(await accessOfTheRunner(shop)).toEqual([]);
+}, 90_000);
+
+test('a finished cutover without new writes is rolled back, twice in a row', async () => {
+  const back = await rollBack(shop);
+  expectConclusion(back, 'success');
+  expect(logOf(back)).toMatch(/Heroku serves: rolled-back/);
+  await untilNamesExpire();
+  await herokuServesAsBefore(shop, before);
+  const again = await rollBack(shop);
+  expectConclusion(again, 'success');
+  expect(logOf(again)).toMatch(/Heroku serves: nothing-to-do/);
+}, 90_000);
+
+test('after a roll-back it moves again, also when the runner dies after the point of no return, and loses nothing', async () => {
+  const kill = at(pick(AFTER, 4), 'runner');
+  const first = await cutOver(shop, prepared, kill);
+  expectConclusion(first, 'failure');
+  expect(kill.reached()).toBe(true);
+  expectConclusion(await cutOver(shop, prepared, { rerunOf: first }), 'success');
+  await isWhere(shop, 'digitalocean');
+  await untilNamesExpire();
+  await serves(shop, 'digitalocean');
+  expect(await accessOfTheRunner(shop)).toEqual([]);
+}, 90_000);
+
+test('a roll-back is refused when the new side has taken writes: it stays open and serves', async () => {
+  const back = await rollBack(shop);
+  expectConclusion(back, 'failure');
+  expect(errorsOf(back)).toMatch(/The new side has taken writes since the switch/);
+  await isWhere(shop, 'digitalocean');
+  await serves(shop, 'digitalocean');
+  expect(await accessOfTheRunner(shop)).toEqual([]);
+}, 60_000);

@@ -1,0 +1,322 @@
+import { execFile } from 'node:child_process';
+import { globSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { expect } from '@jest/globals';
+import { endState, shopEnvironments } from '../../../rehearsal/end-state.ts';
+import { judge } from '../../../rehearsal/load/judge.ts';
+import { startLoad } from '../../../rehearsal/load/load.ts';
+import { runPipeline, type PipelineOptions } from '../../../rehearsal/pipeline.ts';
+import type { RecordedRequest } from '../../../rehearsal/recorded-request.ts';
+import type { WorkflowResult } from '../../../rehearsal/runner/options.ts';
+import { stopAll, temporaryDirectory } from '../../../rehearsal/servers/process.ts';
+import { openRedis } from '../../../rehearsal/shop/redis.ts';
+import {
+  EGRESS_ADDRESS,
+  hostNameOf,
+  startWorld,
+  type EnvironmentName,
+  type OldSide,
+  type World,
+} from '../../../rehearsal/world.ts';
+import { silentLog } from '../../../src/log.ts';
+
+/** Printed, and taken from TEST_SEED to see a failure again. */
+export const seed = Number(process.env.TEST_SEED ?? Math.floor(Math.random() * 1_000_000));
+export const full = process.env.TEST_FULL === '1';
+process.stderr.write(`end-to-end: TEST_SEED=${seed}\n`);
+
+/** One of several by the seed; `draw` tells the draws of one run apart. */
+export function pick<T>(choices: readonly T[], draw: number): T {
+  const chosen = choices[(seed + 7919 * draw) % choices.length];
+  if (chosen === undefined) throw new Error('There is nothing to choose from.');
+  return chosen;
+}
+
+/** Longer than any test: nothing is ever due. */
+const NEVER_MS = 2 ** 31 - 1;
+
+export const BEFORE = [
+  'gate',
+  'pre-flight',
+  'quiet-workers',
+  'stop-workers',
+  'maintenance-mode',
+  'park',
+  'fence',
+  'copy',
+  'parity',
+] as const;
+export const AFTER = ['set-old-jobs-aside', 'open-new-side', 'dns', 'smoke'] as const;
+
+/** A shop in its world, the environment that is looked at, and what visitors were told was done. */
+export interface Shop {
+  world: World;
+  directory: string;
+  environment: EnvironmentName;
+  side: OldSide;
+  /** Ledgers of everything that was ever acknowledged there. */
+  ledgers: string[];
+  /** Every run so far, for what they may have left behind. */
+  runs: WorkflowResult[];
+  run(file: string, options: Partial<PipelineOptions>): Promise<WorkflowResult>;
+  close(): Promise<void>;
+}
+
+export async function openShop(options: {
+  environments: readonly EnvironmentName[];
+  schedules: boolean;
+}): Promise<Shop> {
+  const directory = temporaryDirectory('end-to-end');
+  const world = await startWorld({
+    log: silentLog,
+    environments: options.environments,
+    sizeMb: 1,
+    seed,
+    directory,
+    ...(options.schedules ? {} : { schedulerMinuteMs: NEVER_MS }),
+  });
+  for (const { app } of world.oldSides.values()) await app.settled();
+  const environment = 'production';
+  const side = world.oldSides.get(environment);
+  if (side === undefined) throw new Error('These tests look at production.');
+  const runs: WorkflowResult[] = [];
+  return {
+    world,
+    directory,
+    environment,
+    side,
+    ledgers: [],
+    runs,
+    run: async (file, wanted) => {
+      const result = await runPipeline(world, {
+        file,
+        actor: 'alex',
+        approve: true,
+        directory: join(directory, 'runner'),
+        inputs: {},
+        ...wanted,
+      });
+      runs.push(result);
+      return result;
+    },
+    close: async () => {
+      await world.stop();
+      await stopAll();
+    },
+  };
+}
+
+/** Everything before the cutover, as migrate.yml calls it for production. */
+export function prepare(shop: Shop, options: Partial<PipelineOptions> = {}): Promise<WorkflowResult> {
+  return shop.run('prepare.yml', {
+    event: 'workflow_call',
+    ...options,
+    inputs: { environment: 'production', 'github-environment': 'production-prepare' },
+  });
+}
+
+/** The second way to the cutover: started by another person than who prepared, with the digest of the plan. */
+export function cutOver(
+  shop: Shop,
+  prepared: WorkflowResult,
+  options: Partial<PipelineOptions> & { digest?: string } = {},
+): Promise<WorkflowResult> {
+  return shop.run('cutover.yml', {
+    actor: 'robin',
+    ...options,
+    inputs: {
+      application: 'shop',
+      'plan-digest': options.digest ?? prepared.outputs['plan-digest'] ?? '',
+      'prepare-run-id': String(prepared.runId),
+    },
+  });
+}
+
+export function rollBack(shop: Shop, options: Partial<PipelineOptions> = {}): Promise<WorkflowResult> {
+  return shop.run('roll-back.yml', {
+    ...options,
+    inputs: { application: 'shop', environment: 'production' },
+  });
+}
+
+type KillStep = NonNullable<PipelineOptions['killStep']>;
+
+/** Does that once to production's cutover, where a step begins; `reached` tells whether it began. */
+export function at(
+  step: string,
+  act: 'interrupt' | 'runner' | (() => void),
+): { killStep: KillStep; reached: () => boolean } {
+  let reached = false;
+  return {
+    reached: () => reached,
+    killStep: (job, _name, line) => {
+      if (reached || job !== 'cutover' || !new RegExp(String.raw`^##\[group\]\d+/\d+ ${step}\b`).test(line))
+        return false;
+      reached = true;
+      if (typeof act === 'string') return act;
+      act();
+      return false;
+    },
+  };
+}
+
+/** Everything on Heroku that a migration might change, but for the shop's own rows and keys. */
+export async function stateOfHeroku({ world, side, environment }: Shop): Promise<Record<string, unknown>> {
+  const { stdout } = await promisify(execFile)(
+    join(world.postgres.bin, 'pg_dump'),
+    ['--schema-only', side.postgres.url(`d${environment}`)],
+    { env: { ...process.env, ...world.postgres.environment }, maxBuffer: 64 * 1024 * 1024 },
+  );
+  const redis = openRedis({ REDIS_URL: side.redisUrl });
+  const ours = await redis.keys('heroku-to-digitalocean*').finally(() => redis.disconnect());
+  return {
+    // Newer versions guard their output with a random word.
+    schema: stdout.replaceAll(/^\\(un)?restrict .*$/gm, ''),
+    ourRedisKeys: ours,
+    formation: side.app.formation(),
+    maintenance: side.app.maintenance(),
+    config: side.app.config(),
+    domains: side.app.dnsTargets(),
+    dns: world.digitalOcean.dns.resolve(hostNameOf(environment), 'CNAME')?.value,
+  };
+}
+
+/** Requests to a played company that asked for a change. */
+export function changesAmong(requests: readonly RecordedRequest[]): string[] {
+  return requests.filter(({ method }) => method !== 'GET').map(({ method, path }) => `${method} ${path}`);
+}
+
+/** Where the runner's address still stands in DigitalOcean's lists. */
+export async function accessOfTheRunner({ world }: Shop): Promise<string[]> {
+  const read = async <T>(path: string): Promise<T> => {
+    const response = await fetch(`${world.digitalOcean.apiUrl}/v2${path}`, {
+      headers: { authorization: `Bearer ${world.tokens.digitalOcean}` },
+    });
+    return (await response.json()) as T;
+  };
+  const lists = await Promise.all([
+    read('/firewalls'),
+    ...world.digitalOcean.clusters().map(({ id }) => read(`/databases/${id}/firewall`)),
+  ]);
+  return lists.map((list) => JSON.stringify(list)).filter((text) => text.includes(EGRESS_ADDRESS));
+}
+
+/** A minute passes: the lease of a runner that died has expired. */
+export async function letLeaseExpire({ world, environment }: Shop): Promise<void> {
+  const cluster = world.digitalOcean.clusters().find(({ name }) => name === `shop-${environment}`);
+  await cluster?.query('migration_journal', 'update journal.lease set expires_at = clock_timestamp()');
+}
+
+/** Visitors come for a moment; whatever they were told was done is then there, once, and every job has been run. */
+export async function serves(shop: Shop, by: 'heroku' | 'digitalocean'): Promise<void> {
+  const { world, environment } = shop;
+  const directory = join(shop.directory, `visitors-${shop.ledgers.length}`);
+  mkdirSync(directory, { recursive: true });
+  const load = startLoad({
+    hostName: hostNameOf(environment),
+    proxyUrl: world.proxyUrl(''),
+    caPem: world.authority.pem,
+    rate: 20,
+    webhookRate: 3,
+    seed: seed + shop.ledgers.length,
+    directory,
+  });
+  await delay(1500);
+  const report = await load.stop();
+  shop.ledgers.push(report.ledger);
+  expect(report).toMatchObject({ refusedRequests: 0, forgottenOrders: 0, webhooks: { outstanding: 0 } });
+  await nothingIsLost(shop, by);
+}
+
+/** Of everything that was ever acknowledged. */
+export async function nothingIsLost(shop: Shop, by: 'heroku' | 'digitalocean'): Promise<void> {
+  const sides = shopEnvironments(shop.world, shop.environment);
+  const authoritative = sides[by];
+  const other = by === 'heroku' ? sides.digitalocean : sides.heroku;
+  if (authoritative === undefined) throw new Error(`There is no database at ${by}.`);
+  const verdict = await judge({
+    ledgers: shop.ledgers,
+    authoritative,
+    ...(other === undefined ? {} : { other }),
+  });
+  expect(verdict.examples).toEqual({ missing: [], doubled: [], lost: [], twice: [] });
+  expect(verdict.jobs).toMatchObject({ lost: 0, twice: 0, waiting: 0 });
+  if (by === 'digitalocean') expect(verdict.stranded).toBe(0);
+  if (shop.ledgers.length > 0) expect(verdict.writes.found).toBeGreaterThan(0);
+}
+
+/** As before the cutover: everything that was there is there, nothing else is, and the application really works. */
+export async function herokuServesAsBefore(shop: Shop, before: Record<string, unknown>): Promise<void> {
+  await shop.side.app.settled();
+  await isWhere(shop, 'heroku');
+  expect(await stateOfHeroku(shop)).toEqual(before);
+  expect(await accessOfTheRunner(shop)).toEqual([]);
+  const sessions = await shop.side.postgres.query(
+    `d${shop.environment}`,
+    `select application_name, state from pg_stat_activity where application_name like 'h2d%'`,
+  );
+  expect(sessions).toEqual([]);
+  await serves(shop, 'heroku');
+}
+
+/** The databases themselves say which side counts, and all that must then hold does. */
+export async function isWhere(shop: Shop, expected: 'heroku' | 'digitalocean'): Promise<void> {
+  const { authoritative, conditions } = await endState(shop.world, shop.environment);
+  expect({ authoritative, broken: conditions.filter(({ holds }) => !holds) }).toEqual({
+    authoritative: expected,
+    broken: [],
+  });
+}
+
+/** What a person reads of a run: for the message of a failed expectation, and to look for words in it. */
+export function logOf({ jobs }: WorkflowResult, job?: string): string {
+  return jobs
+    .filter(({ id }) => job === undefined || id === job)
+    .flatMap(({ steps }) => steps)
+    .map(({ log }) => readFileSync(log, 'utf8'))
+    .join('\n');
+}
+
+export function errorsOf(result: WorkflowResult): string {
+  const log = logOf(result);
+  return log.slice(Math.max(0, log.indexOf('##[error]')));
+}
+
+/** Fails with what the run itself says about it. */
+export function expectConclusion(result: WorkflowResult, conclusion: WorkflowResult['conclusion']): void {
+  const told = result.conclusion === conclusion ? '' : errorsOf(result).slice(0, 4000);
+  expect({ conclusion: result.conclusion, told }).toEqual({ conclusion, told: '' });
+}
+
+/** Which of these values stand, as they are or encoded, in anything that was written below these folders. */
+export function findSecrets(folders: readonly string[], secrets: Record<string, string>): string[] {
+  const files = folders
+    .flatMap((folder) => globSync(join(folder, '**')))
+    .filter((file) => statSync(file).isFile());
+  expect(files.length).toBeGreaterThan(0);
+  const texts = files.map((file) => ({ file, text: readFileSync(file, 'latin1') }));
+  return Object.entries(secrets).flatMap(([name, value]) =>
+    texts
+      .filter(({ text }) => formsOf(value).some((form) => text.includes(form)))
+      .map(({ file }) => `${name} in ${file}`),
+  );
+}
+
+function formsOf(value: string): string[] {
+  // Inside a longer base64 text only the groups that are wholly made of the value are the same each time.
+  const encoded = [0, 1, 2].map((shift) => {
+    const text = Buffer.concat([Buffer.alloc(shift), Buffer.from(value)])
+      .toString('base64')
+      .replace(/=+$/u, '');
+    return text.slice(shift === 0 ? 0 : 4, text.length - (text.length % 4));
+  });
+  return [
+    value,
+    encodeURIComponent(value),
+    JSON.stringify(value).slice(1, -1),
+    Buffer.from(value).toString('hex'),
+    ...encoded,
+  ].map((form) => Buffer.from(form).toString('latin1'));
+}
