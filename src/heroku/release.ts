@@ -47,17 +47,34 @@ export async function currentRelease(client: HerokuClient, app: string): Promise
 export async function readCurrentSlug(client: HerokuClient, app: string): Promise<Slug | undefined> {
   const releases = await readReleases(client, app);
   const current = releases.find((one) => one.current);
+  const isEmpty = emptyAmong(releases);
   const working =
-    current?.description === PARKED
-      ? releases.find((one) => one.description !== PARKED && hasSlug(one))
+    current !== undefined && isEmpty(current)
+      ? releases.find((one) => !isEmpty(one) && one.status === 'succeeded' && hasSlug(one))
       : current;
   const id = working?.slug?.id;
   return id === undefined ? undefined : client.find(`/apps/${encodeURIComponent(app)}/slugs/${id}`, slug);
 }
 
-/** Whether `parkApp` has been done and not undone. */
+/** Whether `parkApp` has been done and not undone: the empty slug is what runs. */
 export async function isParked(client: HerokuClient, app: string): Promise<boolean> {
-  return (await currentRelease(client, app))?.description === PARKED;
+  const releases = await readReleases(client, app);
+  const current = releases.find((one) => one.current);
+  return current !== undefined && emptyAmong(releases)(current);
+}
+
+/**
+ * Tells releases of the empty slug by the slug: a config var that is set, or a database address that Heroku rotates,
+ * while the app is parked makes a release with a description of its own, and there is no code in it all the same.
+ */
+function emptyAmong(releases: readonly Release[]): (one: Release) => boolean {
+  const empty = new Set(
+    releases
+      .filter(({ description }) => description === PARKED)
+      .map(({ slug: itsSlug }) => itsSlug?.id ?? ''),
+  );
+  return ({ description, slug: itsSlug }) =>
+    description === PARKED || (itsSlug != null && empty.has(itsSlug.id));
 }
 
 /**
@@ -66,19 +83,24 @@ export async function isParked(client: HerokuClient, app: string): Promise<boole
  * still runs would be restarted on the placeholder, which does nothing but wait.
  *
  * Repeating it is harmless: an app that is parked already stays so, and the release from before the parking is returned.
+ * `beforeRelease` is the last look before the release is made: when it throws, nothing was released.
  */
-export async function parkApp(client: HerokuClient, app: string): Promise<string> {
+export async function parkApp(
+  client: HerokuClient,
+  app: string,
+  options: { beforeRelease?: () => Promise<void> } = {},
+): Promise<string> {
   const path = `/apps/${encodeURIComponent(app)}`;
   const releases = await readReleases(client, app);
-  const working = releases.find(
-    (one) => one.description !== PARKED && one.status === 'succeeded' && hasSlug(one),
-  );
+  const isEmpty = emptyAmong(releases);
+  const working = releases.find((one) => !isEmpty(one) && one.status === 'succeeded' && hasSlug(one));
   if (working === undefined) {
     throw new NotSupportedError(
       `${app} runs no slug (a container image, or nothing was ever deployed), so it cannot be parked on an empty one.`,
     );
   }
-  if (releases.find(({ current }) => current)?.description === PARKED) return working.id;
+  const current = releases.find((one) => one.current);
+  if (current !== undefined && isEmpty(current)) return working.id;
 
   const running = await client.get(`${path}/slugs/${working.slug?.id ?? ''}`, slug);
   const types = new Set([
@@ -97,14 +119,18 @@ export async function parkApp(client: HerokuClient, app: string): Promise<string
     newSlug,
   );
   await uploadSlug(client, created.blob.url);
+  await options.beforeRelease?.();
   const parked = await client.post(`${path}/releases`, { slug: created.id, description: PARKED }, release);
   await waitUntilReleased(client, app, parked.id);
   return working.id;
 }
 
 /**
- * Makes an earlier release the current one again and waits until Heroku has released it. This runs the app's release
+ * Releases the slug of an earlier release again and waits until Heroku has released it. This runs the app's release
  * phase, as every release does. Throws when the release phase fails.
+ *
+ * It is no roll-back in Heroku's sense: that would bring back the config vars of then, too, and with them the address
+ * of a database that Heroku has rotated since.
  */
 export async function rollBackRelease(client: HerokuClient, app: string, releaseId: string): Promise<void> {
   const path = `/apps/${encodeURIComponent(app)}`;
@@ -114,7 +140,13 @@ export async function rollBackRelease(client: HerokuClient, app: string, release
   ]);
   // A roll-back makes a new release with the same slug, so a repeated one is seen by the slug, not by the id.
   if (now !== undefined && now.status === 'succeeded' && now.slug?.id === earlier.slug?.id) return;
-  const made = await client.post(`${path}/releases`, { release: releaseId }, release);
+  if (earlier.slug == null)
+    throw new Error(`Release v${earlier.version} of ${app} has no slug to go back to.`);
+  const made = await client.post(
+    `${path}/releases`,
+    { slug: earlier.slug.id, description: `heroku-to-digitalocean: the code of v${earlier.version} again` },
+    release,
+  );
   await waitUntilReleased(client, app, made.id);
 }
 

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { z } from 'zod';
 import { startHeroku, type HerokuApp, type HerokuWorld } from '../../rehearsal/heroku/world.ts';
 import { createAuthority } from '../../rehearsal/servers/certificates.ts';
 import { stopAll, temporaryDirectory } from '../../rehearsal/servers/process.ts';
@@ -111,6 +112,38 @@ test('a parked app has no code to run, and rolling back brings back exactly what
   expect(await isParked(client, 'shop')).toBe(false);
   expect((await currentRelease(client, 'shop'))?.slug?.id).toBe(before?.slug?.id);
   expect(await readFormation(client, 'shop')).toEqual(formation);
+});
+
+test('a config var set while the app is parked neither hides that it is parked nor is lost when it comes back', async () => {
+  const formation = await readFormation(client, 'shop');
+  const before = await currentRelease(client, 'shop');
+  await scale(
+    client,
+    'shop',
+    formation.map(({ type }) => ({ type, quantity: 0 })),
+  );
+  const prior = await parkApp(client, 'shop');
+  // As when Heroku rotates the address of a database: a release of the same, empty slug.
+  await client.patch('/apps/shop/config-vars', { DATABASE_ADDRESS: 'the new one' }, z.unknown());
+  expect((await currentRelease(client, 'shop'))?.description).toMatch(/DATABASE_ADDRESS/);
+  expect(await isParked(client, 'shop')).toBe(true);
+  expect(await parkApp(client, 'shop')).toBe(prior);
+  expect((await readInventory(client, 'shop', undefined)).processTypes).toHaveProperty('web', 'node web.mjs');
+
+  await rollBackRelease(client, 'shop', prior);
+  await restoreFormation(client, 'shop', formation);
+  await app.settled();
+  expect(await isParked(client, 'shop')).toBe(false);
+  expect((await currentRelease(client, 'shop'))?.slug?.id).toBe(before?.slug?.id);
+  expect(app.config()).toMatchObject({ DATABASE_ADDRESS: 'the new one' });
+});
+
+test('a run that has lost its right to act releases no empty slug', async () => {
+  const before = await currentRelease(client, 'shop');
+  await expect(
+    parkApp(client, 'shop', { beforeRelease: () => Promise.reject(new Error('another run took over')) }),
+  ).rejects.toThrow('another run took over');
+  expect(await currentRelease(client, 'shop')).toEqual(before);
 });
 
 test('dynos that do not end in time are named', async () => {
