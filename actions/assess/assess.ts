@@ -6,11 +6,13 @@ import { readInventory, type HerokuInventory } from '../../src/heroku/inventory.
 import { readSchedulerJobs } from '../../src/heroku/scheduler.ts';
 import { appVariables, plannedAddresses } from '../../src/migration/app-variables.ts';
 import { buildPlan, planDigest, type Plan } from '../../src/migration/plan.ts';
-import { readSource, type Source } from '../../src/migration/source.ts';
+import { readSource, requirePostgres, type Source } from '../../src/migration/source.ts';
 import { withConnection } from '../../src/postgres/connect.ts';
 import { readDatabaseFacts, type DatabaseFacts } from '../../src/postgres/facts.ts';
+import { readFence } from '../../src/postgres/fence.ts';
 import { withRedis } from '../../src/redis/connect.ts';
 import { readRedisFacts, type RedisFacts } from '../../src/redis/facts.ts';
+import { heading } from '../../src/report/summary.ts';
 import { herokuOf } from '../parties.ts';
 import { readSubject, recordPhase, type Subject } from '../subject.ts';
 import { assessSummary } from './summary.ts';
@@ -30,6 +32,10 @@ export async function assess(edge: Edge): Promise<void> {
   const inventory = await edge.log.group(`Inventory of ${subject.environment.herokuApp}`, () =>
     readInventory(heroku, subject.environment.herokuApp, source?.configVars),
   );
+  if (inventory.parked && (await hasMoved(edge, subject, source))) {
+    return tellMoved(edge, subject, inventory);
+  }
+  edge.setOutput('moved', false);
   const [database, redis, scheduler, catalogue] = await edge.log.group('Databases, schedule and prices', () =>
     Promise.all([
       orTell(unknown, 'the database', () => databaseFacts(edge, source)),
@@ -59,6 +65,30 @@ export async function assess(edge: Edge): Promise<void> {
   edge.setOutput('cost-after', plan.costs.after.usdPerMonth);
   await edge.summary(assessSummary(plan, digest, inventory, database, redis));
   refuseBlocked(plan);
+}
+
+/** Whether the cutover has passed its point of no return: then there is nothing left to plan. */
+async function hasMoved(edge: Edge, subject: Subject, source: Source | undefined): Promise<boolean> {
+  const { herokuApp, migrationId } = subject.environment;
+  if (source === undefined) return false;
+  return (
+    (await readFence(requirePostgres(source, herokuApp), migrationId, { signal: edge.signal })) === 'closed'
+  );
+}
+
+async function tellMoved(edge: Edge, subject: Subject, inventory: HerokuInventory): Promise<void> {
+  const { herokuApp } = subject.environment;
+  edge.log.info(
+    `${herokuApp} has moved: Heroku is fenced and parked. Nothing is planned, nothing was changed.`,
+  );
+  await recordPhase(edge, subject, 'assess', { outcome: 'moved', changed: false, inventory });
+  edge.setOutput('moved', true);
+  await edge.summary(
+    [
+      heading(`${herokuApp} has moved to DigitalOcean`, 2),
+      'Heroku is fenced and parked since its cutover. Nothing is left to plan, and nothing was changed.',
+    ].join('\n\n'),
+  );
 }
 
 function makePlan(found: {

@@ -1,8 +1,11 @@
+import { ConfigurationError } from '../../src/errors.ts';
 import type { GateMode } from '../../src/github/gate.ts';
 import { checkGate } from '../../src/github/gate.ts';
 import type { Edge } from '../../src/github/run.ts';
+import type { Journal } from '../../src/migration/journal.ts';
 import { recordedPlanDigest } from '../../src/migration/record.ts';
 import { runSteps } from '../../src/migration/saga.ts';
+import { tellingFailure } from '../failed-phase.ts';
 import type { Parties } from '../parties.ts';
 import { gatherParties, withLease } from '../parties.ts';
 import type { Subject } from '../subject.ts';
@@ -10,7 +13,7 @@ import { readSubject, recordPhase, refuseUnsupported } from '../subject.ts';
 import { preFlight } from './pre-flight.ts';
 import type { Checks } from './steps.ts';
 import { cutoverSteps } from './steps.ts';
-import { cutoverSummary } from './summary.ts';
+import { CUTOVER_FAILED, cutoverSummary } from './summary.ts';
 import { timelineOf } from './timeline.ts';
 
 /**
@@ -37,21 +40,25 @@ export async function cutover(edge: Edge): Promise<void> {
     return;
   }
 
-  const moved = await withLease(edge, subject, async (parties, journal, lease) => {
-    const { changed } = await runSteps(
-      journal,
-      lease,
-      cutoverSteps(parties, checksOf(edge, subject, planDigest, parties)),
-      {
-        phase: 'cutover',
-        whenUndone: 'Heroku serves as before.',
-        log: edge.log,
-        clock: edge.clock,
-        signal: edge.signal,
-      },
-    );
-    return { changed, ...(await timelineOf(journal)) };
-  });
+  const moved = await tellingFailure(edge, { subject, phase: 'cutover', words: CUTOVER_FAILED }, (onStep) =>
+    withLease(edge, subject, async (parties, journal, lease) => {
+      await refuseDuringRollBack(journal);
+      const { changed } = await runSteps(
+        journal,
+        lease,
+        cutoverSteps(parties, checksOf(edge, subject, planDigest, parties)),
+        {
+          phase: 'cutover',
+          whenUndone: 'Heroku serves as before.',
+          log: edge.log,
+          clock: edge.clock,
+          signal: edge.signal,
+          onStep,
+        },
+      );
+      return { changed, ...(await timelineOf(journal)) };
+    }),
+  );
 
   await recordPhase(edge, subject, 'cutover', {
     outcome: moved.changed ? 'moved' : 'unchanged',
@@ -60,6 +67,16 @@ export async function cutover(edge: Edge): Promise<void> {
   });
   edge.setOutput('downtime-ms', moved.downtimeMs);
   await edge.summary(cutoverSummary(subject, moved));
+}
+
+/** A roll-back that has begun may have closed the new side or opened Heroku: only itself knows how to go on. */
+async function refuseDuringRollBack(journal: Journal): Promise<void> {
+  const begun = (await journal.steps('roll-back')).filter(({ status }) => status !== 'undone');
+  if (begun.length === 0) return;
+  throw new ConfigurationError(
+    `A roll-back has begun and is not finished (it stopped at "${begun.at(-1)?.name ?? ''}"). Nothing was changed here. ` +
+      'Run roll-back again until it ends well; a new cutover can begin after it.',
+  );
 }
 
 function checksOf(edge: Edge, subject: Subject, recordedDigest: string, parties: Parties): Checks {

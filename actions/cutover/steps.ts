@@ -16,6 +16,7 @@ import type { Step } from '../../src/migration/saga.ts';
 import { defineStep } from '../../src/migration/saga.ts';
 import type { Fence } from '../../src/postgres/fence.ts';
 import { holdFence, readFence } from '../../src/postgres/fence.ts';
+import { terminateStale } from '../../src/postgres/settle.ts';
 import { withRedis } from '../../src/redis/connect.ts';
 import { quietSidekiq, readSidekiq, setAsideJobs, waitUntilIdle } from '../../src/redis/sidekiq.ts';
 import { copyBoth } from '../copy-both.ts';
@@ -68,13 +69,16 @@ export function cutoverSteps(parties: Parties, checks: Checks): Step[] {
           return { told, waitedMs };
         });
       },
-      // A quiet Sidekiq stays quiet until it is restarted. Undoing the later steps may have restarted it already.
-      undo: async () => {
-        if (oldSide.redis === undefined) return;
-        const quiet = await withRedis(oldSide.redis, { log }, async (redis) =>
-          (await readSidekiq(redis)).processes.some((process) => process.quiet),
+      // A quiet Sidekiq stays quiet until it is restarted, and one that was told reports it up to 10 s later: so it is
+      // not asked. Undoing the later steps may have restarted it already; once more costs its jobs nothing but time.
+      undo: async (_prior, result) => {
+        if (oldSide.redis === undefined || result?.told === 0) return;
+        const runs = await withRedis(
+          oldSide.redis,
+          { log },
+          async (redis) => (await readSidekiq(redis)).present,
         );
-        if (quiet) await restartDynos(heroku, app, (type) => type !== 'web');
+        if (runs) await restartDynos(heroku, app, (type) => type !== 'web');
       },
     }),
     defineStep({
@@ -118,7 +122,8 @@ export function cutoverSteps(parties: Parties, checks: Checks): Step[] {
           app,
           formation.map(({ type }) => ({ type, quantity: 0 })),
         );
-        const parkedFrom = await parkApp(heroku, app);
+        // Uploading takes a while, and whoever took over meanwhile may have Heroku serving again.
+        const parkedFrom = await parkApp(heroku, app, { beforeRelease: parties.checkLease });
         await waitUntilNoDynos(interruptible, app, { oneOff: true, limitMs: DYNO_END_LIMIT_MS });
         return { parkedFrom };
       },
@@ -133,6 +138,7 @@ export function cutoverSteps(parties: Parties, checks: Checks): Step[] {
       always: true,
       act: async (_prior, { signal }) => {
         await fence?.release();
+        await endOlderRuns(parties);
         fence = await holdFence(oldSide.database, { migrationId, epoch: parties.epoch, log, clock, signal });
         return { tables: fence.tables };
       },
@@ -176,8 +182,11 @@ export function cutoverSteps(parties: Parties, checks: Checks): Step[] {
         await fence.commit();
         return { at: clock.now().toISOString() };
       },
-      settle: async () =>
-        (await readFence(oldSide.database, migrationId)) === 'closed' ? 'done' : 'not-done',
+      settle: async () => {
+        // An older run's COMMIT may still be on its way: the marker counts once its session is gone.
+        await endOlderRuns(parties);
+        return (await readFence(oldSide.database, migrationId)) === 'closed' ? 'done' : 'not-done';
+      },
     }),
     defineStep({
       name: 'set-old-jobs-aside',
@@ -191,6 +200,8 @@ export function cutoverSteps(parties: Parties, checks: Checks): Step[] {
     defineStep({
       name: 'open-new-side',
       act: async () => {
+        // A run that slept through a roll-back must not open a second side.
+        await parties.checkLease();
         await openNewSide(newSide);
         return { at: clock.now().toISOString() };
       },
@@ -201,6 +212,13 @@ export function cutoverSteps(parties: Parties, checks: Checks): Step[] {
       act: async (_prior, { signal }) => asJson(await smokeTest({ ...parties, signal })),
     }),
   ];
+}
+
+/** Ends what older runs of this migration left on the source: their locks, and a COMMIT that may still be on its way. */
+export async function endOlderRuns({ subject, oldSide, epoch, log }: Parties): Promise<void> {
+  const { migrationId } = subject.environment;
+  const ended = await terminateStale(oldSide.database, { migrationId, epoch });
+  if (ended > 0) log.info(`Ended ${ended} sessions that an earlier run had left on the source.`);
 }
 
 /** One step a name: each has its own prior record to go back to. */

@@ -1,5 +1,6 @@
 import { formatDuration } from '../../src/report/progress.ts';
 import { details, gantt, heading, table } from '../../src/report/summary.ts';
+import type { FailureWords } from '../failed-phase.ts';
 import type { Subject } from '../subject.ts';
 import type { Timeline } from './timeline.ts';
 
@@ -51,3 +52,31 @@ export function cutoverSummary(subject: Subject, moved: Timeline & { changed: bo
     'Heroku is parked, in maintenance mode and closed for writes; `roll-back` returns to it as long as the new side has taken no writes.',
   ].join('\n\n');
 }
+
+/** What holds after a cutover that failed. */
+export const CUTOVER_FAILED: FailureWords = {
+  refused: {
+    verdict: 'the cutover did not begin',
+    now: 'Nothing was touched by this run.',
+  },
+  undone: {
+    verdict: 'the cutover was undone, Heroku serves as before',
+    now: 'Heroku takes writes and visitors; the new side stays closed. Mend the reason and begin anew.',
+  },
+  unfinished: {
+    verdict: 'the cutover stopped after its point of no return',
+    now:
+      'Heroku is closed for good and nothing is lost, but the move is not finished. Mend the reason and run the same ' +
+      'job again: it goes on from the step that failed. `roll-back` is the other way.',
+  },
+  superseded: {
+    verdict: 'another run has taken the cutover over',
+    now: 'This run touched nothing after it noticed. Look at the other run.',
+  },
+  stuck: {
+    verdict: 'the cutover is half done, somebody must look now',
+    now:
+      'Heroku may stand in maintenance mode. Mend the reason and run the same job again: it reads the journal and goes ' +
+      'on, or goes on undoing. `roll-back` does so, too.',
+  },
+};

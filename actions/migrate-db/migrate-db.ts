@@ -1,4 +1,4 @@
-import { NotSupportedError } from '../../src/errors.ts';
+import { ConfigurationError, NotSupportedError } from '../../src/errors.ts';
 import type { Edge } from '../../src/github/run.ts';
 import type { Json } from '../../src/migration/json.ts';
 import type { Journal } from '../../src/migration/journal.ts';
@@ -7,11 +7,12 @@ import { readFence } from '../../src/postgres/fence.ts';
 import { writesAre } from '../../src/postgres/rights.ts';
 import { copyBoth } from '../copy-both.ts';
 import { forecastOf } from '../cutover/forecast.ts';
+import { tellingFailure } from '../failed-phase.ts';
 import type { Parties } from '../parties.ts';
 import { gatherParties, withLease } from '../parties.ts';
 import { compareBoth, movedOn, quietly } from '../prove-equal.ts';
 import { readSubject, recordPhase, refuseUnsupported } from '../subject.ts';
-import { copySummary } from './summary.ts';
+import { COPY_FAILED, copySummary } from './summary.ts';
 
 /** What a practice copy did and measured; the cutover's forecast rests on it. */
 export interface PracticeCopy {
@@ -48,18 +49,22 @@ export async function migrateDb(edge: Edge): Promise<void> {
     return;
   }
 
-  const copied = await withLease(edge, subject, async (parties, journal, lease) => {
-    await refuseAfterTheSwitch(parties, journal);
-    // Every run copies anew: what an earlier one copied is older with every minute.
-    await journal.retire(lease, 'migrate-db', 'copied again');
-    const { results } = await runSteps(journal, lease, copySteps(parties), {
-      phase: 'migrate-db',
-      log: edge.log,
-      clock: edge.clock,
-      signal: edge.signal,
-    });
-    return results.copy as unknown as PracticeCopy;
-  });
+  const copied = await tellingFailure(edge, { subject, phase: 'migrate-db', words: COPY_FAILED }, (onStep) =>
+    withLease(edge, subject, async (parties, journal, lease) => {
+      await refuseAfterTheSwitch(parties, journal);
+      // Every run copies anew: what an earlier one copied is older with every minute.
+      await journal.retire(lease, ['migrate-db'], 'copied again');
+      const { results } = await runSteps(journal, lease, copySteps(parties), {
+        phase: 'migrate-db',
+        whenUndone: 'Heroku serves and was only read.',
+        log: edge.log,
+        clock: edge.clock,
+        signal: edge.signal,
+        onStep,
+      });
+      return results.copy as unknown as PracticeCopy;
+    }),
+  );
 
   const data = { command, outcome: 'copied', changed: true, ...copied };
   await recordPhase(edge, subject, 'migrate-db', data);
@@ -106,13 +111,18 @@ async function practise(parties: Parties): Promise<PracticeCopy> {
 /** After the point of no return the new side is the one that counts: a copy would overwrite what it took since. */
 async function refuseAfterTheSwitch(parties: Parties, journal: Journal): Promise<void> {
   const { migrationId } = parties.subject.environment;
-  const passed = (await journal.steps('cutover')).some(
-    ({ pointOfNoReturn, status }) => pointOfNoReturn && status === 'done',
-  );
+  const begun = (await journal.steps('cutover')).filter(({ status }) => status !== 'undone');
+  const passed = begun.some(({ pointOfNoReturn, status }) => pointOfNoReturn && status === 'done');
   if (passed || (await readFence(parties.oldSide.database, migrationId)) === 'closed') {
     throw new NotSupportedError(
       `${migrationId} has been cut over: DigitalOcean holds the newer data, and copying again would overwrite it. ` +
         'Nothing was changed. To go back first, run roll-back.',
+    );
+  }
+  if (begun.length > 0) {
+    throw new ConfigurationError(
+      `A cutover of ${migrationId} has begun and stopped at "${begun.at(-1)?.name ?? ''}". Nothing was changed. ` +
+        'Run its job again, which completes or undoes it, or run roll-back; then copy again.',
     );
   }
 }

@@ -1,6 +1,7 @@
 import type { Forecast } from '../../src/migration/forecast.ts';
 import { formatBytes, formatCount, formatDuration } from '../../src/report/progress.ts';
 import { details, heading, list, table } from '../../src/report/summary.ts';
+import type { FailureWords } from '../failed-phase.ts';
 import type { PracticeCopy } from './migrate-db.ts';
 
 /** What was copied, and what that promises for the cutover. */
@@ -42,3 +43,27 @@ function forecastTable({ phases }: Forecast): string {
     ]),
   );
 }
+
+/** What holds after a copy that failed. */
+export const COPY_FAILED: FailureWords = {
+  refused: {
+    verdict: 'the copy did not begin',
+    now: 'Nothing was touched by this run.',
+  },
+  undone: {
+    verdict: 'the copy failed',
+    now: 'Heroku serves and was only read. The new side may hold part of a copy and is closed; the next run replaces it.',
+  },
+  unfinished: {
+    verdict: 'the copy failed',
+    now: 'Heroku serves and was only read. Run it again.',
+  },
+  superseded: {
+    verdict: 'another run has taken over',
+    now: 'This run wrote nothing after it noticed. Look at the other run.',
+  },
+  stuck: {
+    verdict: 'the copy failed, and the journal could not be brought up to date',
+    now: 'Heroku serves and was only read. Run it again.',
+  },
+};

@@ -71,10 +71,15 @@ export async function provisionApplication(p: Provisioning): Promise<ProvisionRe
   };
 }
 
+const attemptedCopy = z.looseObject({
+  outcome: z.enum(['copied', 'undone', 'unfinished', 'stuck', 'superseded']),
+});
+
 /** A component that starts on an incomplete schema would collide with the restore. */
 function requireCopy(p: Provisioning): void {
-  const copied = latestSection(p.subject.record, 'migrate-db', z.looseObject({ outcome: z.string() }));
-  if (copied !== undefined) return;
+  // The newest attempt counts: one that failed may have left part of a schema. `catch-up` has another outcome.
+  const newest = latestSection(p.subject.record, 'migrate-db', attemptedCopy);
+  if (newest?.outcome === 'copied') return;
   throw new ConfigurationError(
     'The record holds no finished copy of the databases: run migrate-db with `command: copy` first. ' +
       'The application must not touch a database whose schema is not complete. Nothing was changed.',

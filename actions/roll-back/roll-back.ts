@@ -1,15 +1,17 @@
-import { NotSupportedError } from '../../src/errors.ts';
+import { ConfigurationError, NotSupportedError } from '../../src/errors.ts';
 import type { Edge } from '../../src/github/run.ts';
 import type { Journal, StepRow } from '../../src/migration/journal.ts';
 import type { Lease } from '../../src/migration/lease.ts';
+import type { StepReport } from '../../src/migration/saga.ts';
 import { runSteps, undoAll } from '../../src/migration/saga.ts';
 import { readFence } from '../../src/postgres/fence.ts';
-import { cutoverSteps } from '../cutover/steps.ts';
+import { cutoverSteps, endOlderRuns } from '../cutover/steps.ts';
+import { tellingFailure } from '../failed-phase.ts';
 import type { Parties } from '../parties.ts';
 import { gatherParties, withLease } from '../parties.ts';
 import { readSubject, recordPhase } from '../subject.ts';
 import { rollBackSteps } from './steps.ts';
-import { rollBackSummary } from './summary.ts';
+import { ROLL_BACK_FAILED, rollBackSummary } from './summary.ts';
 
 export interface RollBack {
   outcome: 'nothing-to-do' | 'undone' | 'rolled-back';
@@ -35,16 +37,27 @@ export async function rollBack(edge: Edge): Promise<void> {
     edge.setOutput('changed', false);
     return;
   }
-  const done = await withLease(edge, subject, (parties, journal, lease) =>
-    goBack(edge, parties, journal, lease),
+  const done = await tellingFailure(
+    edge,
+    { subject, phase: 'roll-back', words: ROLL_BACK_FAILED },
+    (onStep) =>
+      withLease(edge, subject, (parties, journal, lease) => goBack(edge, parties, journal, lease, onStep)),
   );
   edge.log.info(`Heroku serves: ${done.outcome}.`);
   await recordPhase(edge, subject, 'roll-back', { ...done });
   await edge.summary(rollBackSummary(subject, done));
 }
 
-async function goBack(edge: Edge, parties: Parties, journal: Journal, lease: Lease): Promise<RollBack> {
-  const options = { log: edge.log, clock: edge.clock, signal: edge.signal };
+async function goBack(
+  edge: Edge,
+  parties: Parties,
+  journal: Journal,
+  lease: Lease,
+  onStep: (report: StepReport) => void,
+): Promise<RollBack> {
+  const options = { log: edge.log, clock: edge.clock, signal: edge.signal, onStep };
+  // A cutover that was taken over may still be about to commit its point of no return.
+  await endOlderRuns(parties);
   const cutover = await journal.steps('cutover');
   switch (await wayBack(parties, cutover)) {
     case 'nothing':
@@ -61,10 +74,11 @@ async function goBack(edge: Edge, parties: Parties, journal: Journal, lease: Lea
       const { results } = await runSteps(journal, lease, rollBackSteps(parties, cutover), {
         ...options,
         phase: 'roll-back',
+        whenUndone: 'Everything is as it was before this roll-back.',
       });
-      // From here on a new cutover, and a new way back, begin from the start.
-      await journal.retire(lease, 'cutover', 'rolled back');
-      await journal.retire(lease, 'roll-back', 'finished');
+      // From here on a new cutover, and a new way back, begin from the start. In one transaction: with only the cutover
+      // retired, the next way back would find its steps done and do nothing.
+      await journal.retire(lease, ['cutover', 'roll-back'], 'rolled back');
       return { outcome: 'rolled-back', changed: true, steps: Object.keys(results) };
     }
   }
@@ -80,11 +94,17 @@ const PLANS: Record<WayBack, string> = {
 
 async function wayBack(parties: Parties, cutover: readonly StepRow[]): Promise<WayBack> {
   const begun = cutover.filter(({ status }) => status !== 'undone');
-  if (begun.length === 0) return 'nothing';
   const ponr = begun.find(({ pointOfNoReturn }) => pointOfNoReturn);
   if (ponr?.status === 'done') return 'reverse';
-  const fence = await readFence(parties.oldSide.database, parties.subject.environment.migrationId);
-  return fence === 'closed' ? 'reverse' : 'undo';
+  const { migrationId } = parties.subject.environment;
+  const fence = await readFence(parties.oldSide.database, migrationId);
+  if (begun.length > 0) return fence === 'closed' ? 'reverse' : 'undo';
+  if (fence === 'open') return 'nothing';
+  throw new ConfigurationError(
+    `The source is closed by ${migrationId}, and the journal knows of no cutover: it was lost, or made anew. Nothing was ` +
+      'changed. What Heroku ran before is not known here, so this needs a person: docs/cutover.md tells how to lift the ' +
+      'fence by hand.',
+  );
 }
 
 /** Undoing runs no check of the cutover; the saga never calls `act` here. */

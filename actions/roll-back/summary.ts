@@ -1,4 +1,5 @@
 import { heading, list } from '../../src/report/summary.ts';
+import type { FailureWords } from '../failed-phase.ts';
 import type { Subject } from '../subject.ts';
 import type { RollBack } from './roll-back.ts';
 
@@ -16,3 +17,27 @@ export function rollBackSummary(subject: Subject, done: RollBack): string {
     list(done.steps),
   ].join('\n\n');
 }
+
+/** What holds after a roll-back that failed. */
+export const ROLL_BACK_FAILED: FailureWords = {
+  refused: {
+    verdict: 'the roll-back did not begin',
+    now: 'Nothing was touched by this run.',
+  },
+  undone: {
+    verdict: 'the roll-back was undone',
+    now: 'Everything is as it was before it: whatever side served goes on serving, and nothing is lost.',
+  },
+  unfinished: {
+    verdict: 'the roll-back stopped half-way, Heroku may write again and does not serve yet',
+    now: 'The new side is closed. Mend the reason and run roll-back again: it goes on from the step that failed.',
+  },
+  superseded: {
+    verdict: 'another run has taken over',
+    now: 'This run touched nothing after it noticed. Look at the other run.',
+  },
+  stuck: {
+    verdict: 'the roll-back is half done, somebody must look now',
+    now: 'Mend the reason and run roll-back again: it reads the journal and goes on, or goes on undoing.',
+  },
+};

@@ -64,8 +64,8 @@ export interface Journal extends StepJournal {
   readonly address: PostgresAddress;
   /** Every attempt ever made, oldest first, for reports. */
   history(): Promise<StepRow[]>;
-  /** After a roll-back: the steps of a finished phase count as undone, and the phase may begin anew. */
-  retire(writer: Writer, phase: string, reason: string): Promise<void>;
+  /** After a roll-back: the steps of finished phases count as undone, all at once, and the phases may begin anew. */
+  retire(writer: Writer, phases: readonly string[], reason: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -187,12 +187,12 @@ export async function openJournal(address: PostgresAddress, migrationId: string)
     fail: (writer, id, reason) => change(writer, [id], { status: 'failed', reason, finished: true }),
     beginUndo: (writer, ids, reason) => change(writer, ids, { status: 'undoing', reason }),
     finishUndo: (writer, id) => change(writer, [id], { status: 'undone', finished: true }),
-    retire: (writer, phase, reason) =>
+    retire: (writer, phases, reason) =>
       write(writer, async (query) => {
         await query(
           `update journal.step set status = 'undone', reason = $3, finished_at = clock_timestamp()
-            where migration_id = $1 and phase = $2 and status <> 'undone'`,
-          [migrationId, phase, reason],
+            where migration_id = $1 and phase = any ($2::text[]) and status <> 'undone'`,
+          [migrationId, phases, reason],
         );
       }),
     close: () => session.close(),

@@ -58,9 +58,9 @@ const application: Finder = ({ inventory, components, language, hasRedis }) => {
   return [
     inventory.parked &&
       problem(
-        'the app has moved already',
-        'a cutover has parked it: on Heroku runs an empty placeholder',
-        'Nothing is left to plan. If the cutover stopped half-way, run its job again; to come back, run roll-back.',
+        'a cutover of the app has begun and is not finished',
+        'it is parked: on Heroku runs an empty placeholder',
+        'Run the job of that cutover again, which completes or undoes it, or run roll-back; then assess again.',
       ),
     inventory.processTypes === null &&
       problem(

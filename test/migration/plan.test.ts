@@ -240,7 +240,11 @@ test.each<[string, Partial<PlanInput>, RegExp]>([
     },
     /belongs to another app/,
   ],
-  ['an app that has moved already', { inventory: { ...inventory, parked: true } }, /run its job again/],
+  [
+    'an app whose cutover has begun',
+    { inventory: { ...inventory, parked: true } },
+    /Run the job of that cutover again/,
+  ],
   ['large objects', { database: { ...database, largeObjects: 3 } }, /3 large objects/],
   [
     'an extension that is missing',
