@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, cpSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -11,6 +11,7 @@ import { startLoad } from './load/load.ts';
 import { parseOptions, type RehearsalOptions } from './options.ts';
 import { failOnce, runPipeline } from './pipeline.ts';
 import type { WorkflowResult } from './runner/options.ts';
+import { findPostgres, findRedis } from './servers/binaries.ts';
 import { cleanUpOnExit, stopAll, temporaryDirectory } from './servers/process.ts';
 import { conclude, describeVerdict, type Verdict } from './verdict.ts';
 import { hostNameOf, startWorld, type World } from './world.ts';
@@ -23,6 +24,7 @@ async function rehearse(
 ): Promise<Verdict> {
   const directory = temporaryDirectory('rehearsal');
   const log: Log = { ...silentLog, warning: (line) => chapters.line(`warning: ${line}`) };
+  await seeToServers({ ...log, info: (line) => process.stderr.write(`${line}\n`) });
   chapters.chapter(
     `A shop on Heroku: ${options.sizeMb} MB, ${options.rate} requests a second, seed ${options.seed}`,
   );
@@ -78,6 +80,12 @@ async function rehearse(
   chapters.line(`step summaries     ${kept.summaries}`);
   await world.stop();
   return conclusion.verdict;
+}
+
+/** What the machine lacks is downloaded before the clock runs, and said. */
+async function seeToServers(log: Log): Promise<void> {
+  await findPostgres(log);
+  await findRedis(log);
 }
 
 /** Runs migrate.yml, and once more where a failure was injected that a re-run must mend. */
@@ -149,8 +157,7 @@ function keepArtifacts(
   directory: string,
   options: RehearsalOptions,
 ): { record: string; summaries: string } {
-  const target = join(tmpdir(), 'heroku-to-digitalocean-rehearsals', `${Date.now()}-${process.pid}`);
-  mkdirSync(target, { recursive: true });
+  const target = mkdtempSync(join(tmpdir(), 'heroku-to-digitalocean-rehearsal-'));
   cpSync(result.summaries, join(target, 'summaries'), { recursive: true });
   cpSync(result.artifacts, join(target, 'artifacts'), { recursive: true });
   if (options.keep) cpSync(directory, join(target, 'everything'), { recursive: true });
@@ -176,6 +183,9 @@ function phasesOf(result: WorkflowResult): Record<string, number> {
 // Measured on two cores.
 const ESTIMATE_MS = { staging: 60_000, production: 120_000 };
 
+/** What ends a rehearsal early, with the number that its exit code tells, as a shell would. */
+const INTERRUPTIONS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 };
+
 async function main(): Promise<number> {
   const options = parseOptions(process.argv.slice(2));
   cleanUpOnExit();
@@ -184,26 +194,36 @@ async function main(): Promise<number> {
     (options.json ? process.stderr : process.stdout).write(`${line}\n`);
   };
   const interrupted = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  for (const [signal, number] of Object.entries(INTERRUPTIONS)) {
     process.once(signal, () => {
       print('Interrupted: ending everything that was started.');
       interrupted.abort(new ConfigurationError('The rehearsal was interrupted.'));
-      void stopAll().finally(() => process.exit(130));
+      // Whatever was in the middle of something loses its servers now.
+      for (const event of ['unhandledRejection', 'uncaughtException']) process.on(event, () => undefined);
+      void stopAll().finally(() => process.exit(128 + number));
     });
   }
   const chapters = createChapters(print, ESTIMATE_MS[options.environment]);
-  const verdict = await rehearse(options, chapters, interrupted.signal);
-  await stopAll();
-  if (options.json) process.stdout.write(`${JSON.stringify(verdict)}\n`);
-  return verdict.verdict === 'passed' ? 0 : 1;
+  try {
+    const verdict = await rehearse(options, chapters, interrupted.signal);
+    await stopAll();
+    if (options.json) process.stdout.write(`${JSON.stringify(verdict)}\n`);
+    return verdict.verdict === 'passed' ? 0 : 1;
+  } catch (error) {
+    // Everything fails at once when its servers end: the signal's own handler says how this ends.
+    if (interrupted.signal.aborted) return new Promise<never>(() => undefined);
+    throw error;
+  }
 }
 
 try {
-  process.exit(await main());
+  process.exitCode = await main();
 } catch (error) {
   process.stderr.write(
     `${error instanceof ConfigurationError ? messageOf(error) : ((error as Error).stack ?? messageOf(error))}\n`,
   );
+  process.exitCode = 1;
   await stopAll();
-  process.exit(1);
 }
+// Not before a slow reader of a pipe has had the last line.
+process.stdout.write('', () => process.exit());

@@ -1,10 +1,12 @@
 // The one JavaScript file: it runs on any Node >= 20 before anything is installed, sees to the dependencies and
 // to Node 24, and then runs the given TypeScript file (which Node 24 does by itself) or a package's own command.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { constants } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -13,35 +15,81 @@ const lock = createHash('sha256')
   .digest('hex');
 const stamp = join(root, 'node_modules', '.installed-lock');
 
-if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock) {
-  console.error('Installing the dependencies of package-lock.json (npm ci) …');
-  const installed = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], {
-    cwd: root,
-    stdio: ['ignore', 2, 2],
-    shell: process.platform === 'win32',
-  });
-  if (installed.status !== 0) {
-    console.error('npm ci failed (its reason stands above). Nothing was run.');
-    process.exit(1);
-  }
-  writeFileSync(stamp, lock);
-}
+if (!isInstalled()) await install();
 
 const node = findNode24();
 const [script, ...rest] = process.argv.slice(2);
 const file = existsSync(join(root, script)) ? join(root, script) : join(root, 'node_modules', script);
-const child = spawn(node, ['--disable-warning=ExperimentalWarning', file, ...rest], {
-  cwd: root,
-  stdio: 'inherit',
-  env: { ...process.env, PATH: `${dirname(node)}:${process.env.PATH ?? ''}` },
-});
-// A terminal sends Ctrl-C to the whole group; the child cleans up and decides the exit code.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-  process.on(signal, () => {
+process.exit(
+  await run(node, ['--disable-warning=ExperimentalWarning', file, ...rest], {
+    stdio: 'inherit',
+    env: { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH ?? ''}` },
+  }),
+);
+
+/** Runs a command to its end, passes on what would end us, and answers with its exit code, as a shell tells it. */
+async function run(command, args, options) {
+  const child = spawn(command, args, { cwd: root, ...options });
+  const pass = (signal) => {
+    // A terminal sends Ctrl-C to the whole group; the child cleans up and decides the exit code.
     if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, pass);
+  const code = await new Promise((resolve) => {
+    child.on('error', (error) => {
+      console.error(`${command} could not be started: ${error.message}`);
+      resolve(127);
+    });
+    child.on('exit', (status, signal) => resolve(status ?? 128 + constants.signals[signal]));
+  });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.off(signal, pass);
+  return code;
+}
+
+function isInstalled() {
+  return existsSync(stamp) && readFileSync(stamp, 'utf8') === lock;
+}
+
+/** npm ci begins by deleting node_modules: of two commands on a fresh checkout one installs, and the other waits. */
+async function install() {
+  const turn = join(root, '.cache', 'installing');
+  mkdirSync(dirname(turn), { recursive: true });
+  for (let told = false; !takeTurn(turn); told = true) {
+    if (!told) console.error('Another command is installing the dependencies; waiting for it …');
+    await delay(500);
+  }
+  const code = isInstalled() ? 0 : await npmCi();
+  if (code === 0) writeFileSync(stamp, lock);
+  rmSync(turn, { force: true });
+  if (code === 0) return;
+  if (code < 128) console.error('npm ci failed (its reason stands above). Nothing was run.');
+  process.exit(code < 128 ? 1 : code);
+}
+
+function npmCi() {
+  console.error('Installing the dependencies of package-lock.json (npm ci) …');
+  // Nothing that we use needs its install script: the packages carry what they would build.
+  return run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
+    stdio: ['ignore', 2, 2],
+    shell: process.platform === 'win32',
   });
 }
-child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 1)));
+
+/** A file with our pid; one whose process is gone does not count. */
+function takeTurn(file) {
+  try {
+    writeFileSync(file, String(process.pid), { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if (error.code !== 'EEXIST') throw error;
+  }
+  try {
+    process.kill(Number(readFileSync(file, 'utf8')), 0);
+  } catch (error) {
+    if (error.code === 'ESRCH') rmSync(file, { force: true });
+  }
+  return false;
+}
 
 /** Node 24 as GitHub's runner carries it: from the npm package of this platform, else the Node that runs this. */
 function findNode24() {

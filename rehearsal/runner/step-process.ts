@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { guardProcess } from '../servers/process.ts';
+import { killTree } from '../servers/reap.ts';
 
 export interface ProcessOrder {
   command: string;
@@ -24,14 +26,8 @@ export interface ProcessEnd {
   group: number | undefined;
 }
 
-const groups = new Set<number>();
-process.on('exit', () => {
-  for (const group of groups) killGroup(group);
-});
-
 /** Ends everything that a step left running. */
 export function killGroup(group: number): void {
-  groups.delete(group);
   try {
     process.kill(-group, 'SIGKILL');
   } catch {
@@ -51,12 +47,13 @@ export async function runProcess(order: ProcessOrder): Promise<ProcessEnd> {
     detached: true,
   });
   const group = child.pid;
-  if (group !== undefined) groups.add(group);
+  const release = group === undefined ? undefined : guardProcess(group);
   const timers: NodeJS.Timeout[] = [];
   let how: ProcessEnd['how'] = 'exited';
 
+  // PostgreSQL's tools run in groups of their own, below the step.
   const kill = () => {
-    if (group !== undefined) killGroup(group);
+    if (group !== undefined) killTree(group);
   };
   const stopGently = (reason: 'stopped' | 'timed-out') => {
     if (how !== 'exited') return;
@@ -95,6 +92,7 @@ export async function runProcess(order: ProcessOrder): Promise<ProcessEnd> {
     await Promise.race([Promise.all(lines), new Promise((resolve) => timers.push(setTimeout(resolve, 500)))]);
     return { code, how, group };
   } finally {
+    release?.();
     order.stop?.removeEventListener('abort', onStop);
     for (const timer of timers) clearTimeout(timer);
   }

@@ -1,10 +1,12 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
+import { ConfigurationError } from '../../src/errors.ts';
 import { silentLog } from '../../src/log.ts';
 import { findPostgres, type PostgresBinaries } from './binaries.ts';
 import { cacheDirectory } from './cache-directory.ts';
@@ -204,6 +206,7 @@ async function templateDirectory(binaries: PostgresBinaries): Promise<string> {
   const template = join(cacheDirectory(), `data-directory-${version}-${process.arch}`);
   if (existsSync(template)) return template;
 
+  requireNamedUser();
   const workplace = temporaryDirectory('initdb', dirname(template));
   try {
     const data = join(workplace, basename(template));
@@ -226,6 +229,17 @@ async function templateDirectory(binaries: PostgresBinaries): Promise<string> {
     removeTemporaryDirectory(workplace);
   }
   return template;
+}
+
+/** `initdb` looks itself up; a container that runs as a bare number is the usual case of nobody. */
+function requireNamedUser(): void {
+  try {
+    userInfo();
+  } catch {
+    throw new ConfigurationError(
+      `PostgreSQL wants to run as a user with a name, and user id ${process.getuid?.() ?? ''} has none on this machine: run this as a user that /etc/passwd knows, or as root.`,
+    );
+  }
 }
 
 /** Always there on Debian and Ubuntu; macOS has no such locale. */

@@ -40,12 +40,19 @@ export interface StartProcessOptions {
 
 interface Registry {
   processes: Map<number, { quarry: Quarry; process: ServerProcess }>;
+  /** Processes that somebody else started and stops, and that must not outlive us all the same. */
+  guarded: Map<number, Quarry>;
   directories: Set<string>;
   reaper: Writable | undefined;
 }
 
 /** The one thing that a process has once: the list of what it must not leave behind. */
-const registry: Registry = { processes: new Map(), directories: new Set(), reaper: undefined };
+const registry: Registry = {
+  processes: new Map(),
+  guarded: new Map(),
+  directories: new Set(),
+  reaper: undefined,
+};
 
 /**
  * Starts a program in a process group of its own, recorded so that it ends with us: by `stopAll`, when our process
@@ -129,6 +136,21 @@ function serverProcess(
   };
 }
 
+/**
+ * Makes sure that a process which was started elsewhere, as leader of a group of its own, ends with us at the latest,
+ * with its family. The function that it returns takes it out again, once it has ended.
+ */
+export function guardProcess(pid: number): () => void {
+  cleanUpOnExit();
+  const quarry = { pid, startedAt: startOf(pid) };
+  registry.guarded.set(pid, quarry);
+  tellReaper({ watch: quarry });
+  return () => {
+    registry.guarded.delete(pid);
+    tellReaper({ forget: pid });
+  };
+}
+
 async function deliverLines(stream: Readable | null, deliver: (line: string) => void): Promise<void> {
   if (!stream) return;
   const lines = createInterface({ input: stream, crlfDelay: Infinity });
@@ -156,8 +178,12 @@ export function removeTemporaryDirectory(directory: string): void {
   tellReaper({ forgetDirectory: directory });
 }
 
-/** Stops everything that `startProcess` started, newest first, and removes every temporary directory. */
+/**
+ * Kills what is guarded, stops everything that `startProcess` started, newest first, and removes every temporary
+ * directory.
+ */
 export async function stopAll(): Promise<void> {
+  for (const pid of registry.guarded.keys()) killTree(pid);
   const newestFirst = [...registry.processes.values()].reverse();
   await Promise.all(newestFirst.map(({ process }) => process.stop({ timeoutMs: 5000 })));
   for (const directory of registry.directories) removeTemporaryDirectory(directory);
@@ -203,10 +229,8 @@ const interruptions = (
 
 /** At the very end of the process nothing can be awaited any more: everything is killed and removed on the spot. */
 function reapNow(): void {
-  reap(
-    [...registry.processes.values()].map(({ quarry }) => quarry),
-    registry.directories,
-  );
+  const started = [...registry.processes.values()].map(({ quarry }) => quarry);
+  reap([...registry.guarded.values(), ...started], registry.directories);
 }
 
 function tellReaper(order: ReaperOrder): void {
