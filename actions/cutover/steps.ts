@@ -71,8 +71,8 @@ export function cutoverSteps(parties: Parties, checks: Checks): Step[] {
       },
       // A quiet Sidekiq stays quiet until it is restarted, and one that was told reports it up to 10 s later: so it is
       // not asked. Undoing the later steps may have restarted it already; once more costs its jobs nothing but time.
-      undo: async (_prior, result) => {
-        if (oldSide.redis === undefined || result?.told === 0) return;
+      undo: async () => {
+        if (oldSide.redis === undefined) return;
         const runs = await withRedis(
           oldSide.redis,
           { log },

@@ -102,8 +102,9 @@ async function wayBack(parties: Parties, cutover: readonly StepRow[]): Promise<W
   if (fence === 'open') return 'nothing';
   throw new ConfigurationError(
     `The source is closed by ${migrationId}, and the journal knows of no cutover: it was lost, or made anew. Nothing was ` +
-      'changed. What Heroku ran before is not known here, so this needs a person: docs/cutover.md tells how to lift the ' +
-      'fence by hand.',
+      'changed here, since nobody knows what ran on Heroku before. Restore the journal from a backup of the cluster and ' +
+      'run this again, or go back by hand: `drop schema heroku_to_digitalocean cascade` on the source lifts the fence, ' +
+      '`heroku releases` names the version to release, and maintenance mode and formation follow.',
   );
 }
 

@@ -55,7 +55,7 @@ async function recordCopy(): Promise<void> {
     actor: 'ada',
     runUrl: 'https://github.com/acme/shop/actions/runs/1',
   };
-  const data = { command: 'copy', outcome: 'done', changed: true };
+  const data = { command: 'copy', outcome: 'copied', changed: true };
   await writeRecord(path, addSection(await readRecord(path), 'migrate-db', { at: new Date(), run, data }));
 }
 

@@ -45,7 +45,7 @@ test('each attempt has a row of its own and the newest one counts', async () => 
     { status: 'failed', reason: 'no answer' },
     { status: 'intent' },
   ]);
-  await journal.retire(writer, 'cutover', 'rolled back');
+  await journal.retire(writer, ['cutover'], 'rolled back');
   expect(await journal.steps('cutover')).toMatchObject([{ status: 'undone', reason: 'rolled back' }]);
   await journal.close();
 });
