@@ -14,6 +14,10 @@ const advice: [pattern: RegExp, meaning: string][] = [
   [/^(MOVED|CLUSTERDOWN|CROSSSLOT)/, 'it runs in cluster mode, which is not supported'],
   [/^LOADING/, 'it is still loading its data: run again in a minute'],
   [/ECONNREFUSED/, 'nothing listens there, or a firewall does not admit this runner'],
+  [
+    /ECONNRESET|EPIPE/,
+    'the connection was cut: a firewall may not admit this runner, or the server was restarted',
+  ],
   [/ENOTFOUND|EAI_AGAIN/, 'the host name does not resolve'],
   [/ETIMEDOUT|EHOSTUNREACH/, 'no answer: a firewall may be in between'],
   [/wrong version number|packet length too long/i, 'it does not speak TLS on this port'],

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { WorkflowResult } from '../../../rehearsal/runner/options.ts';
+import { FAULTS } from './faults.ts';
 import {
   AFTER,
   BEFORE,
@@ -10,6 +11,7 @@ import {
   cutOver,
   errorsOf,
   expectConclusion,
+  full,
   herokuServesAsBefore,
   isWhere,
   letLeaseExpire,
@@ -57,15 +59,72 @@ test('who prepared may not dispatch the cutover, nor may anybody for another pla
   expect(await accessOfTheRunner(shop)).toEqual([]);
 }, 60_000);
 
-test('the connection to the source is cut during the copy: everything is undone and Heroku serves as before', async () => {
-  const { postgres } = shop.side.proxies;
-  const cut = at('copy', () => postgres.cut());
-  const result = await cutOver(shop, prepared, cut);
-  expectConclusion(result, 'failure');
-  expect(cut.reached()).toBe(true);
-  expect(errorsOf(result)).toMatch(/Heroku serves as before/);
-  await herokuServesAsBefore(shop, before);
-}, 90_000);
+test.each(
+  full
+    ? FAULTS
+    : [
+        pick(
+          FAULTS.filter(({ slow }) => slow !== true),
+          0,
+        ),
+      ],
+)(
+  '$what: everything is undone and Heroku serves as before',
+  async ({ step, strike }) => {
+    const fault = at(step, () => strike(shop));
+    const result = await cutOver(shop, prepared, fault);
+    shop.world.heroku.faults.clear();
+    expectConclusion(result, 'failure');
+    expect(fault.reached()).toBe(true);
+    expect(errorsOf(result)).toMatch(/Heroku serves as before/);
+    await herokuServesAsBefore(shop, before);
+  },
+  300_000,
+);
+
+// What `npm test` draws by the seed, one step at a time, is here for every step.
+const everyStep = full ? test.each : test.skip.each;
+
+everyStep(BEFORE)(
+  'interrupted at %s: everything is undone and Heroku serves as before',
+  async (step) => {
+    const interrupt = at(step, 'interrupt');
+    expectConclusion(await cutOver(shop, prepared, interrupt), 'failure');
+    expect(interrupt.reached()).toBe(true);
+    await herokuServesAsBefore(shop, before);
+  },
+  120_000,
+);
+
+everyStep([...BEFORE, 'point-of-no-return', ...AFTER])(
+  'a runner that dies at %s: re-run failed jobs completes the cutover; without new writes it is rolled back',
+  async (step) => {
+    const kill = at(step, 'runner');
+    const first = await cutOver(shop, prepared, kill);
+    expectConclusion(first, 'failure');
+    expect(kill.reached()).toBe(true);
+    expectConclusion(await cutOver(shop, prepared, { rerunOf: first }), 'success');
+    await isWhere(shop, 'digitalocean');
+    await nothingIsLost(shop, 'digitalocean');
+    expectConclusion(await rollBack(shop), 'success');
+    await untilNamesExpire();
+    await herokuServesAsBefore(shop, before);
+  },
+  180_000,
+);
+
+everyStep([...BEFORE, 'point-of-no-return'])(
+  'a runner that dies at %s: a roll-back after its lease undoes all',
+  async (step) => {
+    const kill = at(step, 'runner');
+    expectConclusion(await cutOver(shop, prepared, kill), 'failure');
+    expect(kill.reached()).toBe(true);
+    await letLeaseExpire(shop);
+    expectConclusion(await rollBack(shop), 'success');
+    await herokuServesAsBefore(shop, before);
+  },
+  180_000,
+);
 
 test('a runner that dies before the point of no return: a roll-back waits for its lease, then undoes all; again is nothing', async () => {
   const kill = at(
