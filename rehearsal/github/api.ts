@@ -223,6 +223,8 @@ function runBody(state: ApiState, run: RunFacts) {
     run_started_at: state.createdAt.toISOString(),
     html_url: `https://github.com/${state.name}/actions/runs/${run.id}`,
     repository: repositoryBody(state),
+    head_repository: { full_name: run.headRepository },
+    referenced_workflows: [],
   };
 }
 

@@ -40,6 +40,8 @@ export interface RunFacts {
   workflow: string;
   path: string;
   branch: string;
+  /** `owner/name`; a fork's for a run of its pull request. */
+  headRepository: string;
   status: 'queued' | 'in_progress' | 'waiting' | 'completed';
   conclusion: string | null;
 }
@@ -70,6 +72,7 @@ export interface GitHubWorld {
     workflow?: string;
     path?: string;
     branch?: string;
+    headRepository?: string;
   }): RunFacts;
   run(id: number): RunFacts;
   updateRun(
@@ -162,6 +165,7 @@ export async function startGitHub(options: GitHubOptions): Promise<GitHubWorld> 
         workflow: o.workflow ?? 'Migrate',
         path: o.path ?? '.github/workflows/migrate.yml',
         branch: o.branch ?? defaultBranch,
+        headRepository: o.headRepository ?? name,
         status: 'queued',
         conclusion: null,
       };

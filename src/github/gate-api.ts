@@ -39,7 +39,12 @@ export type Approval = z.infer<typeof approvalsAnswer>[number];
 
 const runAnswer = z.object({
   id: z.number(),
+  run_attempt: z.number(),
   path: z.string(),
+  /** Workflows of other files and repositories that it called, as `owner/name/.github/workflows/file.yml@ref`. */
+  referenced_workflows: z.array(z.object({ path: z.string() })).nullish(),
+  /** A run of a fork's pull request stands in our list, too, and its branch may be called as ours is. */
+  head_repository: z.object({ full_name: z.string() }).nullable(),
   head_branch: z.string().nullable(),
   status: z.string().nullable(),
   conclusion: z.string().nullable(),
@@ -48,6 +53,10 @@ const runAnswer = z.object({
   html_url: z.string(),
 });
 export type RunAnswer = z.infer<typeof runAnswer>;
+
+const repositoryAnswer = z.object({ full_name: z.string(), default_branch: z.string() });
+
+const branchAnswer = z.object({ name: z.string(), protected: z.boolean() });
 
 const artifactsAnswer = z.object({
   artifacts: z.array(z.object({ id: z.number(), name: z.string(), expired: z.boolean() })),
@@ -60,6 +69,9 @@ export interface GateApi {
   branchPolicies(name: string): Promise<string[]>;
   approvals(runId: string): Promise<Approval[]>;
   run(runId: string): Promise<RunAnswer>;
+  /** Its present name, after a rename too, and its default branch. */
+  repository(): Promise<{ full_name: string; default_branch: string }>;
+  branchIsProtected(name: string): Promise<boolean>;
   artifacts(runId: string, name: string): Promise<Artifact[]>;
 }
 
@@ -71,7 +83,7 @@ export interface GateApiOptions {
   signal: AbortSignal;
 }
 
-/** Reads with the job's token, which needs `actions: read` and nothing else (GitHub's REST reference of each path). */
+/** Reads with the job's token, which needs `actions: read`, and `contents: read` to look at a branch (GitHub's REST reference of each path). */
 export function createGateApi({ repository, apiUrl, token, signal }: GateApiOptions): GateApi {
   const [owner = '', repo = ''] = repository.split('/');
   if (owner === '' || repo === '' || token === undefined) {
@@ -143,6 +155,17 @@ export function createGateApi({ repository, apiUrl, token, signal }: GateApiOpti
         { run_id: Number(runId) },
         'it does not exist in this repository. Correct the run id',
       ),
+    repository: () => read('the repository', repositoryAnswer, '', {}, 'the token cannot see it'),
+    branchIsProtected: async (branch) => {
+      const answer = await read(
+        `the branch "${branch}"`,
+        branchAnswer,
+        '/branches/{branch}',
+        { branch },
+        'it does not exist any more',
+      );
+      return answer.protected;
+    },
     artifacts: async (runId, name) => {
       const answer = await read(
         `the artifacts of the run ${runId}`,
@@ -167,7 +190,7 @@ function reasonOf(error: unknown, missing: string): string {
   if (status === 401)
     return 'GitHub refused the token (401). Give the input github-token as `${{ github.token }}`';
   if (status === 403) {
-    return 'GitHub forbade it (403). Give the job `permissions: actions: read`; if it has that, the rate limit is used up: wait an hour and run the job again';
+    return 'GitHub forbade it (403). Give the job `permissions: actions: read` (and `contents: read`); if it has that, the rate limit is used up: wait an hour and run the job again';
   }
   if (status === 429) return 'GitHub asked to slow down (429). Wait a few minutes and run the job again';
   if (status >= 500)

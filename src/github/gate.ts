@@ -1,4 +1,4 @@
-import type { Approval, GateApi } from './gate-api.ts';
+import type { Approval, GateApi, RunAnswer } from './gate-api.ts';
 import { closed, createGateApi } from './gate-api.ts';
 
 export type GateMode = 'environment' | 'second-dispatch' | 'none';
@@ -79,7 +79,8 @@ function sameDigest({ mode, enteredDigest, recordedDigest }: GateOptions): Check
 async function environmentGate(options: GateOptions, api: GateApi, digest: Check): Promise<GateEvidence> {
   const { environment, run } = options;
   const protection = await protectionOf(api, environment);
-  const starters = await startersOf(api, run);
+  const { starters, attempt } = await thisRun(api, run);
+  refuseDoubtfulAttempt(attempt, protection, environment);
   const approval = (await api.approvals(run.runId)).find((candidate) =>
     counts(candidate, environment, starters),
   );
@@ -94,7 +95,7 @@ async function environmentGate(options: GateOptions, api: GateApi, digest: Check
     approvedBy: approval.user.login,
     checks: [
       digest,
-      ...protection,
+      ...protection.checks,
       { what: 'started by', found: starters.join(', ') },
       { what: 'approved by', found: approval.user.login },
       { what: 'comment of the approval', found: approval.comment ?? '' },
@@ -103,7 +104,10 @@ async function environmentGate(options: GateOptions, api: GateApi, digest: Check
 }
 
 /** A missing environment would have been made without protection by the very run that names it: so it is looked at. */
-async function protectionOf(api: GateApi, name: string): Promise<Check[]> {
+async function protectionOf(
+  api: GateApi,
+  name: string,
+): Promise<{ checks: Check[]; mayBeBypassed: boolean }> {
   const environment = await api.environment(name);
   const where = `Settings → Environments → ${name}`;
   const rule = environment.protection_rules.find(({ type }) => type === 'required_reviewers');
@@ -119,13 +123,33 @@ async function protectionOf(api: GateApi, name: string): Promise<Check[]> {
       `who starts a run may approve it: tick "Prevent self-review" under ${where} → Required reviewers`,
     );
   }
-  return [
-    { what: 'required reviewers', found: String(reviewers) },
-    { what: 'self-review', found: 'prevented' },
-    { what: 'deployment branches', found: await branchesOf(api, environment, where) },
-    // Not refused: an owner who bypasses is told apart by the missing approval above.
-    { what: 'administrators may bypass', found: environment.can_admins_bypass === false ? 'no' : 'yes' },
-  ];
+  const mayBeBypassed = environment.can_admins_bypass !== false;
+  return {
+    mayBeBypassed,
+    checks: [
+      { what: 'required reviewers', found: String(reviewers) },
+      { what: 'self-review', found: 'prevented' },
+      { what: 'deployment branches', found: await branchesOf(api, environment, where) },
+      // Not refused in a first attempt: whoever bypasses leaves no approval.
+      { what: 'administrators may bypass', found: mayBeBypassed ? 'yes' : 'no' },
+    ],
+  };
+}
+
+/**
+ * GitHub asks for an approval in every attempt, and its answer tells not of which attempt one was. As long as nobody can
+ * pass without one, an approval that is there was given for this attempt, too; where administrators may, it need not be.
+ */
+function refuseDoubtfulAttempt(
+  attempt: number,
+  { mayBeBypassed }: { mayBeBypassed: boolean },
+  name: string,
+): void {
+  if (attempt === 1 || !mayBeBypassed) return;
+  throw closed(
+    `this is attempt ${attempt} of the run, and the approval may be of an earlier one, since administrators may bypass it. ` +
+      `Untick "Allow administrators to bypass configured protection rules" under Settings → Environments → ${name} and run the job again, or start a new run`,
+  );
 }
 
 async function branchesOf(
@@ -162,6 +186,7 @@ async function secondDispatchGate(options: GateOptions, api: GateApi, digest: Ch
       `the run that prepared (${prepared.html_url}) is ${prepared.conclusion ?? prepared.status ?? 'unknown'}, not a success: let it succeed, then enter its digest`,
     );
   }
+  const source = await trustedSource(api, prepared);
   const artifactName = `migration-record-${environment}`;
   const artifact = (await api.artifacts(prepareRunId, artifactName)).find(({ expired }) => !expired);
   if (!artifact) {
@@ -169,7 +194,7 @@ async function secondDispatchGate(options: GateOptions, api: GateApi, digest: Ch
       `${prepared.html_url} holds no artifact ${artifactName} that has not expired: prepare again`,
     );
   }
-  const starters = await startersOf(api, run);
+  const { starters } = await thisRun(api, run);
   const preparers = unique([prepared.actor.login, prepared.triggering_actor.login]);
   const both = starters.find((starter) => preparers.some((preparer) => sameUser(preparer, starter)));
   if (both !== undefined) {
@@ -185,7 +210,7 @@ async function secondDispatchGate(options: GateOptions, api: GateApi, digest: Ch
       { what: 'prepared by', found: preparers.join(', ') },
       {
         what: 'prepared in',
-        found: `${prepared.html_url} (${prepared.path} on ${prepared.head_branch ?? 'no branch'})`,
+        found: `${prepared.html_url} (${prepared.path} on ${source})`,
       },
       { what: 'record', found: `artifact ${artifact.id}` },
       { what: 'dispatched by', found: starters.join(', ') },
@@ -193,10 +218,37 @@ async function secondDispatchGate(options: GateOptions, api: GateApi, digest: Ch
   };
 }
 
-/** Both who made the run and who started this attempt, as GitHub says and as the runner says. */
-async function startersOf(api: GateApi, run: GateRun): Promise<string[]> {
+/** Who made the run and who started this attempt, as GitHub says and as the runner says. */
+async function thisRun(api: GateApi, run: GateRun): Promise<{ starters: string[]; attempt: number }> {
   const told = await api.run(run.runId);
-  return unique([run.actor, run.triggeringActor, told.actor.login, told.triggering_actor.login]);
+  const starters = unique([run.actor, run.triggeringActor, told.actor.login, told.triggering_actor.login]);
+  return { starters, attempt: told.run_attempt };
+}
+
+// Either stands in the path of a run when its workflow was started by itself, and among the called ones otherwise.
+const PREPARES = /(^|\/)\.github\/workflows\/(migrate|prepare)\.ya?ml(@.*)?$/;
+
+/**
+ * The branch from which a run comes that may hand its record to a cutover: only the shipped workflow writes that record,
+ * and only on a branch that not everybody may write to is the workflow the one that was reviewed.
+ */
+async function trustedSource(api: GateApi, prepared: RunAnswer): Promise<string> {
+  const { html_url: where, path, head_branch: branch, head_repository: from } = prepared;
+  const called = (prepared.referenced_workflows ?? []).map((workflow) => workflow.path);
+  if (![path, ...called].some((name) => PREPARES.test(name))) {
+    throw closed(`${where} is a run of ${path}, not of migrate.yml: enter the id of the run that prepared`);
+  }
+  const repository = await api.repository();
+  if (from === null || !sameUser(from.full_name, repository.full_name)) {
+    throw closed(
+      `${where} comes from ${from?.full_name ?? 'a repository that is gone'}, not from ${repository.full_name}: prepare there`,
+    );
+  }
+  if (branch === null) throw closed(`${where} belongs to no branch: prepare on ${repository.default_branch}`);
+  if (branch === repository.default_branch || (await api.branchIsProtected(branch))) return branch;
+  throw closed(
+    `${where} ran on ${branch}, which is neither the default branch nor protected, so its workflow may have been anything: prepare on ${repository.default_branch}`,
+  );
 }
 
 /** The answer tells neither time nor attempt: an approval by who started a later attempt is not one by another. */

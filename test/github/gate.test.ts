@@ -74,10 +74,30 @@ describe('the reviewed environment', () => {
   });
 
   test('an approval by who started a later attempt does not count', async () => {
-    const run = reviewed();
+    github.configureEnvironment('production', {
+      reviewers: ['bob', 'ada'],
+      preventSelfReview: true,
+      branchPolicy: 'protected',
+      canAdminsBypass: false,
+    });
+    const run = github.createRun({ actor: 'ada' }).id;
     github.approve(run, 'production', 'bob');
     github.updateRun(run, { attempt: 2, triggeringActor: 'Bob' });
     await expect(checkGate(options(run))).rejects.toThrow(/no one other than ada and Bob/);
+  });
+
+  test('in a later attempt an approval counts only where nobody can pass without one', async () => {
+    const run = reviewed();
+    github.approve(run, 'production', 'bob');
+    github.updateRun(run, { attempt: 2 });
+    await expect(checkGate(options(run))).rejects.toThrow(/may be of an earlier one.*bypass/);
+    github.configureEnvironment('production', {
+      reviewers: ['bob'],
+      preventSelfReview: true,
+      branchPolicy: 'protected',
+      canAdminsBypass: false,
+    });
+    await expect(checkGate(options(run))).resolves.toMatchObject({ approvedBy: 'bob' });
   });
 
   test('names the setting to change when the environment does not protect', async () => {
@@ -149,8 +169,8 @@ describe('the reviewed environment', () => {
 });
 
 describe('the second dispatch', () => {
-  function prepared(): number {
-    const run = github.createRun({ actor: 'ada' });
+  function prepared(from: { path?: string; branch?: string; headRepository?: string } = {}): number {
+    const run = github.createRun({ actor: 'ada', ...from });
     github.updateRun(run.id, { status: 'completed', conclusion: 'success' });
     mkdirSync(join(github.artifacts(run.id), 'migration-record-production'));
     return run.id;
@@ -192,6 +212,53 @@ describe('the second dispatch', () => {
     const empty = github.createRun({ actor: 'ada' }).id;
     github.updateRun(empty, { status: 'completed', conclusion: 'success' });
     await expect(second(empty, 'bob')).rejects.toThrow(/holds no artifact migration-record-production/);
+  });
+});
+
+describe('what the second dispatch believes of the run that prepared', () => {
+  const prepare = (from: { path?: string; branch?: string; headRepository?: string }): number => {
+    const run = github.createRun({ actor: 'ada', ...from }).id;
+    github.updateRun(run, { status: 'completed', conclusion: 'success' });
+    mkdirSync(join(github.artifacts(run), 'migration-record-production'));
+    return run;
+  };
+  const dispatch = (prepareRun: number, changes: Partial<GateOptions> = {}) => {
+    const run = github.createRun({ actor: 'bob', path: '.github/workflows/cutover.yml' }).id;
+    return checkGate(options(run, { mode: 'second-dispatch', prepareRunId: String(prepareRun), ...changes }));
+  };
+
+  test('a record of another workflow is none', async () => {
+    await expect(dispatch(prepare({ path: '.github/workflows/tests.yml' }))).rejects.toThrow(
+      /run of \.github\/workflows\/tests\.yml, not of migrate\.yml/,
+    );
+    await expect(dispatch(prepare({ path: 'docs/migrate.yml' }))).rejects.toThrow(/not of migrate\.yml/);
+    await expect(
+      dispatch(prepare({ path: '.github/workflows/migrate.yml@refs/heads/main' })),
+    ).resolves.toBeDefined();
+  });
+
+  test("a fork's run is none, although its branch is called main", async () => {
+    await expect(dispatch(prepare({ headRepository: 'mallory/shop' }))).rejects.toThrow(
+      /comes from mallory\/shop, not from acme\/shop/,
+    );
+  });
+
+  test('a branch that anybody may write to is none, and one that cannot be looked at neither', async () => {
+    const token = github.issueToken({ actions: 'read', contents: 'read' });
+    const asked = (path: string, init: RequestInit = {}) =>
+      fetch(`${github.apiUrl}/repos/acme/shop/git/${path}`, {
+        ...init,
+        headers: { authorization: `Bearer ${github.issueToken({ contents: 'write' })}` },
+      });
+    const main = (await (await asked('ref/heads/main')).json()) as { object: { sha: string } };
+    const body = JSON.stringify({ ref: 'refs/heads/feature', sha: main.object.sha });
+    expect((await asked('refs', { method: 'POST', body })).status).toBe(201);
+    await expect(dispatch(prepare({ branch: 'feature' }), { token })).rejects.toThrow(
+      /ran on feature, which is neither the default branch nor protected/,
+    );
+    const elsewhere = prepare({ branch: 'my-own' });
+    await expect(dispatch(elsewhere, { token })).rejects.toThrow(/branch "my-own" could not be read/);
+    await expect(dispatch(elsewhere)).rejects.toThrow(/403/);
   });
 });
 

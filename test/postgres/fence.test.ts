@@ -15,6 +15,7 @@ import {
   type FenceOptions,
 } from '../../src/postgres/fence.ts';
 import { compareDatabases } from '../../src/postgres/parity.ts';
+import { terminateStale } from '../../src/postgres/settle.ts';
 import { startTcpProxy } from '../../rehearsal/servers/tcp-proxy.ts';
 import { testPostgres } from '../support/servers.ts';
 import { startCommitProxy } from './proxy-at-commit.ts';
@@ -228,6 +229,17 @@ test('a database that is closed already is not fenced again', async () => {
   await (await holdFence(source, options)).commit();
   await expect(holdFence(source, options)).rejects.toThrow(/already closed for good/);
   await expect(readFence(source, 'other-test')).rejects.toThrow(/closed by another migration \(shop-test\)/);
+});
+
+test('a run that was taken over cannot pass the point of no return any more once its session is ended', async () => {
+  const { source } = await twoSides(smallSql);
+  const stale = await holdFence(source, { ...options, epoch: 1 });
+  // What the newer run does before it believes the marker.
+  expect(await terminateStale(source, { migrationId: 'shop-test', epoch: 2 })).toBe(1);
+  expect(await readFence(source, 'shop-test')).toBe('open');
+  await expect(stale.commit()).rejects.toThrow(FenceNotCommitted);
+  expect(await readFence(source, 'shop-test')).toBe('open');
+  expect(await write(source, 'INSERT INTO public.things VALUES (2)')).toBe('done');
 });
 
 test('a cancelled run lets go of the tables', async () => {
