@@ -4,7 +4,7 @@ import type { Shop } from './shop-under-migration.ts';
 export interface RealFault {
   what: string;
   step: string;
-  strike(shop: Shop): void;
+  strike: (shop: Shop) => void;
   /** Takes longer than the retries of a client last: for the full run. */
   slow?: true;
 }
