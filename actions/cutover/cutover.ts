@@ -1,9 +1,12 @@
+import { z } from 'zod';
+
 import { ConfigurationError } from '../../src/errors.ts';
 import type { GateMode } from '../../src/github/gate.ts';
 import { checkGate } from '../../src/github/gate.ts';
 import type { Edge } from '../../src/github/run.ts';
 import type { Journal } from '../../src/migration/journal.ts';
-import { recordedPlanDigest } from '../../src/migration/record.ts';
+import { decisionsDigest } from '../../src/migration/decisions.ts';
+import { latestSection, recordedPlanDigest } from '../../src/migration/record.ts';
 import { runSteps } from '../../src/migration/saga.ts';
 import { tellingFailure } from '../failed-phase.ts';
 import type { Parties } from '../parties.ts';
@@ -79,10 +82,21 @@ async function refuseDuringRollBack(journal: Journal): Promise<void> {
   );
 }
 
+/** The record's plan was made from this very migration.yml, or the approval was for something else. */
+function refuseOtherDecisions({ config, environment, record }: Subject): void {
+  const planned = latestSection(record, 'assess', z.object({ plan: z.object({ decisions: z.string() }) }));
+  if (planned?.plan.decisions === decisionsDigest(config, environment)) return;
+  throw new ConfigurationError(
+    `migration.yml decides something else for ${environment.name} than it did when the plan was made. Nothing was changed. ` +
+      'Run migrate.yml again from assess on, and have the new plan approved.',
+  );
+}
+
 function checksOf(edge: Edge, subject: Subject, recordedDigest: string, parties: Parties): Checks {
   return {
-    gate: () =>
-      checkGate({
+    gate: async () => {
+      refuseOtherDecisions(subject);
+      return await checkGate({
         mode: edge.inputs.choice('gate', ['environment', 'second-dispatch', 'none'] satisfies GateMode[]),
         environment: edge.inputs.required('github-environment'),
         protected: subject.environment.protected,
@@ -92,7 +106,8 @@ function checksOf(edge: Edge, subject: Subject, recordedDigest: string, parties:
         run: edge.environment,
         token: edge.inputs.optionalSecret('github-token'),
         signal: edge.signal,
-      }),
+      });
+    },
     preFlight: () => preFlight(parties),
   };
 }

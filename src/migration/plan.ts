@@ -10,6 +10,7 @@ import type { DatabaseFacts } from '../postgres/facts.ts';
 import type { RedisFacts } from '../redis/facts.ts';
 import type { EnvironmentConfig, MigrationConfig } from './config.ts';
 import { costBefore, costSchema, sameName, sumOf, type CostLine } from './cost.ts';
+import { decisionsDigest } from './decisions.ts';
 import { canonicalJson } from './json.ts';
 import { findProblems } from './plan-problems.ts';
 import { mergeSchedules } from './plan-schedule.ts';
@@ -36,6 +37,8 @@ export type PlanComponent = z.infer<typeof componentSchema>;
 
 export const planSchema = z.object({
   version: z.literal(1),
+  /** Digest of what migration.yml decides for this environment. */
+  decisions: z.string(),
   migrationId: z.string(),
   application: z.string(),
   herokuApp: z.string(),
@@ -113,6 +116,7 @@ export function buildPlan(input: PlanInput): Plan {
 
   return {
     version: 1,
+    decisions: decisionsDigest(config, environment),
     migrationId: environment.migrationId,
     application: config.application,
     herokuApp: environment.herokuApp,
@@ -141,6 +145,7 @@ export function buildPlan(input: PlanInput): Plan {
 export function planDigest(plan: Plan): string {
   const decisions = {
     version: plan.version,
+    decisions: plan.decisions,
     migrationId: plan.migrationId,
     herokuApp: plan.herokuApp,
     region: plan.region,

@@ -366,3 +366,10 @@ test('the version is never older than the source', () => {
   expect(postgresVersionFor(14, ['15', '16'])).toBe('15');
   expect(postgresVersionFor(18, ['15', '16'])).toBeUndefined();
 });
+
+test('the digest holds what migration.yml decides, down to the keys that stay behind', () => {
+  const digest = planDigest(buildPlan(input()));
+  const { config } = input();
+  const skipping = { ...config, redis: { ...config.redis, skip: [...config.redis.skip, 'session:*'] } };
+  expect(planDigest(buildPlan(input({ config: skipping })))).not.toBe(digest);
+});
