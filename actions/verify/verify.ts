@@ -49,7 +49,8 @@ async function inspect(parties: Parties): Promise<Verification> {
   const { subject, oldSide, newSide, log, signal } = parties;
   const { migrationId, domains } = subject.environment;
   const fence = await readFence(oldSide.database, migrationId);
-  const moved = fence === 'closed' && (await writesAre(newSide.owner)) === 'open';
+  const writes = await writesAre(newSide.owner);
+  const moved = fence === 'closed' && writes === 'open';
 
   const ingress = await newSide.ingressHost();
   const http = await log.group('HTTP checks', () =>
@@ -67,11 +68,25 @@ async function inspect(parties: Parties): Promise<Verification> {
     figures: parityFigures(parities),
     explained: movedOn(parities).slice(0, 50),
     failures: [
+      ...wrongSides(fence, writes),
       ...http.filter(({ passed }) => !passed).map(({ url, found }) => `${url}: ${found}`),
       ...parities.postgres.catalogue,
       ...lost,
     ],
   };
+}
+
+/** Exactly one side may take writes. */
+function wrongSides(fence: 'open' | 'closed', writes: 'open' | 'closed'): string[] {
+  if (fence === 'closed' && writes === 'closed')
+    return [
+      'No side takes writes: the cutover passed its point of no return and is not finished. Run its job again, or roll-back.',
+    ];
+  if (fence === 'open' && writes === 'open')
+    return [
+      'Both sides take writes: the new side is open and Heroku is not fenced. Stop the new app and find out who opened it.',
+    ];
+  return [];
 }
 
 function differingTables({ postgres }: BothParities): string[] {

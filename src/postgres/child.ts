@@ -142,7 +142,8 @@ async function tlsEnvironment(address: PostgresAddress, directory: string): Prom
   }
 }
 
-function inherited(): Record<string, string> {
+/** What a program of PostgreSQL needs of our environment to start at all. */
+export function inherited(): Record<string, string> {
   const names = ['PATH', 'LD_LIBRARY_PATH', 'DYLD_LIBRARY_PATH'];
   return Object.fromEntries(
     names.flatMap((name) => {

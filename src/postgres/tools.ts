@@ -1,8 +1,8 @@
-import { execFile } from 'node:child_process';
+import { getExecOutput } from '@actions/exec';
 import { access, constants, readdir } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
-import { promisify } from 'node:util';
 import { ConfigurationError } from '../errors.ts';
+import { inherited } from './child.ts';
 
 /** Absolute paths of PostgreSQL's client programs, all of one major version. */
 export interface PostgresTools {
@@ -68,7 +68,8 @@ async function toolsIn(directory: string): Promise<PostgresTools | undefined> {
 async function majorOf(program: string): Promise<number | undefined> {
   try {
     await access(program, constants.X_OK);
-    const { stdout } = await promisify(execFile)(program, ['--version'], { timeout: 10_000 });
+    // Whatever stands in PATH under this name gets none of our secrets, which are inputs in the environment.
+    const { stdout } = await getExecOutput(`"${program}"`, ['--version'], { silent: true, env: inherited() });
     const major = /\(PostgreSQL\) (\d+)/.exec(stdout)?.[1];
     return major === undefined ? undefined : Number(major);
   } catch {

@@ -1,3 +1,6 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { createAuthority } from '../../rehearsal/servers/certificates.ts';
 import { startPostgres } from '../../rehearsal/servers/postgres.ts';
@@ -151,4 +154,27 @@ test('tools: the lowest version that fits is found, and what is missing is named
   const tools = await findPostgresTools(server.binaries.major, { environmentPath: server.binaries.bin });
   expect(tools.major).toBe(server.binaries.major);
   await expect(findPostgresTools(99)).rejects.toThrow(/postgresql-client-99/);
+});
+
+test('whatever is called pg_dump in PATH sees nothing of our inputs, and nothing of it reaches the log', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'tools-'));
+  const seen = join(directory, 'seen');
+  for (const name of ['pg_dump', 'pg_restore', 'psql']) {
+    const script = `#!/bin/sh\nenv >> ${seen}\necho "${name} (PostgreSQL) 98.1"\n`;
+    writeFileSync(join(directory, name), script, { mode: 0o755 });
+  }
+  process.env['INPUT_HEROKU-TOKEN'] = 'HRKU-secret';
+  const printed: unknown[] = [];
+  const write = process.stdout.write.bind(process.stdout);
+  process.stdout.write = (text: string | Uint8Array) => Boolean(printed.push(text));
+  try {
+    expect(await findPostgresTools(98, { environmentPath: directory })).toMatchObject({ major: 98 });
+  } finally {
+    process.stdout.write = write;
+    delete process.env['INPUT_HEROKU-TOKEN'];
+  }
+  expect(readFileSync(seen, 'utf8')).toContain('PATH=');
+  expect(readFileSync(seen, 'utf8')).not.toMatch(/HRKU|INPUT_/);
+  expect(printed).toEqual([]);
+  rmSync(directory, { recursive: true });
 });
