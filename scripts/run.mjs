@@ -13,6 +13,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const lock = createHash('sha256')
   .update(readFileSync(join(root, 'package-lock.json')))
   .digest('hex');
+const parent = process.ppid;
 const stamp = join(root, 'node_modules', '.installed-lock');
 
 if (!isInstalled()) await install();
@@ -35,6 +36,7 @@ async function run(command, args, options) {
     if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, pass);
+  const watch = setInterval(() => isAbandoned() && child.kill('SIGTERM'), 500);
   const code = await new Promise((resolve) => {
     child.on('error', (error) => {
       console.error(`${command} could not be started: ${error.message}`);
@@ -43,7 +45,13 @@ async function run(command, args, options) {
     child.on('exit', (status, signal) => resolve(status ?? 128 + constants.signals[signal]));
   });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.off(signal, pass);
+  clearInterval(watch);
   return code;
+}
+
+/** npm that is told to end tells the shell between us, which ends without telling us. */
+function isAbandoned() {
+  return process.env.npm_lifecycle_event !== undefined && process.ppid !== parent;
 }
 
 function isInstalled() {
