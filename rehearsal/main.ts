@@ -8,6 +8,7 @@ import { createChapters, type Chapters } from './chapters.ts';
 import { endState, shopEnvironments } from './end-state.ts';
 import { judge } from './load/judge.ts';
 import { startLoad } from './load/load.ts';
+import type { LoadReport } from './load/report.ts';
 import { parseOptions, type RehearsalOptions } from './options.ts';
 import { failOnce, runPipeline } from './pipeline.ts';
 import type { WorkflowResult } from './runner/options.ts';
@@ -48,6 +49,8 @@ async function rehearse(
     directory,
   });
   chapters.line(`${hostNameOf(options.environment)} serves and is under load`);
+  const reporting = setInterval(() => chapters.line(describeLoad(load.current())), REPORT_EVERY_MS);
+  reporting.unref();
 
   chapters.chapter('The shipped pipeline: migrate.yml');
   const { result, ended } = await migrate(world, options, { chapters, directory, signal });
@@ -55,6 +58,7 @@ async function rehearse(
   chapters.chapter('What became of it');
   // The new side shows itself under load, and every cache has expired.
   await delay(world.ttl.playedMs + 3000, undefined, { signal });
+  clearInterval(reporting);
   const report = await load.stop();
   const { authoritative, conditions } = await endState(world, options.environment);
   const sides = shopEnvironments(world, options.environment);
@@ -86,6 +90,11 @@ async function rehearse(
 async function seeToServers(log: Log): Promise<void> {
   await findPostgres(log);
   await findRedis(log);
+}
+
+function describeLoad(report: LoadReport): string {
+  const seconds = (Date.parse(report.endedAt) - Date.parse(report.startedAt)) / 1000;
+  return `the shop: ${report.requests} requests (${(report.requests / seconds).toFixed(1)}/s), ${report.acknowledged} writes acknowledged (${(report.acknowledged / seconds).toFixed(1)}/s), ${report.refusedRequests} requests refused`;
 }
 
 /** Runs migrate.yml, and once more where a failure was injected that a re-run must mend. */
@@ -176,12 +185,17 @@ function readSections(record: string): { phase: string; data: unknown }[] {
 
 function phasesOf(result: WorkflowResult): Record<string, number> {
   return Object.fromEntries(
-    result.jobs.map(({ id, steps }) => [id, steps.reduce((sum, { durationMs }) => sum + durationMs, 0)]),
+    result.jobs.map(({ id, steps }) => [
+      id,
+      Math.round(steps.reduce((sum, { durationMs }) => sum + durationMs, 0)),
+    ]),
   );
 }
 
+const REPORT_EVERY_MS = 10_000;
+
 // Measured on two cores.
-const ESTIMATE_MS = { staging: 60_000, production: 120_000 };
+const ESTIMATE_MS = { staging: 45_000, production: 75_000 };
 
 /** What ends a rehearsal early, with the number that its exit code tells, as a shell would. */
 const INTERRUPTIONS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 };
