@@ -1,6 +1,7 @@
 import { readRecord } from '../../src/digitalocean/dns.ts';
 import { readApp } from '../../src/digitalocean/app.ts';
 import { ConfigurationError } from '../../src/errors.ts';
+import { readMaintenance, setMaintenance } from '../../src/heroku/maintenance.ts';
 import { currentRelease, isParked } from '../../src/heroku/release.ts';
 import type { Json } from '../../src/migration/json.ts';
 import { targetNames } from '../../src/migration/names.ts';
@@ -19,12 +20,14 @@ interface Finding {
 
 /**
  * Everything that can be known before anything is touched: the new side is deployed, healthy, certified and closed, DNS
- * can be written, and the forecast fits the budget. Reads only. Throws one ConfigurationError that lists all that is not.
+ * can be written, Heroku's token may change the app, and the forecast fits the budget. Changes nothing. Throws one
+ * ConfigurationError that lists all that is not.
  */
 export async function preFlight(parties: Parties): Promise<Json> {
   const findings = (
     await Promise.all([
       slugApp(parties),
+      changeableApp(parties),
       closedTarget(parties),
       deployedApp(parties),
       writableZone(parties),
@@ -56,6 +59,21 @@ async function slugApp({ oldSide: { heroku, app } }: Parties): Promise<Finding> 
     found: 'no slug (a container image, or never deployed)',
     remedy: 'This version cannot park such an app, so its Scheduler could still write. Not supported yet.',
   };
+}
+
+/**
+ * Whether the token may change the app: asked by setting maintenance mode to what it is. A token that may only read
+ * would be noticed at the first step that it cannot undo either, with the workers quiet.
+ */
+async function changeableApp({ oldSide: { heroku, app } }: Parties): Promise<Finding> {
+  const what = 'Heroku token may change the app';
+  try {
+    await setMaintenance(heroku, app, await readMaintenance(heroku, app));
+    return { what, found: 'yes' };
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    return { what, found: 'no', remedy: error.message };
+  }
 }
 
 async function closedTarget({ newSide }: Parties): Promise<Finding[]> {

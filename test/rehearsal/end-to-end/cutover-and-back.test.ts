@@ -11,6 +11,7 @@ import {
   cutOver,
   errorsOf,
   expectConclusion,
+  expectReached,
   full,
   herokuServesAsBefore,
   isWhere,
@@ -59,6 +60,18 @@ test('who prepared may not dispatch the cutover, nor may anybody for another pla
   expect(await accessOfTheRunner(shop)).toEqual([]);
 }, 60_000);
 
+test('a Heroku token that may only read: the cutover stops before anything is touched', async () => {
+  const { heroku } = shop.world;
+  heroku.tokens.add('HRKU-may-only-read-0001', ['read-protected']);
+  const releases = shop.side.app.releases();
+  const result = await cutOver(shop, prepared, { secrets: { HEROKU_TOKEN: 'HRKU-may-only-read-0001' } });
+  expectConclusion(result, 'failure');
+  expect(errorsOf(result)).toMatch(/scope/);
+  expect(logOf(result)).not.toMatch(/##\[group\].*quiet-workers/);
+  expect(shop.side.app.releases()).toEqual(releases);
+  await herokuServesAsBefore(shop, before);
+}, 60_000);
+
 test.each(
   full
     ? FAULTS
@@ -74,8 +87,8 @@ test.each(
     const fault = at(step, () => strike(shop));
     const result = await cutOver(shop, prepared, fault);
     shop.world.heroku.faults.clear();
+    expectReached(fault, result);
     expectConclusion(result, 'failure');
-    expect(fault.reached()).toBe(true);
     expect(errorsOf(result)).toMatch(/Heroku serves as before/);
     await herokuServesAsBefore(shop, before);
   },
@@ -83,26 +96,27 @@ test.each(
 );
 
 // What `npm test` draws by the seed, one step at a time, is here for every step.
-const everyStep = full ? test.each : test.skip.each;
+const ofTheFullRun = <T>(steps: readonly T[]): readonly T[] => (full ? steps : []);
 
-everyStep(BEFORE)(
+test.each(ofTheFullRun(BEFORE))(
   'interrupted at %s: everything is undone and Heroku serves as before',
   async (step) => {
     const interrupt = at(step, 'interrupt');
-    expectConclusion(await cutOver(shop, prepared, interrupt), 'failure');
-    expect(interrupt.reached()).toBe(true);
+    const result = await cutOver(shop, prepared, interrupt);
+    expectReached(interrupt, result);
+    expectConclusion(result, 'failure');
     await herokuServesAsBefore(shop, before);
   },
   120_000,
 );
 
-everyStep([...BEFORE, 'point-of-no-return', ...AFTER])(
+test.each(ofTheFullRun([...BEFORE, 'point-of-no-return', ...AFTER]))(
   'a runner that dies at %s: re-run failed jobs completes the cutover; without new writes it is rolled back',
   async (step) => {
     const kill = at(step, 'runner');
     const first = await cutOver(shop, prepared, kill);
+    expectReached(kill, first);
     expectConclusion(first, 'failure');
-    expect(kill.reached()).toBe(true);
     expectConclusion(await cutOver(shop, prepared, { rerunOf: first }), 'success');
     await isWhere(shop, 'digitalocean');
     await nothingIsLost(shop, 'digitalocean');
@@ -113,12 +127,13 @@ everyStep([...BEFORE, 'point-of-no-return', ...AFTER])(
   180_000,
 );
 
-everyStep([...BEFORE, 'point-of-no-return'])(
+test.each(ofTheFullRun([...BEFORE, 'point-of-no-return']))(
   'a runner that dies at %s: a roll-back after its lease undoes all',
   async (step) => {
     const kill = at(step, 'runner');
-    expectConclusion(await cutOver(shop, prepared, kill), 'failure');
-    expect(kill.reached()).toBe(true);
+    const result = await cutOver(shop, prepared, kill);
+    expectReached(kill, result);
+    expectConclusion(result, 'failure');
     await letLeaseExpire(shop);
     expectConclusion(await rollBack(shop), 'success');
     await herokuServesAsBefore(shop, before);
@@ -131,8 +146,9 @@ test('a runner that dies before the point of no return: a roll-back waits for it
     pick(['maintenance-mode', 'park', 'fence', 'copy', 'parity', 'point-of-no-return'], 1),
     'runner',
   );
-  expectConclusion(await cutOver(shop, prepared, kill), 'failure');
-  expect(kill.reached()).toBe(true);
+  const result = await cutOver(shop, prepared, kill);
+  expectReached(kill, result);
+  expectConclusion(result, 'failure');
 
   const early = await rollBack(shop);
   expectConclusion(early, 'failure');
@@ -154,15 +170,15 @@ test('a cancelled cutover ends with Heroku serving as before', async () => {
   const step = at(pick(BEFORE.slice(2), 2), () => cancel.abort());
   const result = await cutOver(shop, prepared, { ...step, signal: cancel.signal });
   expect(result.conclusion).not.toBe('success');
-  expect(step.reached()).toBe(true);
+  expectReached(step, result);
   await herokuServesAsBefore(shop, before);
 }, 90_000);
 
 test('a runner that dies before the point of no return: re-run failed jobs completes the cutover', async () => {
   const kill = at(pick(BEFORE, 3), 'runner');
   const first = await cutOver(shop, prepared, kill);
+  expectReached(kill, first);
   expectConclusion(first, 'failure');
-  expect(kill.reached()).toBe(true);
   expectConclusion(await cutOver(shop, prepared, { rerunOf: first }), 'success');
   await isWhere(shop, 'digitalocean');
   await nothingIsLost(shop, 'digitalocean');
@@ -183,8 +199,8 @@ test('a finished cutover without new writes is rolled back, twice in a row', asy
 test('after a roll-back it moves again, also when the runner dies after the point of no return, and loses nothing', async () => {
   const kill = at(pick(AFTER, 4), 'runner');
   const first = await cutOver(shop, prepared, kill);
+  expectReached(kill, first);
   expectConclusion(first, 'failure');
-  expect(kill.reached()).toBe(true);
   expectConclusion(await cutOver(shop, prepared, { rerunOf: first }), 'success');
   await isWhere(shop, 'digitalocean');
   await untilNamesExpire();

@@ -143,6 +143,12 @@ export function rollBack(shop: Shop, options: Partial<PipelineOptions> = {}): Pr
 
 type KillStep = NonNullable<PipelineOptions['killStep']>;
 
+/** Fails with what the run itself says when it ended before that step. */
+export function expectReached(step: { reached: () => boolean }, result: WorkflowResult): void {
+  const told = step.reached() ? '' : errorsOf(result).slice(0, 4000);
+  expect({ reached: step.reached(), told }).toEqual({ reached: true, told: '' });
+}
+
 /** Does that once to production's cutover, where a step begins; `reached` tells whether it began. */
 export function at(
   step: string,
