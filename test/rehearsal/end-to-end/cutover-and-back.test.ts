@@ -98,21 +98,18 @@ test.each(
 // What `npm test` draws by the seed, one step at a time, is here for every step.
 const ofTheFullRun = <T>(steps: readonly T[]): readonly T[] => (full ? steps : []);
 
-test.each(ofTheFullRun(BEFORE))(
-  'interrupted at %s: everything is undone and Heroku serves as before',
-  async (step) => {
+for (const step of ofTheFullRun(BEFORE)) {
+  test(`interrupted at ${step}: everything is undone and Heroku serves as before`, async () => {
     const interrupt = at(step, 'interrupt');
     const result = await cutOver(shop, prepared, interrupt);
     expectReached(interrupt, result);
     expectConclusion(result, 'failure');
     await herokuServesAsBefore(shop, before);
-  },
-  120_000,
-);
+  }, 120_000);
+}
 
-test.each(ofTheFullRun([...BEFORE, 'point-of-no-return', ...AFTER]))(
-  'a runner that dies at %s: re-run failed jobs completes the cutover; without new writes it is rolled back',
-  async (step) => {
+for (const step of ofTheFullRun([...BEFORE, 'point-of-no-return', ...AFTER])) {
+  test(`a runner that dies at ${step}: re-run failed jobs completes the cutover; without new writes it is rolled back`, async () => {
     const kill = at(step, 'runner');
     const first = await cutOver(shop, prepared, kill);
     expectReached(kill, first);
@@ -123,13 +120,11 @@ test.each(ofTheFullRun([...BEFORE, 'point-of-no-return', ...AFTER]))(
     expectConclusion(await rollBack(shop), 'success');
     await untilNamesExpire();
     await herokuServesAsBefore(shop, before);
-  },
-  180_000,
-);
+  }, 180_000);
+}
 
-test.each(ofTheFullRun([...BEFORE, 'point-of-no-return']))(
-  'a runner that dies at %s: a roll-back after its lease undoes all',
-  async (step) => {
+for (const step of ofTheFullRun([...BEFORE, 'point-of-no-return'])) {
+  test(`a runner that dies at ${step}: a roll-back after its lease undoes all`, async () => {
     const kill = at(step, 'runner');
     const result = await cutOver(shop, prepared, kill);
     expectReached(kill, result);
@@ -137,9 +132,8 @@ test.each(ofTheFullRun([...BEFORE, 'point-of-no-return']))(
     await letLeaseExpire(shop);
     expectConclusion(await rollBack(shop), 'success');
     await herokuServesAsBefore(shop, before);
-  },
-  180_000,
-);
+  }, 180_000);
+}
 
 test('a runner that dies before the point of no return: a roll-back waits for its lease, then undoes all; again is nothing', async () => {
   const kill = at(
