@@ -2,6 +2,7 @@ import { readRecord } from '../../src/digitalocean/dns.ts';
 import { readApp } from '../../src/digitalocean/app.ts';
 import { ConfigurationError } from '../../src/errors.ts';
 import { readMaintenance, setMaintenance } from '../../src/heroku/maintenance.ts';
+import { otherUsersOf } from '../../src/heroku/other-users.ts';
 import { currentRelease, isParked } from '../../src/heroku/release.ts';
 import type { Json } from '../../src/migration/json.ts';
 import { targetNames } from '../../src/migration/names.ts';
@@ -28,6 +29,7 @@ export async function preFlight(parties: Parties): Promise<Json> {
     await Promise.all([
       slugApp(parties),
       changeableApp(parties),
+      loneRedis(parties),
       closedTarget(parties),
       deployedApp(parties),
       writableZone(parties),
@@ -74,6 +76,21 @@ async function changeableApp({ oldSide: { heroku, app } }: Parties): Promise<Fin
     if (!(error instanceof ConfigurationError)) throw error;
     return { what, found: 'no', remedy: error.message };
   }
+}
+
+/** Postgres is fenced against everybody; Redis has no lock, and what another app writes after the copy would be lost. */
+async function loneRedis({ oldSide: { heroku, app, redis } }: Parties): Promise<Finding[]> {
+  if (redis === undefined) return [];
+  const what = 'nobody else writes to the old Redis';
+  const others = await otherUsersOf(heroku, app, 'REDIS');
+  if (others.length === 0) return [{ what, found: 'attached to this app only' }];
+  return [
+    {
+      what,
+      found: `attached to ${others.join(', ')}, too`,
+      remedy: `Detach it there (\`heroku addons:detach REDIS -a <app>\`) or stop those apps and detach it.`,
+    },
+  ];
 }
 
 async function closedTarget({ newSide }: Parties): Promise<Finding[]> {

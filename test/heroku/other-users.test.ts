@@ -1,0 +1,53 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { z } from 'zod';
+import { startHeroku, type HerokuWorld } from '../../rehearsal/heroku/world.ts';
+import { createAuthority } from '../../rehearsal/servers/certificates.ts';
+import { stopAll, temporaryDirectory } from '../../rehearsal/servers/process.ts';
+import { systemClock } from '../../src/clock.ts';
+import { createHeroku, type HerokuClient } from '../../src/heroku/client.ts';
+import { otherUsersOf } from '../../src/heroku/other-users.ts';
+import { silentLog } from '../../src/log.ts';
+
+let world: HerokuWorld;
+let client: HerokuClient;
+
+beforeAll(async () => {
+  world = await startHeroku({ log: silentLog, authority: await createAuthority('test') });
+  world.tokens.add('token', ['global']);
+  for (const name of ['shop', 'reports']) {
+    await world.createApp({
+      name,
+      code: temporaryDirectory('code'),
+      processTypes: {},
+      formation: {},
+      config: {},
+      domains: [],
+      ...(name === 'shop' ? { redis: { plan: 'mini', url: 'rediss://:secret@127.0.0.1:6379' } } : {}),
+    });
+  }
+  client = createHeroku({
+    token: 'token',
+    apiUrl: world.apiUrl,
+    dataApiUrl: world.dataApiUrl,
+    log: silentLog,
+    clock: systemClock,
+  });
+});
+afterAll(async () => {
+  await world.stop();
+  await stopAll();
+});
+
+test('another app that the same Redis is attached to is found; the own one and a missing store are none', async () => {
+  expect(await otherUsersOf(client, 'shop', 'REDIS')).toEqual([]);
+  expect(await otherUsersOf(client, 'shop', 'DATABASE')).toEqual([]);
+  const own = z.object({ name: z.string(), addon: z.object({ name: z.string() }) });
+  const [redis] = await client.list('/apps/shop/addon-attachments', own);
+  await client.post(
+    '/addon-attachments',
+    { addon: redis?.addon.name, app: 'reports', name: 'QUEUES' },
+    z.unknown(),
+  );
+  expect(await otherUsersOf(client, 'shop', 'REDIS')).toEqual(['reports']);
+  expect(await otherUsersOf(client, 'reports', 'REDIS')).toEqual([]);
+});
