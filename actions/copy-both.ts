@@ -53,6 +53,7 @@ export async function copyBoth(parties: Parties): Promise<BothCopies> {
           target: newSide.redis.admin,
           skip: subject.config.redis.skip,
           migrationId,
+          epoch: parties.epoch,
           log,
           clock,
           signal: either,

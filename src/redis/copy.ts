@@ -8,6 +8,7 @@ import { redisError } from './errors.ts';
 import { readRedisFacts, type RedisFacts } from './facts.ts';
 import { chooseKeys, OUR_PREFIX, type KeyChoice } from './key-choice.ts';
 import { OPEN_KEY } from './rights.ts';
+import { endStaleConnections } from './settle.ts';
 import { inBatches, inLanes, pipelined, scanKeys } from './scan.ts';
 
 export interface RedisCopyOptions {
@@ -18,6 +19,8 @@ export interface RedisCopyOptions {
   skip: string[];
   /** When given, a target that holds keys without this migration's stamp is refused. */
   migrationId?: string;
+  /** The lease's epoch: what older ones left on the target is ended first. */
+  epoch?: number;
   log: Log;
   clock: Clock;
   signal?: AbortSignal;
@@ -90,6 +93,7 @@ export async function copyRedis(options: RedisCopyOptions): Promise<RedisCopyRes
       result: { keys: 0, bytes: 0, deleted: 0, skipped: 0, milliseconds: 0 },
     };
     await options.beforeChange?.();
+    await endOlderRuns(to, options);
     if (options.migrationId !== undefined) await to.set(STAMP_KEY, options.migrationId);
     await copyFunctions(copy);
     const databases = new Set(
@@ -104,6 +108,12 @@ export async function copyRedis(options: RedisCopyOptions): Promise<RedisCopyRes
     from.disconnect();
     to.disconnect();
   }
+}
+
+async function endOlderRuns(to: Redis, { migrationId, epoch = 0, log }: RedisCopyOptions): Promise<void> {
+  if (migrationId === undefined) return;
+  const ended = await endStaleConnections(to, { migrationId, epoch });
+  if (ended > 0) log.info(`Ended ${ended} connections that an earlier run had left on the new Redis.`);
 }
 
 function refuseUnfit(source: RedisFacts, target: RedisFacts, options: RedisCopyOptions): void {

@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { testRedis } from '../support/servers.ts';
-import { twoRedis } from './two-sides.ts';
+import { endStaleConnections } from '../../src/redis/settle.ts';
+import { clientOf, twoRedis } from './two-sides.ts';
 
 test('every type of value, binary keys and several logical databases arrive equal', async () => {
   const { from, to, copy, compare } = await twoRedis();
@@ -127,6 +128,18 @@ test('a newer epoch stops the copy before the target is changed', async () => {
   const newer = (): Promise<void> => Promise.reject(new Error('a newer run has begun'));
   await expect(copy({ beforeChange: newer })).rejects.toThrow('a newer run has begun');
   expect(await to.dbsize()).toBe(0);
+});
+
+test('a run of an older epoch that is still copying is cut off by a newer one, others are left alone', async () => {
+  const { from, to, target, copy } = await twoRedis();
+  await from.set('a', 'newer');
+  const [old, other] = [clientOf(target), clientOf(target)];
+  await endStaleConnections(old, { migrationId: 'shop-test', epoch: 3 });
+  await endStaleConnections(other, { migrationId: 'shop-tests', epoch: 3 });
+  await copy({ epoch: 4 });
+  await expect(old.set('a', 'older')).rejects.toThrow();
+  expect(await other.ping()).toBe('PONG');
+  expect(await to.get('a')).toBe('newer');
 });
 
 test('a logical database that the target lacks is told', async () => {
