@@ -1,6 +1,7 @@
 import { readRecord } from '../../src/digitalocean/dns.ts';
 import { readApp } from '../../src/digitalocean/app.ts';
 import { ConfigurationError } from '../../src/errors.ts';
+import { hasPreboot } from '../../src/heroku/features.ts';
 import { readMaintenance, setMaintenance } from '../../src/heroku/maintenance.ts';
 import { otherUsersOf } from '../../src/heroku/other-users.ts';
 import { currentRelease, isParked } from '../../src/heroku/release.ts';
@@ -30,6 +31,7 @@ export async function preFlight(parties: Parties): Promise<Json> {
       slugApp(parties),
       changeableApp(parties),
       loneRedis(parties),
+      listedDynos(parties),
       closedTarget(parties),
       deployedApp(parties),
       writableZone(parties),
@@ -91,6 +93,17 @@ async function loneRedis({ oldSide: { heroku, app, redis } }: Parties): Promise<
       remedy: `Detach it there (\`heroku addons:detach REDIS -a <app>\`) or stop those apps and detach it.`,
     },
   ];
+}
+
+/** The wait for the last dyno looks at Heroku's list, and with preboot old dynos serve on for minutes without being in it. */
+async function listedDynos({ oldSide: { heroku, app } }: Parties): Promise<Finding> {
+  const what = 'every dyno of the old app is listed';
+  if (!(await hasPreboot(heroku, app))) return { what, found: 'no preboot' };
+  return {
+    what,
+    found: 'preboot is on',
+    remedy: `Turn it off (\`heroku features:disable preboot -a ${app}\`), wait five minutes and run this again.`,
+  };
 }
 
 async function closedTarget({ newSide }: Parties): Promise<Finding[]> {

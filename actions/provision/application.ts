@@ -111,6 +111,8 @@ async function plannedSpec(
     addresses: newAddresses(p, target),
   });
   const credentials = edge.inputs.optionalSecret('registry-credentials');
+  // `user:token`: an error of the registry would quote the token alone.
+  if (credentials !== undefined) edge.mask(credentials.slice(credentials.indexOf(':') + 1));
   const secrets = [
     credentials ?? '',
     ...variables.filter(({ secret }) => secret).map(({ key, value }) => `${key}=${value}`),

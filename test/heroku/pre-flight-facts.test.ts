@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { startHeroku, type HerokuWorld } from '../../rehearsal/heroku/world.ts';
@@ -5,6 +8,7 @@ import { createAuthority } from '../../rehearsal/servers/certificates.ts';
 import { stopAll, temporaryDirectory } from '../../rehearsal/servers/process.ts';
 import { systemClock } from '../../src/clock.ts';
 import { createHeroku, type HerokuClient } from '../../src/heroku/client.ts';
+import { hasPreboot } from '../../src/heroku/features.ts';
 import { otherUsersOf } from '../../src/heroku/other-users.ts';
 import { silentLog } from '../../src/log.ts';
 
@@ -50,4 +54,17 @@ test('another app that the same Redis is attached to is found; the own one and a
   );
   expect(await otherUsersOf(client, 'shop', 'REDIS')).toEqual(['reports']);
   expect(await otherUsersOf(client, 'reports', 'REDIS')).toEqual([]);
+});
+
+test('preboot is seen where it is on', async () => {
+  expect(await hasPreboot(client, 'shop')).toBe(false);
+  // The played Heroku has none to turn on.
+  const features = JSON.stringify([{ name: 'preboot', enabled: true }]);
+  const server = createServer((_request, response) => response.end(features)).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const apiUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const other = createHeroku({ token: 't', apiUrl, dataApiUrl: apiUrl, log: silentLog, clock: systemClock });
+  expect(await hasPreboot(other, 'shop')).toBe(true);
+  server.closeAllConnections();
+  server.close();
 });
