@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+
 export default {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
@@ -9,4 +11,9 @@ export default {
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   testTimeout: 60_000,
   clearMocks: true,
+  // Most of a test's time is waiting for real servers, so that two at a time suit two cores; a test brings several
+  // servers along, so that more cores are not all for tests.
+  maxWorkers: Math.max(2, Math.floor(availableParallelism() / 2)),
+  // Not among the machine's temporary files, where it would stay.
+  cacheDirectory: '<rootDir>/.cache/jest',
 };

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
+import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 
 /** `npm test` proves every promise on a small world; `--full` (npm run test:full) adds the full matrix and the size claims. */
@@ -16,4 +17,4 @@ const jest = spawn(
   { stdio: 'inherit', env: { ...process.env, TEST_FULL: full ? '1' : '' } },
 );
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => jest.kill(signal));
-jest.on('exit', (code) => process.exit(code ?? 1));
+jest.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal ?? 'SIGTERM']));
