@@ -4,7 +4,7 @@ import { LeaseLostError } from '../src/migration/lease.ts';
 import type { Phase } from '../src/migration/record.ts';
 import type { StepReport } from '../src/migration/saga.ts';
 import { StuckError, UndoneError, UnfinishedError } from '../src/migration/saga.ts';
-import { formatDuration } from '../src/report/progress.ts';
+import { formatDuration } from '../src/report/format.ts';
 import { details, heading, paragraph, table } from '../src/report/summary.ts';
 import type { Subject } from './subject.ts';
 import { recordPhase } from './subject.ts';

@@ -3,7 +3,7 @@ import { savingOf, type Cost } from '../../src/migration/cost.ts';
 import type { Plan } from '../../src/migration/plan.ts';
 import type { DatabaseFacts } from '../../src/postgres/facts.ts';
 import type { RedisFacts } from '../../src/redis/facts.ts';
-import { formatBytes, formatCount } from '../../src/report/progress.ts';
+import { formatBytes, formatCount } from '../../src/report/format.ts';
 import { bars, details, heading, table } from '../../src/report/summary.ts';
 
 /** What a reviewer reads in two minutes: the verdict, what stands in the way, the cost, what moves where. */

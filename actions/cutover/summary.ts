@@ -1,4 +1,4 @@
-import { formatDuration } from '../../src/report/progress.ts';
+import { formatDuration } from '../../src/report/format.ts';
 import { details, gantt, heading, table } from '../../src/report/summary.ts';
 import type { FailureWords } from '../failed-phase.ts';
 import type { Subject } from '../subject.ts';

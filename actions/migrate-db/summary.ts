@@ -1,5 +1,5 @@
 import type { Forecast } from '../../src/migration/forecast.ts';
-import { formatBytes, formatCount, formatDuration } from '../../src/report/progress.ts';
+import { formatBytes, formatCount, formatDuration } from '../../src/report/format.ts';
 import { details, heading, list, table } from '../../src/report/summary.ts';
 import type { FailureWords } from '../failed-phase.ts';
 import type { PracticeCopy } from './migrate-db.ts';

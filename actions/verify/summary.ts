@@ -1,4 +1,4 @@
-import { formatCount } from '../../src/report/progress.ts';
+import { formatCount } from '../../src/report/format.ts';
 import { details, escapeMarkdown, heading, list, raw, table } from '../../src/report/summary.ts';
 import type { Verification } from './verify.ts';
 

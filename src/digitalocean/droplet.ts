@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { createOrFind, expect, orUndefined, type DigitalOcean } from './client.ts';
+import { createOrFind, expect, type DigitalOcean } from './client.ts';
 import { requireOurs } from './ownership.ts';
 import { waitFor } from './wait.ts';
 
@@ -100,13 +100,6 @@ export function waitUntilActive(
       const ready = status === 'active' && publicAddress !== undefined && privateAddress !== undefined;
       return ready ? { done: { ...droplet, publicAddress, privateAddress } } : { state: status };
     },
-  });
-}
-
-export function readDroplet(client: DigitalOcean, id: number): Promise<Droplet | undefined> {
-  return orUndefined(async () => {
-    const answer = await client.dots.droplet.getDroplet({ droplet_id: id });
-    return toDroplet(expect(answer, z.object({ droplet: dropletSchema }), 'GET /droplets').droplet);
   });
 }
 

@@ -1,10 +1,5 @@
 import { ConfigurationError } from '../errors.ts';
 
-/** The tag that everything of a migration carries: the proof that it is ours to change. */
-export function migrationTag(migrationId: string): string {
-  return `heroku-to-digitalocean:${migrationId}`;
-}
-
 /** Refuses to touch something that has our name and not our mark: somebody else made it. */
 export function requireOurs(kind: string, name: string, marks: readonly string[], tag: string): void {
   if (marks.includes(tag)) return;

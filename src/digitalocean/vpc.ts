@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { createOrFind, expect, type DigitalOcean } from './client.ts';
+import { createOrFind, type DigitalOcean } from './client.ts';
 import { requireOurs } from './ownership.ts';
 
 const vpcSchema = z.object({
@@ -47,14 +47,4 @@ export async function ensureVpc(
     () => findVpc(client, wanted.name),
   );
   return { vpc, created: true };
-}
-
-/** The address range of a VPC, for firewall rules. */
-export async function readVpcRange(client: DigitalOcean, id: string): Promise<string> {
-  const answer = expect(
-    await client.dots.vpc.getVpc({ vpc_id: id }),
-    z.object({ vpc: vpcSchema }),
-    'GET /vpcs',
-  );
-  return answer.vpc.ip_range;
 }

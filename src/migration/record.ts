@@ -32,7 +32,6 @@ const recordSection = z.strictObject({
   /** Over all of the above. */
   digest: DIGEST,
 });
-export type RecordSection = z.infer<typeof recordSection>;
 
 const migrationRecord = z.strictObject({
   version: z.literal(1),

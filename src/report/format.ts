@@ -23,9 +23,3 @@ export function formatDuration(milliseconds: number): string {
 export function formatCount(count: number): string {
   return Math.round(count).toLocaleString('en-US');
 }
-
-/** US dollars with cents only when there are some: 85 → "$85", 12.5 → "$12.50". */
-export function formatDollars(amount: number): string {
-  const cents = Number.isInteger(amount) ? 0 : 2;
-  return `$${amount.toLocaleString('en-US', { minimumFractionDigits: cents, maximumFractionDigits: cents })}`;
-}
