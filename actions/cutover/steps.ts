@@ -44,6 +44,10 @@ export function cutoverSteps(parties: Parties, checks: Checks): Step[] {
   const { migrationId } = subject.environment;
   // The locks live in a session of this process: a continued run takes them anew.
   let fence: Fence | undefined;
+  // What keeps Heroku still is looked at again by a continued run: an undo that could not be noted, because the journal
+  // was out of reach, or a person may have brought the app back meanwhile.
+  const runsWorkers = async (): Promise<boolean> =>
+    (await readFormation(heroku, app)).some(({ type, quantity }) => type !== 'web' && quantity > 0);
 
   return [
     defineStep({
@@ -69,6 +73,7 @@ export function cutoverSteps(parties: Parties, checks: Checks): Step[] {
           return { told, waitedMs };
         });
       },
+      settle: async () => ((await runsWorkers()) ? 'not-done' : 'done'),
       // A quiet Sidekiq stays quiet until it is restarted, and one that was told reports it up to 10 s later: so it is
       // not asked. Undoing the later steps may have restarted it already; once more costs its jobs nothing but time.
       undo: async () => {
@@ -83,6 +88,7 @@ export function cutoverSteps(parties: Parties, checks: Checks): Step[] {
     }),
     defineStep({
       name: 'stop-workers',
+      always: true,
       prior: async () => ({ formation: await readFormation(heroku, app) }),
       act: async ({ formation }) => {
         const workers = formation.filter(({ type, quantity }) => type !== 'web' && quantity > 0);
@@ -106,10 +112,12 @@ export function cutoverSteps(parties: Parties, checks: Checks): Step[] {
         await setMaintenance(heroku, app, true);
         return { since: clock.now().toISOString() };
       },
+      settle: async () => ((await readMaintenance(heroku, app)) ? 'done' : 'not-done'),
       undo: ({ maintenance }) => setMaintenance(heroku, app, maintenance),
     }),
     defineStep({
       name: 'park',
+      always: true,
       prior: async () => ({
         release: (await currentRelease(heroku, app))?.id ?? null,
         formation: await readFormation(heroku, app),

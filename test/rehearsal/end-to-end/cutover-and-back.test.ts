@@ -82,7 +82,7 @@ test.each(
         ),
       ],
 )(
-  '$what: everything is undone and Heroku serves as before',
+  '$what: everything is undone, Heroku serves as before, and a fresh run succeeds',
   async ({ step, strike }) => {
     const fault = at(step, () => strike(shop));
     const result = await cutOver(shop, prepared, fault);
@@ -90,6 +90,12 @@ test.each(
     expectReached(fault, result);
     expectConclusion(result, 'failure');
     expect(errorsOf(result)).toMatch(/Heroku serves as before/);
+    await herokuServesAsBefore(shop, before);
+    if (!full) return;
+    expectConclusion(await cutOver(shop, prepared), 'success');
+    await isWhere(shop, 'digitalocean');
+    expectConclusion(await rollBack(shop), 'success');
+    await untilNamesExpire();
     await herokuServesAsBefore(shop, before);
   },
   300_000,

@@ -1,3 +1,4 @@
+import { EGRESS_ADDRESS } from '../../../rehearsal/world.ts';
 import type { Shop } from './shop-under-migration.ts';
 
 /** Something that breaks while a step of the cutover begins. */
@@ -43,9 +44,13 @@ async function shutOut(shop: Shop): Promise<void> {
     authorization: `Bearer ${shop.world.tokens.digitalOcean}`,
     'content-type': 'application/json',
   };
-  // An empty list admits everybody.
-  const rules = [{ type: 'ip_addr', value: '198.51.100.7' }];
-  await fetch(url, { method: 'PUT', headers, body: JSON.stringify({ rules }) });
+  const { rules } = (await (await fetch(url, { headers })).json()) as {
+    rules: { type: string; value: string }[];
+  };
+  const others = rules
+    .filter(({ value }) => value !== EGRESS_ADDRESS)
+    .map(({ type, value }) => ({ type, value }));
+  await fetch(url, { method: 'PUT', headers, body: JSON.stringify({ rules: others }) });
   await endSessions(shop);
 }
 
