@@ -125,10 +125,12 @@ export function cutoverSteps(parties: Parties, checks: Checks): Step[] {
       // Scheduler cannot be paused by a supported API, and it keeps firing in maintenance mode: with an empty slug
       // released, what it starts finds no application code, so Redis has no writer left either.
       act: async ({ formation }) => {
+        // Only what ran: a parked app no longer knows the type `release`, and a continued run comes here again.
+        const running = formation.filter(({ quantity }) => quantity > 0);
         await scale(
           heroku,
           app,
-          formation.map(({ type }) => ({ type, quantity: 0 })),
+          running.map(({ type }) => ({ type, quantity: 0 })),
         );
         // Uploading takes a while, and whoever took over meanwhile may have Heroku serving again.
         const parkedFrom = await parkApp(heroku, app, { beforeRelease: parties.checkLease });

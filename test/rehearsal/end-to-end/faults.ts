@@ -8,6 +8,8 @@ export interface RealFault {
   strike: (shop: Shop) => void;
   /** Takes longer than the retries of a client last: for the full run. */
   slow?: true;
+  /** The undo may not have been journalled in full: then the next run finishes it and says so, before one may begin anew. */
+  forgotten?: true;
 }
 
 /** Long enough that a step meets it, short enough that Heroku itself comes through. */
@@ -112,5 +114,6 @@ export const FAULTS: RealFault[] = [
     step: 'copy',
     strike: (shop) => void shutOut(shop),
     slow: true,
+    forgotten: true,
   },
 ];
