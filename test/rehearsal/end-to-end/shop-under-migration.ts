@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { globSync, mkdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { expect } from '@jest/globals';
@@ -25,7 +25,7 @@ import { silentLog } from '../../../src/log.ts';
 /** Printed, and taken from TEST_SEED to see a failure again. */
 export const seed = Number(process.env.TEST_SEED ?? Math.floor(Math.random() * 1_000_000));
 export const full = process.env.TEST_FULL === '1';
-process.stderr.write(`end-to-end: TEST_SEED=${seed}\n`);
+process.stderr.write(`${basename(expect.getState().testPath ?? '')}: TEST_SEED=${seed}\n`);
 
 /** One of several by the seed; `draw` tells the draws of one run apart. */
 export function pick<T>(choices: readonly T[], draw: number): T {
