@@ -190,7 +190,7 @@ function libraryPath(root: string): Record<string, string> {
   return directories.length > 0 ? { LD_LIBRARY_PATH: directories.join(':') } : {};
 }
 
-async function aside<T>(cache: string, work: (workplace: string) => Promise<T>): Promise<T> {
+export async function aside<T>(cache: string, work: (workplace: string) => Promise<T>): Promise<T> {
   const workplace = temporaryDirectory('fetch', cache);
   try {
     return await work(workplace);
@@ -200,7 +200,7 @@ async function aside<T>(cache: string, work: (workplace: string) => Promise<T>):
 }
 
 /** Whoever comes second finds the same content there and lets it be. */
-function moveInto(from: string, to: string): void {
+export function moveInto(from: string, to: string): void {
   try {
     renameSync(from, to);
   } catch (error) {
