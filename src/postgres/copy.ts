@@ -17,10 +17,10 @@ import { quoteQualified } from './names.ts';
 import { formatBytes, startProgress } from './progress.ts';
 import { rewriteRestoreList, type RemovedEntry } from './restore-list.ts';
 import { applicationName } from './settle.ts';
+import { completeStamp, stampTarget } from './stamp.ts';
 import { revokeLoader, swapScript } from './swap.ts';
 import {
   applySettings,
-  completeStamp,
   extensionSchemas,
   isOpenTarget,
   lockTarget,
@@ -28,7 +28,6 @@ import {
   prepareExtensions,
   refuseForeignTarget,
   refuseMissingExtensions,
-  stampTarget,
 } from './target.ts';
 import type { PostgresTools } from './tools.ts';
 
@@ -103,7 +102,7 @@ export async function copyDatabase(options: CopyOptions): Promise<CopyResult> {
       const removedEntries = await rewriteList(copy);
 
       await options.beforeChange?.();
-      await stampTarget(loader, options.migrationId);
+      await stampTarget(loader, options.migrationId, options.owner.user);
       await prepareExtensions(loader, facts, options.owner, options.log);
       await options.beforeChange?.();
       await swapSchema(copy);

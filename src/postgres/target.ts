@@ -5,6 +5,7 @@ import { withConnection, type PostgresAddress } from './connect.ts';
 import { PostgresError } from './errors.ts';
 import type { DatabaseFacts } from './facts.ts';
 import { quoteIdentifier, quoteLiteral } from './names.ts';
+import { readStamp } from './stamp.ts';
 import { TARGET_IS_OPEN } from './swap.ts';
 import { isNoExtensionMember, isUserSchema, OUR_SCHEMA } from './user-objects.ts';
 
@@ -25,7 +26,7 @@ export async function refuseForeignTarget(
   owner: PostgresAddress,
   migrationId: string,
 ): Promise<void> {
-  const stamp = await readStamp(client);
+  const stamp = (await readStamp(client))?.migrationId;
   if (stamp !== undefined && stamp !== migrationId)
     throw new ConfigurationError(
       `The database ${owner.database} on the target holds the copy of another migration (${stamp}), not of ${migrationId}; it was not touched. Use another database, or drop that one.`,
@@ -43,18 +44,6 @@ export function openTarget(owner: PostgresAddress): ConfigurationError {
   return new ConfigurationError(
     `The database ${owner.database} was not copied: ${TARGET_IS_OPEN}, so the application may have written to it and a copy would destroy that. If the cutover is over, there is nothing left to copy.`,
   );
-}
-
-async function readStamp(client: pg.Client): Promise<string | undefined> {
-  const { rows: found } = await client.query<{ found: boolean }>(
-    'SELECT pg_catalog.to_regclass($1) IS NOT NULL AS found',
-    [`${OUR_SCHEMA}.stamp`],
-  );
-  if (found[0]?.found !== true) return undefined;
-  const { rows } = await client.query<{ migration_id: string }>(
-    `SELECT migration_id FROM ${OUR_SCHEMA}.stamp ORDER BY stamped_at LIMIT 1`,
-  );
-  return rows[0]?.migration_id;
 }
 
 async function countUserObjects(client: pg.Client): Promise<{ count: number; example: string }> {
@@ -104,33 +93,6 @@ export async function refuseMissingExtensions(client: pg.Client, facts: Database
     throw new ConfigurationError(
       `The target's server does not offer these extensions that the source uses: ${rows.map((row) => row.name).join(', ')}. Nothing was changed. Remove them from the application, or choose a server version that has them.`,
     );
-}
-
-/** Marks the target as this migration's before anything of it is there: a copy that dies is recognised. */
-export async function stampTarget(client: pg.Client, migrationId: string): Promise<void> {
-  await client.query('BEGIN');
-  await client.query(`CREATE SCHEMA IF NOT EXISTS ${OUR_SCHEMA}`);
-  await client.query(`
-    CREATE TABLE IF NOT EXISTS ${OUR_SCHEMA}.stamp (
-      migration_id text PRIMARY KEY,
-      stamped_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
-      -- Null while a copy is under way.
-      completed_at timestamptz
-    )`);
-  await client.query(
-    `INSERT INTO ${OUR_SCHEMA}.stamp (migration_id) VALUES ($1)
-     ON CONFLICT (migration_id) DO UPDATE SET completed_at = NULL`,
-    [migrationId],
-  );
-  await client.query('COMMIT');
-}
-
-/** Notes that everything of the last copy is there. */
-export async function completeStamp(client: pg.Client, migrationId: string): Promise<void> {
-  await client.query(
-    `UPDATE ${OUR_SCHEMA}.stamp SET completed_at = pg_catalog.now() WHERE migration_id = $1`,
-    [migrationId],
-  );
 }
 
 /**
