@@ -36,6 +36,8 @@ const STATE = `
     first_page bigint NOT NULL,
     last_page bigint,
     snapshot text NOT NULL,
+    -- The source table's: page numbers of one say nothing about another.
+    filenode bigint NOT NULL,
     rows bigint NOT NULL,
     bytes bigint NOT NULL,
     PRIMARY KEY (relation, part)
