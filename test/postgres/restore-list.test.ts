@@ -23,6 +23,7 @@ const herokuList = `;
 3402; 2606 16502 FK CONSTRAINT public orders orders_user_fk u1
 4300; 3466 16396 EVENT TRIGGER - log_create_ext heroku_admin
 4301; 6104 16397 PUBLICATION - everything u1
+4303; 0 0 COMMENT - PUBLICATION everything u1
 4302; 826 16398 DEFAULT ACL - DEFAULT PRIVILEGES FOR TABLES postgres
 `;
 
@@ -35,6 +36,7 @@ test('what Heroku adds to every database is taken out, each entry with a reason,
     '3300; 0 16402 TABLE DATA public orders u1',
     '3400; 2620 16500 TRIGGER public orders stamp u1',
     '3402; 2606 16502 FK CONSTRAINT public orders orders_user_fk u1',
+    '4302; 826 16398 DEFAULT ACL - DEFAULT PRIVILEGES FOR TABLES postgres',
   ]);
   expect(removed).toHaveLength(12);
   expect(removed.every(({ entry, reason }) => entry !== '' && reason !== '')).toBe(true);
@@ -48,6 +50,18 @@ test('an unknown entry in the restore list stops the run', () => {
 });
 
 test('what cannot be carried over is told all at once, with what to do', () => {
-  const list = '7; 1 2 SERVER - other u1\n8; 1 3 BLOB - 16999 u1\n9; 1 4 TABLE public fine u1\n';
-  expect(() => rewriteRestoreList(list)).toThrow(/SERVER - other u1: .*\n.*BLOB - 16999 u1: .*bytea/);
+  const list = '7; 1 2 SERVER - other u1\n8; 1 3 ACCESS METHOD - slow u1\n9; 1 4 TABLE public fine u1\n';
+  expect(() => rewriteRestoreList(list)).toThrow(
+    /SERVER - other u1: .*\n.*ACCESS METHOD - slow u1: .*superuser/,
+  );
+});
+
+test('large objects no longer stop a run: they are said to be copied on their own', () => {
+  const { kept, removed } = rewriteRestoreList(
+    '8; 1 3 BLOB METADATA - 16999 u1\n9; 0 0 COMMENT - LARGE OBJECT 16999 u1\n',
+  );
+  expect(kept).toBe('');
+  expect(removed.map(({ reason }) => reason)).toEqual(
+    Array(2).fill(expect.stringContaining('large objects are copied')),
+  );
 });
