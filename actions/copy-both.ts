@@ -4,6 +4,7 @@ import { terminateStale } from '../src/postgres/settle.ts';
 import { copyRedis } from '../src/redis/copy.ts';
 import type { RedisCopyResult } from '../src/redis/copy.ts';
 import type { Parties } from './parties.ts';
+import { sideBySide } from './side-by-side.ts';
 
 // pg_restore loads this many tables at a time; the smallest managed clusters have one CPU and 22 connections.
 const JOBS = 4;
@@ -19,50 +20,52 @@ export interface BothCopies {
  * function. It replaces only what carries this migration's stamp and leaves the new side closed.
  */
 export async function copyBoth(parties: Parties): Promise<BothCopies> {
+  const { subject, oldSide, newSide, log, clock } = parties;
+  await endOlderCopies(parties);
+  const [postgres, redis] = await sideBySide(
+    parties.signal,
+    (signal) =>
+      copyDatabase({
+        source: oldSide.database,
+        owner: newSide.owner,
+        loader: newSide.loader,
+        migrationId: subject.environment.migrationId,
+        epoch: parties.epoch,
+        tools: parties.tools,
+        directory: parties.directory,
+        jobs: JOBS,
+        log,
+        clock,
+        signal,
+        beforeChange: parties.checkLease,
+      }),
+    (signal) => copyOnlyRedis({ ...parties, signal }),
+  );
+  return { postgres, redis };
+}
+
+/** Makes the new Redis hold what the old one holds; `null` for an application without a Redis. */
+export function copyOnlyRedis(parties: Parties): Promise<RedisCopyResult | null> {
   const { subject, oldSide, newSide, log, clock, signal } = parties;
-  const { migrationId } = subject.environment;
-  // A run that was cut off may have left a restore going on the server.
-  for (const address of [newSide.loader, newSide.owner]) {
-    const ended = await terminateStale(address, { migrationId, epoch: parties.epoch, signal });
-    if (ended > 0) log.info(`Ended ${ended} sessions that an earlier run had left on the new cluster.`);
-  }
-  const both = new AbortController();
-  const either = AbortSignal.any([signal, both.signal]);
-  const stopTheOther = (reason: unknown): never => {
-    both.abort(reason);
-    throw reason;
-  };
-  const postgres = copyDatabase({
-    source: oldSide.database,
-    owner: newSide.owner,
-    loader: newSide.loader,
-    migrationId,
+  if (oldSide.redis === undefined || newSide.redis === undefined) return Promise.resolve(null);
+  return copyRedis({
+    source: oldSide.redis,
+    target: newSide.redis.admin,
+    skip: subject.config.redis.skip,
+    migrationId: subject.environment.migrationId,
     epoch: parties.epoch,
-    tools: parties.tools,
-    directory: parties.directory,
-    jobs: JOBS,
     log,
     clock,
-    signal: either,
+    signal,
     beforeChange: parties.checkLease,
-  }).catch(stopTheOther);
-  const redis =
-    oldSide.redis !== undefined && newSide.redis !== undefined
-      ? copyRedis({
-          source: oldSide.redis,
-          target: newSide.redis.admin,
-          skip: subject.config.redis.skip,
-          migrationId,
-          epoch: parties.epoch,
-          log,
-          clock,
-          signal: either,
-          beforeChange: parties.checkLease,
-        }).catch(stopTheOther)
-      : Promise.resolve(null);
-  const [first, second] = await Promise.allSettled([postgres, redis]);
-  if (both.signal.aborted) throw both.signal.reason;
-  if (first.status === 'rejected') throw first.reason;
-  if (second.status === 'rejected') throw second.reason;
-  return { postgres: first.value, redis: second.value };
+  });
+}
+
+/** A run that was cut off may have left a restore going on the new cluster. */
+export async function endOlderCopies({ subject, newSide, epoch, log, signal }: Parties): Promise<void> {
+  const { migrationId } = subject.environment;
+  for (const address of [newSide.loader, newSide.owner]) {
+    const ended = await terminateStale(address, { migrationId, epoch, signal });
+    if (ended > 0) log.info(`Ended ${ended} sessions that an earlier run had left on the new cluster.`);
+  }
 }

@@ -15,17 +15,27 @@ export async function compareBoth(parties: Parties): Promise<BothParities> {
   const { oldSide, newSide, log, signal } = parties;
   const [postgres, redis] = await Promise.all([
     compareDatabases({ source: oldSide.database, target: newSide.owner, log, signal }),
-    oldSide.redis !== undefined && newSide.redis !== undefined
-      ? compareRedis({
-          source: oldSide.redis,
-          target: newSide.redis.admin,
-          skip: parties.subject.config.redis.skip,
-          log,
-          signal,
-        })
-      : null,
+    compareOnlyRedis(parties),
   ]);
   return { postgres, redis };
+}
+
+/** Compares every key of both sides by content; `null` for an application without a Redis. */
+export function compareOnlyRedis({
+  subject,
+  oldSide,
+  newSide,
+  log,
+  signal,
+}: Parties): Promise<RedisParity | null> {
+  if (oldSide.redis === undefined || newSide.redis === undefined) return Promise.resolve(null);
+  return compareRedis({
+    source: oldSide.redis,
+    target: newSide.redis.admin,
+    skip: subject.config.redis.skip,
+    log,
+    signal,
+  });
 }
 
 /** What differs, one line each; nothing when both sides hold the same. */

@@ -36,12 +36,6 @@ export async function readSubject(edge: Edge): Promise<Subject> {
 
 /** Says what this version cannot do yet, before anything is changed. */
 export function refuseUnsupported({ config, environment }: Subject): void {
-  if (config.strategy === 'live') {
-    throw new NotSupportedError(
-      'strategy: live is not supported yet: this version copies inside the maintenance window. Write `strategy: window` ' +
-        'or `auto`, and look at the forecast that migrate-db prints. Nothing was changed.',
-    );
-  }
   if (config.traffic !== 'dns') {
     throw new NotSupportedError(
       `traffic: ${config.traffic} is not supported yet: this version moves visitors by DNS. Write \`traffic: dns\`. Nothing was changed.`,

@@ -1,3 +1,5 @@
+import { z } from 'zod';
+
 import { createDigitalOcean } from '../../src/digitalocean/client.ts';
 import { readCatalogue, type Catalogue } from '../../src/digitalocean/prices.ts';
 import { ConfigurationError } from '../../src/errors.ts';
@@ -5,10 +7,12 @@ import type { Edge } from '../../src/github/run.ts';
 import { readInventory, type HerokuInventory } from '../../src/heroku/inventory.ts';
 import { readSchedulerJobs } from '../../src/heroku/scheduler.ts';
 import { appVariables, plannedAddresses } from '../../src/migration/app-variables.ts';
-import { buildPlan, planDigest, type Plan } from '../../src/migration/plan.ts';
+import { buildPlan, planDigest, type Plan, type PlanInput } from '../../src/migration/plan.ts';
+import { latestSection } from '../../src/migration/record.ts';
 import { readSource, requirePostgres, type Source } from '../../src/migration/source.ts';
 import { withConnection } from '../../src/postgres/connect.ts';
 import { readDatabaseFacts, type DatabaseFacts } from '../../src/postgres/facts.ts';
+import { readLiveFacts, type LiveFacts } from '../../src/postgres/live-facts.ts';
 import { readFence } from '../../src/postgres/fence.ts';
 import { withRedis } from '../../src/redis/connect.ts';
 import { readRedisFacts, type RedisFacts } from '../../src/redis/facts.ts';
@@ -45,7 +49,7 @@ export async function assess(edge: Edge): Promise<void> {
     ]),
   );
 
-  const plan = makePlan({ subject, source, inventory, database, redis, scheduler, catalogue, unknown });
+  const plan = makePlan({ subject, source, inventory, ...database, redis, scheduler, catalogue, unknown });
   const digest = planDigest(plan);
   tell(edge, plan, digest);
 
@@ -55,15 +59,16 @@ export async function assess(edge: Edge): Promise<void> {
     planDigest: digest,
     plan,
     inventory,
-    database: database ?? null,
+    database: database?.database ?? null,
     redis: redis ?? null,
   });
   edge.setOutput('plan-digest', digest);
+  edge.setOutput('strategy', plan.strategy);
   edge.setOutput('blockers', plan.blockers.length);
   edge.setOutput('warnings', plan.warnings.length);
   edge.setOutput('cost-before', plan.costs.before.usdPerMonth);
   edge.setOutput('cost-after', plan.costs.after.usdPerMonth);
-  await edge.summary(assessSummary(plan, digest, inventory, database, redis));
+  await edge.summary(assessSummary(plan, digest, inventory, database?.database, redis));
   refuseBlocked(plan);
 }
 
@@ -95,7 +100,8 @@ function makePlan(found: {
   subject: Subject;
   source: Source | undefined;
   inventory: HerokuInventory;
-  database: DatabaseFacts | undefined;
+  database?: DatabaseFacts;
+  live?: LiveFacts;
   redis: RedisFacts | undefined;
   scheduler: Awaited<ReturnType<typeof schedulerJobs>>;
   catalogue: Catalogue | undefined;
@@ -116,6 +122,8 @@ function makePlan(found: {
     environment: subject.environment,
     inventory,
     database: found.database,
+    live: found.live,
+    ...measuredBefore(subject),
     redis: found.redis,
     hasRedis,
     scheduler: found.scheduler,
@@ -125,8 +133,21 @@ function makePlan(found: {
   });
 }
 
+/** An earlier practice copy tells more than any assumption; there is one when assess runs again on its record. */
+function measuredBefore({ record }: Subject): Pick<PlanInput, 'measured'> {
+  const copied = latestSection(record, 'migrate-db', copySpeed);
+  return copied === undefined ? {} : { measured: copied.speed };
+}
+
+const copySpeed = z.object({
+  speed: z.object({ copyBytesPerSecond: z.number(), parityBytesPerSecond: z.number() }),
+});
+
 /** Read-only, with a limit per statement: assess may run against a busy production. */
-async function databaseFacts(edge: Edge, source: Source | undefined): Promise<DatabaseFacts | undefined> {
+async function databaseFacts(
+  edge: Edge,
+  source: Source | undefined,
+): Promise<{ database: DatabaseFacts; live: LiveFacts } | undefined> {
   if (source?.postgres === undefined) return undefined;
   const options = {
     applicationName: 'h2d assess',
@@ -136,7 +157,7 @@ async function databaseFacts(edge: Edge, source: Source | undefined): Promise<Da
   };
   return withConnection(source.postgres, options, async (client) => {
     await client.query('BEGIN TRANSACTION READ ONLY');
-    const facts = await readDatabaseFacts(client);
+    const facts = { database: await readDatabaseFacts(client), live: await readLiveFacts(client) };
     await client.query('COMMIT');
     return facts;
   });
@@ -190,6 +211,8 @@ function tell(edge: Edge, plan: Plan, digest: string): void {
   for (const { what, why, remedy } of plan.blockers)
     edge.log.warning(`Blocked: ${what}. Why: ${why}. ${remedy}`);
   for (const { what, why } of plan.warnings) edge.log.info(`Note: ${what} (${why})`);
+  for (const line of plan.strategyChoice.arithmetic) edge.log.info(line);
+  edge.log.info(`Strategy ${plan.strategy}: ${plan.strategyChoice.why}`);
   edge.log.info(`Plan digest: ${digest}`);
 }
 

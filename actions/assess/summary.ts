@@ -3,8 +3,8 @@ import { savingOf, type Cost } from '../../src/migration/cost.ts';
 import type { Plan } from '../../src/migration/plan.ts';
 import type { DatabaseFacts } from '../../src/postgres/facts.ts';
 import type { RedisFacts } from '../../src/redis/facts.ts';
-import { formatBytes, formatCount } from '../../src/report/format.ts';
-import { bars, details, heading, table } from '../../src/report/summary.ts';
+import { formatBytes, formatCount, formatDuration } from '../../src/report/format.ts';
+import { bars, details, heading, list, paragraph, table } from '../../src/report/summary.ts';
 
 /** What a reviewer reads in two minutes: the verdict, what stands in the way, the cost, what moves where. */
 export function assessSummary(
@@ -53,6 +53,7 @@ export function assessSummary(
         ...plan.leftOut.map(({ process, why }) => [process, 'left out', why, '']),
       ],
     ),
+    ...strategyPart(plan.strategyChoice),
     ...problems('Worth knowing', plan.warnings),
     details('Cost, line by line', costTable(before, 'Heroku') + costTable(after, 'DigitalOcean')),
     details(
@@ -106,6 +107,28 @@ function problems(title: string, list: Plan['blockers']): string[] {
       ['What', 'Why', 'What to do'],
       list.map(({ what, why, remedy }) => [what, why, remedy]),
     ),
+  ];
+}
+
+/** Why this strategy: both forecasts side by side, the arithmetic folded away. */
+function strategyPart({ strategy, why, forecasts, arithmetic }: Plan['strategyChoice']): string[] {
+  if (forecasts === null) return [];
+  const right = (title: string) => ({ title, align: 'right' as const });
+  return [
+    heading(`Strategy: ${strategy}`, 3),
+    paragraph(why),
+    table(
+      ['Downtime with', right('At least'), right('Expected'), right('At most'), 'Fits the budget', 'Taken'],
+      (['window', 'live'] as const).map((name) => [
+        name,
+        formatDuration(forecasts[name].low),
+        formatDuration(forecasts[name].expected),
+        formatDuration(forecasts[name].high),
+        forecasts[name].fits,
+        name === strategy,
+      ]),
+    ),
+    details('The arithmetic', list(arithmetic)),
   ];
 }
 

@@ -1,22 +1,25 @@
 import { z } from 'zod';
 
 import type { Forecast } from '../../src/migration/forecast.ts';
-import { forecastWindow } from '../../src/migration/forecast.ts';
+import { forecastDowntime, measuredPart } from '../../src/migration/forecast.ts';
 import { latestSection } from '../../src/migration/record.ts';
 import type { Subject } from '../subject.ts';
 
-/** What migrate-db measured at its practice copy, in milliseconds. */
+/** What migrate-db measured for the parts of the window, in milliseconds. */
 const practice = z.object({
-  measured: z.array(z.object({ name: z.string(), milliseconds: z.number() })),
+  strategy: z.enum(['window', 'live']),
+  measured: z.array(z.object({ name: z.string(), milliseconds: z.number(), from: z.string().optional() })),
 });
 
-/** From the newest practice copy in the record and the lifetime of the DNS records; `undefined` without a copy. */
-export function forecastOf({ record, config }: Subject): Forecast | undefined {
+/** From the newest copy in the record and the lifetime of the DNS records; `undefined` without a copy. */
+export function forecastOf({ record, config, environment }: Subject): Forecast | undefined {
   const section = latestSection(record, 'migrate-db', practice);
   if (section === undefined) return undefined;
-  return forecastWindow({
-    measured: section.measured,
+  const dns = environment.domains.length > 0 ? config.dns : undefined;
+  return forecastDowntime({
+    strategy: section.strategy,
+    parts: section.measured.map(measuredPart),
     budgetMs: config.downtimeBudgetMs,
-    ...(config.dns === undefined ? {} : { dnsTtlMs: config.dns.ttl * 1000 }),
+    ...(dns === undefined ? {} : { dnsTtlMs: dns.ttl * 1000 }),
   });
 }

@@ -1,17 +1,22 @@
 import type { Forecast } from '../../src/migration/forecast.ts';
+import type { Strategy } from '../../src/migration/strategy.ts';
+import type { Lag } from '../../src/postgres/live.ts';
 import { formatBytes, formatCount, formatDuration } from '../../src/report/format.ts';
-import { details, heading, list, table } from '../../src/report/summary.ts';
+import { details, heading, list, paragraph, table } from '../../src/report/summary.ts';
 import type { FailureWords } from '../failed-phase.ts';
-import type { PracticeCopy } from './migrate-db.ts';
+import type { Subject } from '../subject.ts';
+import type { CaughtUp } from './catch-up.ts';
+import type { Copied } from './copy.ts';
 
 /** What was copied, and what that promises for the cutover. */
-export function copySummary(copy: PracticeCopy, forecast: Forecast | undefined): string {
+export function copySummary(copy: Copied, forecast: Forecast | undefined): string {
   return [
     heading(
       `Copied ${formatCount(copy.tables)} tables (${formatBytes(copy.bytes)}) and ${formatCount(copy.keys)} Redis keys`,
       2,
     ),
-    'The new side is closed for writes. This is a practice copy: the cutover copies again inside the fence and proves every row and key.',
+    WHAT_NOW[copy.strategy],
+    ...(copy.live === undefined ? [] : livePart(copy.live)),
     ...(forecast === undefined ? [] : [forecast.verdict]),
     forecast === undefined ? measuredTable(copy) : forecastTable(forecast),
     ...(copy.removed.length === 0
@@ -19,11 +24,83 @@ export function copySummary(copy: PracticeCopy, forecast: Forecast | undefined):
       : [details(`${copy.removed.length} entries left out, each with its reason`, list(copy.removed))]),
     ...(copy.movedOn.length === 0
       ? []
-      : [details('Written on Heroku since the copy began', list(copy.movedOn))]),
+      : [
+          details(
+            `Written on Heroku since the ${copy.live === undefined ? 'copy began' : 'last drain'}`,
+            list(copy.movedOn),
+          ),
+        ]),
   ].join('\n\n');
 }
 
-function measuredTable({ measured }: PracticeCopy): string {
+const WHAT_NOW: Record<Strategy, string> = {
+  window:
+    'The new side is closed for writes. This is a practice copy: the cutover copies again inside the fence and proves every row and key.',
+  live:
+    'The new side is closed for writes and follows Heroku: `catch-up` keeps it in step, and the cutover drains what is left. ' +
+    'Redis was copied for practice and is copied again inside the fence.',
+};
+
+function livePart({ lag, proof, reused, drainedRows, rowsPerSecond }: NonNullable<Copied['live']>): string[] {
+  return [
+    lagTable(lag),
+    table(
+      ['While Heroku served', { title: 'Figure', align: 'right' }],
+      [
+        ['Rows drained after the copy', formatCount(drainedRows)],
+        ['Rows drained in a second', formatCount(rowsPerSecond)],
+        [`Rows compared by content (${proof.tables} tables)`, formatCount(proof.rows.compared)],
+        ['Rows that differed, written since the last drain', formatCount(proof.rows.different)],
+        ['Tables and parts reused from an interrupted run', `${reused.tables} and ${reused.chunks}`],
+      ],
+    ),
+  ];
+}
+
+function lagTable({ rows, bytes, seconds, whole }: Lag): string {
+  return [
+    table(
+      ['Lag', { title: 'Figure', align: 'right' }],
+      [
+        ['Rows that wait', formatCount(rows)],
+        ['Age of the oldest', formatDuration(seconds * 1000)],
+        ["Logs on the source's disk", formatBytes(bytes)],
+      ],
+    ),
+    ...(whole.length === 0
+      ? []
+      : [
+          details(
+            `${whole.length} tables without a usable key, copied whole inside the window`,
+            list(whole.map((one) => `${one.relation} (${formatBytes(one.bytes)})`)),
+          ),
+        ]),
+  ].join('\n');
+}
+
+/** What a catch-up drained and left, and whether following is in danger. */
+export function caughtUpSummary(
+  { config, environment }: Subject,
+  caught: CaughtUp,
+  problem: string | undefined,
+): string {
+  const who = caught.direction === 'forward' ? 'DigitalOcean follows Heroku' : 'Heroku follows DigitalOcean';
+  return [
+    heading(
+      `${config.application} (${environment.name}): ${problem === undefined ? who : 'the lag is too large'}`,
+      2,
+    ),
+    ...(problem === undefined ? [] : [paragraph(problem)]),
+    `Drained ${formatCount(caught.rows)} rows in ${caught.passes} passes and ${formatDuration(caught.milliseconds)}` +
+      `${caught.rows === 0 ? '' : ` (${formatCount(caught.rowsPerSecond)} rows a second)`}.`,
+    lagTable(caught.lag),
+    ...(caught.recopied.length === 0
+      ? []
+      : [details('Copied again after a schema change', list(caught.recopied))]),
+  ].join('\n\n');
+}
+
+function measuredTable({ measured }: Copied): string {
   return table(
     ['Measured', { title: 'Took', align: 'right' }],
     measured.map(({ name, milliseconds }) => [name, formatDuration(milliseconds)]),
@@ -44,26 +121,62 @@ function forecastTable({ phases }: Forecast): string {
   );
 }
 
+const OTHER_RUN = {
+  verdict: 'another run has taken over',
+  now: 'This run wrote nothing after it noticed. Look at the other run.',
+};
+
+function copyFailed(heroku: string, next: string): FailureWords {
+  return {
+    refused: { verdict: 'the copy did not begin', now: 'Nothing was touched by this run.' },
+    undone: { verdict: 'the copy failed', now: `${heroku} ${next}` },
+    unfinished: { verdict: 'the copy failed', now: `${heroku} Run it again.` },
+    superseded: OTHER_RUN,
+    stuck: {
+      verdict: 'the copy failed, and the journal could not be brought up to date',
+      now: `${heroku} Run it again.`,
+    },
+  };
+}
+
 /** What holds after a copy that failed. */
-export const COPY_FAILED: FailureWords = {
-  refused: {
-    verdict: 'the copy did not begin',
-    now: 'Nothing was touched by this run.',
-  },
+export const COPY_FAILED: Record<Strategy, FailureWords> = {
+  window: copyFailed(
+    'Heroku serves and was only read.',
+    'The new side may hold part of a copy and is closed; the next run replaces it.',
+  ),
+  live: copyFailed(
+    'Heroku serves. The capture of its changes may be installed there, within its limits; `command: uninstall` removes it.',
+    'The new side may hold part of a copy and is closed; the next run goes on from it.',
+  ),
+};
+
+/** What holds after a catch-up that failed. */
+export const CATCH_UP_FAILED: FailureWords = {
+  refused: { verdict: 'catching up did not begin', now: 'Nothing was touched by this run.' },
   undone: {
-    verdict: 'the copy failed',
-    now: 'Heroku serves and was only read. The new side may hold part of a copy and is closed; the next run replaces it.',
+    verdict: 'catching up failed',
+    now: 'The side that serves goes on serving and logging its changes. What was drained stays drained, and nothing is lost: mend the reason and run it again.',
   },
-  unfinished: {
-    verdict: 'the copy failed',
-    now: 'Heroku serves and was only read. Run it again.',
-  },
-  superseded: {
-    verdict: 'another run has taken over',
-    now: 'This run wrote nothing after it noticed. Look at the other run.',
-  },
+  unfinished: { verdict: 'catching up failed', now: 'Run it again.' },
+  superseded: OTHER_RUN,
   stuck: {
-    verdict: 'the copy failed, and the journal could not be brought up to date',
-    now: 'Heroku serves and was only read. Run it again.',
+    verdict: 'catching up failed, and the journal could not be brought up to date',
+    now: 'The side that serves goes on serving. Run it again.',
+  },
+};
+
+/** What holds after an uninstall that failed. */
+export const UNINSTALL_FAILED: FailureWords = {
+  refused: { verdict: 'the capture was not removed', now: 'Nothing was touched by this run.' },
+  undone: {
+    verdict: 'the capture was not wholly removed',
+    now: 'Heroku serves; part of the capture may still be there and is within its limits. Run it again.',
+  },
+  unfinished: { verdict: 'the capture was not wholly removed', now: 'Heroku serves. Run it again.' },
+  superseded: OTHER_RUN,
+  stuck: {
+    verdict: 'the capture was not wholly removed, and the journal could not be brought up to date',
+    now: 'Heroku serves. Run it again.',
   },
 };

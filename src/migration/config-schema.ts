@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { BYTE_SIZE } from './byte-size.ts';
 import { cronProblem } from './cron.ts';
 import { DURATION } from './duration.ts';
 
@@ -12,6 +13,10 @@ const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const duration = z
   .string({ error: 'must be a duration in quotes or with a unit, such as 60s or 5m' })
   .regex(DURATION, { error: 'must be a duration such as 500ms, 60s, 5m or 1h' });
+
+const byteSize = z
+  .string({ error: 'must be a size with a unit such as 500MB or 2GB' })
+  .regex(BYTE_SIZE, { error: 'must be a size such as 500MB, 2GB or 1TB' });
 
 const hostName = z.string().regex(HOST_NAME, {
   error:
@@ -85,7 +90,28 @@ export const configSchema = z
     strategy: z
       .enum(['auto', 'window', 'live'])
       .default('auto')
-      .describe('How Postgres moves: copied inside a maintenance window, or kept in step while it serves.'),
+      .describe(
+        'How Postgres moves: copied inside a maintenance window, or copied before it and kept in step while it serves; `auto` lets assess choose and say why.',
+      ),
+    live: z
+      .strictObject({
+        'log-limit': byteSize
+          .default('2GB')
+          .describe(
+            "What the logs of changes may take on Heroku's disk; beyond it the capture stops rather than fill it.",
+          ),
+        lease: duration
+          .default('48h')
+          .describe('How long the capture goes on when nothing drains it; after that it stops by itself.'),
+        'on-schema-change': z
+          .enum(['stop', 'recopy'])
+          .default('stop')
+          .describe(
+            'When a deploy changes the schema meanwhile: stop and say what changed, or copy the tables concerned again.',
+          ),
+      })
+      .prefault({})
+      .describe('Limits of the live strategy.'),
     traffic: z.enum(['dns', 'front-door', 'cdn']).default('dns').describe('How visitors reach the new side.'),
     'downtime-budget': duration
       .default('5m')

@@ -2,6 +2,7 @@ import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 
 import { ConfigurationError } from '../errors.ts';
+import { parseByteSize } from './byte-size.ts';
 import type { Problem } from './config-problems.ts';
 import { lineOf, problemsOf } from './config-problems.ts';
 import type { ConfigFile } from './config-schema.ts';
@@ -13,6 +14,7 @@ import { nearest } from './nearest.ts';
 export interface MigrationConfig {
   application: string;
   strategy: 'auto' | 'window' | 'live';
+  live: LiveConfig;
   traffic: 'dns' | 'front-door' | 'cdn';
   downtimeBudgetMs: number;
   environments: Record<string, EnvironmentConfig>;
@@ -27,6 +29,14 @@ export interface MigrationConfig {
   checks: HttpCheck[];
   /** Config vars that are left behind, and those that get another value on the new side. */
   config: { drop: string[]; set: Record<string, string> };
+}
+/** Limits of the live strategy. */
+export interface LiveConfig {
+  /** All logs of changes together, bytes on Heroku's disk. */
+  logLimitBytes: number;
+  /** How long the capture goes on when nothing drains it. */
+  leaseMs: number;
+  onSchemaChange: 'stop' | 'recopy';
 }
 export type Language = 'node' | 'ruby' | 'python';
 export interface EnvironmentConfig {
@@ -162,6 +172,11 @@ function fromFile(file: ConfigFile): MigrationConfig {
   return {
     application: file.application,
     strategy: file.strategy,
+    live: {
+      logLimitBytes: bytes(file.live['log-limit']),
+      leaseMs: milliseconds(file.live.lease),
+      onSchemaChange: file.live['on-schema-change'],
+    },
     traffic: file.traffic,
     downtimeBudgetMs: milliseconds(file['downtime-budget']),
     environments: Object.fromEntries(
@@ -197,6 +212,12 @@ function fromFile(file: ConfigFile): MigrationConfig {
 function milliseconds(duration: string): number {
   const parsed = parseDuration(duration);
   if (parsed === undefined) throw new Error(`"${duration}" passed the schema and is no duration.`);
+  return parsed;
+}
+
+function bytes(size: string): number {
+  const parsed = parseByteSize(size);
+  if (parsed === undefined) throw new Error(`"${size}" passed the schema and is no size.`);
   return parsed;
 }
 

@@ -1,7 +1,12 @@
+/** How Postgres moves; `auto` is decided before anything is forecast. */
+export type Strategy = 'window' | 'live';
+
 /** What one part of the window took in practice, milliseconds. */
 export interface MeasuredPhase {
   name: string;
   milliseconds: number;
+  /** How it was measured; `the practice copy` unless given. */
+  from?: string | undefined;
 }
 
 export interface ForecastPhase {
@@ -9,8 +14,11 @@ export interface ForecastPhase {
   low: number;
   expected: number;
   high: number;
-  /** `measured` in the practice copy, `allowed` for a step that only the real window has, `dns` from the records' lifetime. */
-  basis: 'measured' | 'allowed' | 'dns';
+  /**
+   * `measured` before the window, `assumed` from sizes while nothing was measured, `allowed` for a step that only the real
+   * window has, `dns` from the records' lifetime.
+   */
+  basis: 'measured' | 'assumed' | 'allowed' | 'dns';
   /** Why the figures are these, for the reader of the table. */
   reason: string;
 }
@@ -34,15 +42,17 @@ export interface Forecast {
 const LOW = 0.8;
 const HIGH = 1.5;
 
+type Allowance = Omit<ForecastPhase, 'basis'>;
+
 /**
- * The steps of the window that a practice copy does not have, in the order of the cutover. Heroku's
+ * The steps of the window that no practice has, in the order of the cutover. Heroku's
  * 30 s are its own limit (Dev Center, "Dynos and the Dyno Manager", on shutdown); the rest are allowances for a few calls
  * that answer within a second as a rule, to be replaced when real windows have been measured.
  *
  * Not in it: the boot of the new side (it runs warm before the window begins) and of its workers (queues hold their
  * jobs, and visitors do not wait for them).
  */
-const ALLOWED: readonly Omit<ForecastPhase, 'basis'>[] = [
+const ALLOWED: readonly Allowance[] = [
   {
     name: 'Heroku: maintenance mode',
     low: 200,
@@ -88,20 +98,40 @@ const ALLOWED: readonly Omit<ForecastPhase, 'basis'>[] = [
   },
 ];
 
+/** What the live strategy does inside the fence whatever the size is: round trips, not rows. */
+const ALLOWED_LIVE: readonly Allowance[] = [
+  {
+    name: 'sequences, foreign keys and triggers',
+    low: 50,
+    expected: 500,
+    high: 3_000,
+    reason: 'a few round trips; foreign keys are checked for old rows after the switch',
+  },
+  {
+    name: 'capture on the new side, for the way back',
+    low: 100,
+    expected: 1_000,
+    high: 5_000,
+    reason: 'triggers on tables that nobody writes to yet',
+  },
+];
+
 /**
- * Says how long the window will be: what the practice copy measured, the steps that only the real window has, and the
- * time until resolvers follow (`dnsTtlMs`, the lifetime of the records; leave it out when no name moves). The highs add
- * up, which is careful: that all phases are slow at once is unlikely, and a promise of downtime may only err to that
- * side. Nothing fits as long as nothing was measured.
+ * Says how long the window will be: its parts as measured (or assumed) beforehand, the steps that only the real window
+ * has, and the time until resolvers follow (`dnsTtlMs`, the lifetime of the records; leave it out when no name moves).
+ * The highs add up, which is careful: that all phases are slow at once is unlikely, and a promise of downtime may only
+ * err to that side. Nothing fits as long as there are no parts.
  */
-export function forecastWindow(o: {
-  measured: readonly MeasuredPhase[];
+export function forecastDowntime(o: {
+  strategy: Strategy;
+  parts: readonly ForecastPhase[];
   budgetMs: number;
   dnsTtlMs?: number;
 }): Forecast {
+  const allowed = [...ALLOWED, ...(o.strategy === 'live' ? ALLOWED_LIVE : [])];
   const phases = [
-    ...ALLOWED.map((phase) => ({ ...phase, basis: 'allowed' as const })),
-    ...o.measured.map(measuredPhase),
+    ...allowed.map((phase) => ({ ...phase, basis: 'allowed' as const })),
+    ...o.parts,
     ...(o.dnsTtlMs === undefined ? [] : [resolversPhase(o.dnsTtlMs)]),
   ];
   const sum = (of: (phase: ForecastPhase) => number): number =>
@@ -114,20 +144,21 @@ export function forecastWindow(o: {
   return {
     ...forecast,
     budget: o.budgetMs,
-    fits: o.measured.length > 0 && forecast.high <= o.budgetMs,
+    fits: o.parts.length > 0 && forecast.high <= o.budgetMs,
     phases,
-    verdict: verdictOf(forecast, o.budgetMs, o.measured.length),
+    verdict: verdictOf(forecast, o.budgetMs, o.parts.length),
   };
 }
 
-function measuredPhase({ name, milliseconds }: MeasuredPhase): ForecastPhase {
+/** What practice took, as a part of a forecast. */
+export function measuredPart({ name, milliseconds, from }: MeasuredPhase): ForecastPhase {
   return {
     name,
     low: Math.round(milliseconds * LOW),
     expected: Math.round(milliseconds),
     high: Math.round(milliseconds * HIGH),
     basis: 'measured',
-    reason: `the practice copy; from ${LOW} to ${HIGH} times as long`,
+    reason: `${from ?? 'the practice copy'}; from ${LOW} to ${HIGH} times as long`,
   };
 }
 
@@ -146,9 +177,9 @@ function resolversPhase(ttlMs: number): ForecastPhase {
 function verdictOf(
   forecast: { low: number; expected: number; high: number },
   budget: number,
-  measured: number,
+  parts: number,
 ): string {
-  if (measured === 0) return 'Nothing was measured yet, so the downtime is not known: run migrate-db first.';
+  if (parts === 0) return 'Nothing was measured yet, so the downtime is not known: run migrate-db first.';
   const range = `${seconds(forecast.low)} to ${seconds(forecast.high)}, expected ${seconds(forecast.expected)}`;
   if (forecast.high <= budget) return `Downtime forecast: ${range}; within the budget of ${seconds(budget)}.`;
   return forecast.expected <= budget

@@ -9,6 +9,7 @@ interface Facts extends PlanInput {
   components: PlanComponent[];
   cluster: Plan['cluster'];
   droplet: Plan['redis'];
+  strategyChoice: Plan['strategyChoice'];
 }
 
 type Finder = (facts: Facts) => (PlanProblem | undefined | false)[];
@@ -21,7 +22,7 @@ export function findProblems(facts: Facts): { blockers: PlanProblem[]; warnings:
       .filter((problem): problem is PlanProblem => typeof problem === 'object');
   return {
     blockers: run([decisions, application, database, keyValueStore, schedule]),
-    warnings: run([leftBehind, databaseNotes, sizes, schedulesDiffer, notRead]),
+    warnings: run([strategyNotes, leftBehind, databaseNotes, sizes, schedulesDiffer, notRead]),
   };
 }
 
@@ -29,13 +30,8 @@ function problem(what: string, why: string, remedy: string): PlanProblem {
   return { what, why, remedy };
 }
 
-const decisions: Finder = ({ config, environment }) => [
-  config.strategy === 'live' &&
-    problem(
-      'strategy live is not supported yet',
-      'this version copies inside the maintenance window',
-      'Write `strategy: window` in migration.yml.',
-    ),
+const decisions: Finder = ({ config, environment, strategyChoice }) => [
+  ...(config.strategy === 'live' ? strategyChoice.obstacles : []),
   config.traffic !== 'dns' &&
     problem(
       `traffic ${config.traffic} is not supported yet`,
@@ -197,6 +193,18 @@ const schedule: Finder = ({ inventory, schedules }) => [
       `it has no supported API, and ${schedules.unknown}`,
       'Declare them under `schedule` in migration.yml (`heroku addons:open scheduler` shows them).',
     ),
+];
+
+const strategyNotes: Finder = ({ strategyChoice: { strategy, by, why, forecasts, obstacles } }) => [
+  forecasts !== null &&
+    !forecasts[strategy].fits &&
+    problem(
+      'the forecast of the downtime does not fit the budget',
+      why,
+      'See what the practice copy measures, then raise `downtime-budget` or make smaller what is copied inside the window.',
+    ),
+  // With `strategy: live` they block; for `auto` they say why it did not take live although window does not fit.
+  ...(by === 'auto' && forecasts?.window.fits === false ? obstacles : []),
 ];
 
 const MOVED_SERVICES = new Set(['heroku-postgresql', 'heroku-redis', 'scheduler']);

@@ -7,6 +7,7 @@ import { datacentreOf } from '../digitalocean/region.ts';
 import type { HerokuInventory } from '../heroku/inventory.ts';
 import type { SchedulerJob } from '../heroku/scheduler.ts';
 import type { DatabaseFacts } from '../postgres/facts.ts';
+import type { LiveFacts } from '../postgres/live-facts.ts';
 import type { RedisFacts } from '../redis/facts.ts';
 import type { EnvironmentConfig, MigrationConfig } from './config.ts';
 import { costBefore, costSchema, sameName, sumOf, type CostLine } from './cost.ts';
@@ -16,6 +17,7 @@ import { findProblems } from './plan-problems.ts';
 import { mergeSchedules } from './plan-schedule.ts';
 import { POSTGRES_PRICES_AS_OF, POSTGRES_SIZES } from './postgres-offer.ts';
 import { dropletFor, instanceFor, keyValueLimitBytes, postgresFor, postgresVersionFor } from './sizing.ts';
+import { chooseStrategy, strategyChoiceSchema, type StrategyInput } from './strategy.ts';
 
 const problemSchema = z.object({ what: z.string(), why: z.string(), remedy: z.string() });
 /** Something that stands in the way, why, and what the person who reads it can do. */
@@ -44,7 +46,9 @@ export const planSchema = z.object({
   herokuApp: z.string(),
   region: z.string(),
   datacentre: z.string(),
-  strategy: z.enum(['window']),
+  strategy: z.enum(['window', 'live']),
+  /** Why that strategy, with the arithmetic. */
+  strategyChoice: strategyChoiceSchema,
   traffic: z.enum(['dns']),
   domains: z.array(z.string()),
   dns: z.object({ zone: z.string(), ttl: z.number() }).nullable(),
@@ -87,6 +91,10 @@ export interface PlanInput {
   inventory: HerokuInventory;
   /** Absent: the database could not be read; `problems` says why. */
   database: DatabaseFacts | undefined;
+  /** Whether changes could be captured; absent with the database. */
+  live: LiveFacts | undefined;
+  /** How quick an earlier practice copy of this environment was, when there was one. */
+  measured?: StrategyInput['measured'];
   redis: RedisFacts | undefined;
   hasRedis: boolean;
   scheduler: { jobs: SchedulerJob[] } | { unknown: string };
@@ -112,7 +120,24 @@ export function buildPlan(input: PlanInput): Plan {
   const cluster = placePostgres(input);
   const redis = input.hasRedis ? placeRedis(input, datacentre) : null;
   const language = config.language ?? languageOf(input.inventory.buildpacks);
-  const problems = findProblems({ ...input, schedules, language, components, cluster, droplet: redis });
+  const strategyChoice = chooseStrategy({
+    wanted: config.strategy,
+    budgetMs: config.downtimeBudgetMs,
+    dnsTtlMs: config.dns && environment.domains.length > 0 ? config.dns.ttl * 1000 : undefined,
+    database: input.database,
+    live: input.live,
+    redisBytes: input.redis?.usedMemoryBytes ?? 0,
+    ...(input.measured === undefined ? {} : { measured: input.measured }),
+  });
+  const problems = findProblems({
+    ...input,
+    schedules,
+    language,
+    components,
+    cluster,
+    droplet: redis,
+    strategyChoice,
+  });
 
   return {
     version: 1,
@@ -122,7 +147,8 @@ export function buildPlan(input: PlanInput): Plan {
     herokuApp: environment.herokuApp,
     region: environment.region,
     datacentre,
-    strategy: 'window',
+    strategy: strategyChoice.strategy,
+    strategyChoice,
     traffic: 'dns',
     domains: environment.domains,
     dns: config.dns === undefined ? null : { zone: config.dns.zone, ttl: config.dns.ttl },

@@ -39,6 +39,9 @@ export interface TargetRedis {
   port: number;
 }
 
+/** There is no cluster, or no user of the application on it: nothing was prepared yet. */
+export class NotProvisionedError extends ConfigurationError {}
+
 export interface TargetSubject {
   migrationId: string;
   names: TargetNames;
@@ -56,7 +59,7 @@ export async function readTarget(client: DigitalOcean, subject: TargetSubject): 
   const { names, mask } = subject;
   const cluster = await findCluster(client, names.cluster);
   if (cluster === undefined) {
-    throw new ConfigurationError(
+    throw new NotProvisionedError(
       `DigitalOcean has no database cluster "${names.cluster}": run provision with \`stage: infrastructure\` first.`,
     );
   }
@@ -66,7 +69,7 @@ export async function readTarget(client: DigitalOcean, subject: TargetSubject): 
     readTargetRedis(client, subject),
   ]);
   if (user === undefined) {
-    throw new ConfigurationError(
+    throw new NotProvisionedError(
       `Cluster "${names.cluster}" has no user "${names.databaseUser}": run provision with \`stage: infrastructure\` again.`,
     );
   }

@@ -1,15 +1,15 @@
 import { expect, test } from '@jest/globals';
 
-import { forecastWindow } from '../../src/migration/forecast.ts';
+import { forecastDowntime, measuredPart } from '../../src/migration/forecast.ts';
 
 const MINUTE = 60_000;
-const measured = [
-  { name: 'copy', milliseconds: 40_000 },
-  { name: 'parity', milliseconds: 20_000 },
+const parts = [
+  measuredPart({ name: 'copy', milliseconds: 40_000 }),
+  measuredPart({ name: 'parity', milliseconds: 20_000 }),
 ];
 
 test('what was measured is expected again, and may take half as long again', () => {
-  const { phases } = forecastWindow({ measured, budgetMs: 5 * MINUTE });
+  const { phases } = forecastDowntime({ strategy: 'window', parts, budgetMs: 5 * MINUTE });
   expect(phases.filter(({ basis }) => basis === 'measured')).toEqual([
     expect.objectContaining({ name: 'copy', low: 32_000, expected: 40_000, high: 60_000 }),
     expect.objectContaining({ name: 'parity', low: 16_000, expected: 20_000, high: 30_000 }),
@@ -17,7 +17,7 @@ test('what was measured is expected again, and may take half as long again', () 
 });
 
 test('the window counts what a practice copy does not have: 30 s for dynos, the parking release, the fence, DNS', () => {
-  const { phases } = forecastWindow({ measured, budgetMs: 5 * MINUTE });
+  const { phases } = forecastDowntime({ strategy: 'window', parts, budgetMs: 5 * MINUTE });
   const allowed = phases.filter(({ basis }) => basis === 'allowed');
   expect(allowed.map(({ name }) => name)).toEqual([
     'Heroku: maintenance mode',
@@ -32,15 +32,20 @@ test('the window counts what a practice copy does not have: 30 s for dynos, the 
 });
 
 test('resolvers keep the old address for a whole lifetime of the record at most', () => {
-  const moved = forecastWindow({ measured, budgetMs: 5 * MINUTE, dnsTtlMs: 30_000 });
-  const unmoved = forecastWindow({ measured, budgetMs: 5 * MINUTE });
+  const moved = forecastDowntime({ strategy: 'window', parts, budgetMs: 5 * MINUTE, dnsTtlMs: 30_000 });
+  const unmoved = forecastDowntime({ strategy: 'window', parts, budgetMs: 5 * MINUTE });
   expect(moved.phases.at(-1)).toMatchObject({ basis: 'dns', low: 0, expected: 15_000, high: 30_000 });
   expect(moved.high - unmoved.high).toBe(30_000);
   expect(moved.low).toBe(unmoved.low);
 });
 
 test('the range is the sum of its phases and each phase is in order', () => {
-  const { phases, low, expected, high } = forecastWindow({ measured, budgetMs: 1, dnsTtlMs: 60_000 });
+  const { phases, low, expected, high } = forecastDowntime({
+    strategy: 'window',
+    parts,
+    budgetMs: 1,
+    dnsTtlMs: 60_000,
+  });
   expect(low).toBe(phases.reduce((sum, phase) => sum + phase.low, 0));
   expect(expected).toBe(phases.reduce((sum, phase) => sum + phase.expected, 0));
   expect(high).toBe(phases.reduce((sum, phase) => sum + phase.high, 0));
@@ -51,24 +56,39 @@ test('the range is the sum of its phases and each phase is in order', () => {
 });
 
 test('a window fits when its upper end does, to the millisecond', () => {
-  const { high, expected } = forecastWindow({ measured, budgetMs: 0 });
-  const exactly = forecastWindow({ measured, budgetMs: high });
+  const { high, expected } = forecastDowntime({ strategy: 'window', parts, budgetMs: 0 });
+  const exactly = forecastDowntime({ strategy: 'window', parts, budgetMs: high });
   expect(exactly).toMatchObject({ fits: true, budget: high });
   expect(exactly.verdict).toMatch(
     /^Downtime forecast: .* s to .* s, expected .* s; within the budget of .* s\.$/,
   );
-  expect(forecastWindow({ measured, budgetMs: high - 1 })).toMatchObject({
+  expect(forecastDowntime({ strategy: 'window', parts, budgetMs: high - 1 })).toMatchObject({
     fits: false,
     verdict: expect.stringContaining('may exceed the budget'),
   });
-  expect(forecastWindow({ measured, budgetMs: expected - 1 })).toMatchObject({
+  expect(forecastDowntime({ strategy: 'window', parts, budgetMs: expected - 1 })).toMatchObject({
     fits: false,
     verdict: expect.stringContaining('above the budget'),
   });
 });
 
 test('without a practice copy nothing fits, however large the budget is', () => {
-  const forecast = forecastWindow({ measured: [], budgetMs: 24 * 60 * MINUTE });
+  const forecast = forecastDowntime({ strategy: 'window', parts: [], budgetMs: 24 * 60 * MINUTE });
   expect(forecast.fits).toBe(false);
   expect(forecast.verdict).toMatch(/run migrate-db first/);
+});
+
+test('live adds what it does inside the fence whatever the size is, and nothing of the window strategy is missing', () => {
+  const names = (strategy: 'window' | 'live'): string[] =>
+    forecastDowntime({ strategy, parts, budgetMs: 5 * MINUTE }).phases.map(({ name }) => name);
+  expect(names('live')).toEqual(expect.arrayContaining(names('window')));
+  expect(names('live').filter((name) => !names('window').includes(name))).toEqual([
+    'sequences, foreign keys and triggers',
+    'capture on the new side, for the way back',
+  ]);
+});
+
+test('a part says how it was measured', () => {
+  const part = measuredPart({ name: 'final drain', milliseconds: 100, from: '200 rows at 2,000 rows/s' });
+  expect(part.reason).toMatch(/^200 rows at 2,000 rows\/s; /);
 });

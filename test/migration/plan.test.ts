@@ -6,6 +6,7 @@ import { costBefore, savingOf, sumOf } from '../../src/migration/cost.ts';
 import { buildPlan, planDigest, planSchema, type Plan, type PlanInput } from '../../src/migration/plan.ts';
 import { dropletFor, instanceFor, postgresFor, postgresVersionFor } from '../../src/migration/sizing.ts';
 import type { DatabaseFacts } from '../../src/postgres/facts.ts';
+import type { LiveFacts } from '../../src/postgres/live-facts.ts';
 import type { RedisFacts } from '../../src/redis/facts.ts';
 
 const GIB = 2 ** 30;
@@ -94,6 +95,14 @@ const database: DatabaseFacts = {
   connectionLimit: 120,
   settings: {},
 };
+const live: LiveFacts = {
+  major: 16,
+  inRecovery: false,
+  mayCreateSchema: true,
+  foreignTables: [],
+  largeObjectBytes: 0,
+  freeConnections: 100,
+};
 const redis: RedisFacts = {
   version: '7.2.4',
   flavour: 'valkey',
@@ -139,6 +148,7 @@ function input(changes: Partial<PlanInput> = {}): PlanInput {
     environment: environmentOf(config, 'staging'),
     inventory,
     database,
+    live,
     redis,
     hasRedis: true,
     scheduler: { jobs: [{ command: 'rake nightly', dynoSize: 'Standard-1X', every: 1440, at: 180 }] },
@@ -208,7 +218,11 @@ test('the digest holds the decisions: not the sizes measured, not the prices', (
 });
 
 test.each<[string, Partial<PlanInput>, RegExp]>([
-  ['the live strategy', { config: { ...config, strategy: 'live' } }, /live is not supported yet/],
+  [
+    'live where another role owns tables',
+    { config: { ...config, strategy: 'live' }, live: { ...live, foreignTables: ['public.audits'] } },
+    /public\.audits belongs to another role.*ALTER TABLE/s,
+  ],
   ['another traffic mode', { config: { ...config, traffic: 'cdn' } }, /cdn is not supported yet/],
   [
     'a container app',

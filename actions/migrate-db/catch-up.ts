@@ -1,0 +1,143 @@
+import type { Edge } from '../../src/github/run.ts';
+import type { Journal } from '../../src/migration/journal.ts';
+import type { Json } from '../../src/migration/json.ts';
+import { defineStep, runSteps } from '../../src/migration/saga.ts';
+import type { CatchUp } from '../../src/postgres/live.ts';
+import { catchUp, readLag } from '../../src/postgres/live.ts';
+import { NotProvisionedError } from '../../src/migration/target.ts';
+import type { Sides } from '../../src/postgres/sides.ts';
+import { formatCount, formatDuration } from '../../src/report/format.ts';
+import { tellingFailure } from '../failed-phase.ts';
+import { backward, captureLimits, describeLag, forward, lagProblem, liveOptions } from '../live.ts';
+import type { Parties } from '../parties.ts';
+import { withLease } from '../parties.ts';
+import { copiedStrategy } from '../strategy.ts';
+import type { Subject } from '../subject.ts';
+import { recordPhase } from '../subject.ts';
+import { planOnly, standingOf, unsettled } from './state.ts';
+import { CATCH_UP_FAILED, caughtUpSummary } from './summary.ts';
+
+/** `forward`: the new side follows Heroku. `backward`: after the switch Heroku follows the new side. */
+export type Direction = 'forward' | 'backward';
+
+export interface CaughtUp extends CatchUp {
+  direction: Direction;
+}
+
+/** Why there is nothing to follow. */
+interface Nothing {
+  nothing: string;
+}
+
+/**
+ * `catch-up`: drains what waits, in the direction in which the migration stands, and fails when following is in danger.
+ * Made to run on a schedule: it is green and says so while there is nothing to follow.
+ */
+export async function catchUpCommand(edge: Edge, subject: Subject): Promise<void> {
+  // Known without asking anybody: a schedule may run before anything is provisioned.
+  if (subject.config.strategy === 'window') return tellNothing(edge, subject, WINDOW);
+  if (edge.inputs.boolean('dry-run')) {
+    await planOnly(edge, subject, async (parties, journal) => {
+      const direction = await directionOf(parties, journal);
+      if (typeof direction === 'object') return `do nothing: ${direction.nothing}`;
+      const lag = await readLag(SIDES[direction](parties), liveOptions(parties));
+      return `drain ${describeLag(lag)}, ${TOWARDS[direction]}.`;
+    });
+    return;
+  }
+
+  const caught = await tellingFailure(
+    edge,
+    { subject, phase: 'migrate-db', words: CATCH_UP_FAILED },
+    (onStep) =>
+      withLease(edge, subject, async (parties, journal, lease) => {
+        const direction = await directionOf(parties, journal);
+        if (typeof direction === 'object') return direction;
+        await journal.retire(lease, ['catch-up'], 'caught up again');
+        const { results } = await runSteps(journal, lease, [catchUpStep(parties, direction)], {
+          phase: 'catch-up',
+          whenUndone: 'What was drained stays drained; the rest waits in its log.',
+          log: edge.log,
+          clock: edge.clock,
+          signal: edge.signal,
+          onStep,
+        });
+        return results['catch-up'] as unknown as CaughtUp;
+      }).catch(orNotProvisioned),
+  );
+  if ('nothing' in caught) return tellNothing(edge, subject, caught.nothing);
+
+  const problem = lagProblem(caught.lag, captureLimits({ subject }));
+  edge.setOutput('lag-rows', caught.lag.rows);
+  edge.setOutput('lag-bytes', caught.lag.bytes);
+  edge.setOutput('lag-seconds', caught.lag.seconds);
+  await recordPhase(edge, subject, 'migrate-db', {
+    command: 'catch-up',
+    outcome: 'caught-up',
+    changed: caught.rows > 0 || caught.recopied.length > 0,
+    caughtUp: caught,
+    problem: problem ?? null,
+  });
+  await edge.summary(caughtUpSummary(subject, caught, problem));
+  if (problem !== undefined) throw new Error(problem);
+}
+
+const WINDOW =
+  'The window strategy copies inside the fence: between the phases there is nothing to catch up with.';
+
+const SIDES: Record<Direction, (parties: Parties) => Sides> = { forward, backward };
+
+const TOWARDS: Record<Direction, string> = {
+  forward: 'from Heroku to DigitalOcean',
+  backward: 'from DigitalOcean back to Heroku',
+};
+
+async function directionOf(parties: Parties, journal: Journal): Promise<Direction | Nothing> {
+  const strategy = await copiedStrategy(journal);
+  if (strategy === undefined)
+    return { nothing: 'Nothing is captured yet, or no longer: run `command: copy` first.' };
+  if (strategy === 'window') return { nothing: WINDOW };
+  const standing = await standingOf(parties, journal);
+  switch (standing.serves) {
+    case 'heroku':
+      return 'forward';
+    case 'digitalocean':
+      return standing.reverse
+        ? 'backward'
+        : { nothing: 'DigitalOcean serves, and no way back is kept: there is nothing to follow.' };
+    case 'unsettled':
+      throw unsettled(parties.subject.environment.migrationId, standing.stoppedAt);
+  }
+}
+
+function catchUpStep(parties: Parties, direction: Direction): ReturnType<typeof defineStep> {
+  return defineStep({
+    name: 'catch-up',
+    prior: () => Promise.resolve({ direction }),
+    act: async (_prior, { signal }) => {
+      const { log } = parties;
+      const caught = await catchUp(SIDES[direction](parties), liveOptions({ ...parties, signal }));
+      log.info(
+        `Drained ${formatCount(caught.rows)} rows ${TOWARDS[direction]} in ${caught.passes} passes and ${formatDuration(caught.milliseconds)}; lag: ${describeLag(caught.lag)}.`,
+      );
+      for (const table of caught.recopied) log.info(`Copied again after a schema change: ${table}`);
+      return { direction, ...caught } as unknown as Json;
+    },
+  });
+}
+
+/** A schedule begins before production is prepared: that is no failure. */
+function orNotProvisioned(error: unknown): Nothing {
+  if (error instanceof NotProvisionedError) return { nothing: `Nothing is prepared yet: ${error.message}` };
+  throw error;
+}
+
+async function tellNothing(edge: Edge, subject: Subject, why: string): Promise<void> {
+  edge.log.info(why);
+  await recordPhase(edge, subject, 'migrate-db', {
+    command: 'catch-up',
+    outcome: 'nothing-to-do',
+    changed: false,
+    why,
+  });
+}

@@ -1,0 +1,92 @@
+import type { MeasuredPhase } from '../../src/migration/forecast.ts';
+import type { Lag, LiveCopy } from '../../src/postgres/live.ts';
+import { beginLive, readLag } from '../../src/postgres/live.ts';
+import { formatBytes, formatCount } from '../../src/report/format.ts';
+import { copyOnlyRedis, endOlderCopies } from '../copy-both.ts';
+import { captureLimits, describeLag, forward, liveOptions } from '../live.ts';
+import type { Parties } from '../parties.ts';
+import { proveLive } from '../prove-live.ts';
+import { compareOnlyRedis, quietly } from '../prove-equal.ts';
+import { sideBySide } from '../side-by-side.ts';
+import type { Copied } from './copy.ts';
+import { perSecond } from './copy-window.ts';
+
+/**
+ * Installs the capture on Heroku, copies under it, drains until little is left, and proves the result while Heroku goes
+ * on writing. Redis is copied for practice: the cutover copies it again inside the fence.
+ */
+export async function copyLive(parties: Parties): Promise<Copied> {
+  const { log, clock } = parties;
+  const sides = forward(parties);
+  await endOlderCopies(parties);
+  const [postgres, redis] = await log.group('Capture changes, copy Postgres and Redis', () =>
+    sideBySide(
+      parties.signal,
+      (signal) =>
+        beginLive(sides, { ...liveOptions({ ...parties, signal }), limits: captureLimits(parties) }),
+      (signal) => copyOnlyRedis({ ...parties, signal }),
+    ),
+  );
+  const proof = await log.group('Compare every row while Heroku writes', () => proveLive(parties));
+  const started = clock.now().getTime();
+  await compareOnlyRedis(quietly(parties));
+  const redisMs = (redis?.milliseconds ?? 0) + clock.now().getTime() - started;
+
+  const lag = await readLag(sides, liveOptions(parties));
+  log.info(`Lag: ${describeLag(lag)}.`);
+  for (const line of proof.movedOn) log.info(`Written on Heroku since the last drain: ${line}`);
+  return {
+    strategy: 'live',
+    tables: postgres.tables,
+    bytes: postgres.bytes,
+    keys: redis?.keys ?? 0,
+    removed: postgres.removed.map(({ entry, reason }) => `${entry}: ${reason}`),
+    movedOn: proof.movedOn.slice(0, 50),
+    measured: partsOf(postgres, lag, redisMs),
+    speed: {
+      copyBytesPerSecond: perSecond(postgres.bytes, postgres.copyMs),
+      parityBytesPerSecond: perSecond(postgres.bytes, proof.milliseconds),
+    },
+    live: {
+      reused: postgres.reused,
+      lag,
+      drainedRows: postgres.drainedRows,
+      rowsPerSecond: perSecond(postgres.drainedRows, postgres.drainMs),
+      proof: { rows: proof.rows, tables: proof.tables },
+    },
+  };
+}
+
+/** About a dozen round trips, whatever there is to drain. */
+const DRAIN_ITSELF_MS = 500;
+
+/** What the window will take of this: what waits, what cannot be followed, and Redis beside it. */
+function partsOf(copy: LiveCopy, lag: Lag, redisMs: number): MeasuredPhase[] {
+  const rate = perSecond(copy.drainedRows, copy.drainMs);
+  const drainMs = DRAIN_ITSELF_MS + (rate > 0 ? (lag.rows / rate) * 1000 : 0);
+  const wholeBytes = copy.whole.reduce((sum, { bytes }) => sum + bytes, 0);
+  const copyRate = perSecond(copy.bytes, copy.copyMs);
+  const wholeMs = copyRate > 0 ? (wholeBytes / copyRate) * 1000 : 0;
+  const postgresMs = drainMs + wholeMs;
+  return [
+    {
+      name: 'final drain',
+      milliseconds: drainMs,
+      from: `${formatCount(lag.rows)} rows waited after the copy${rate > 0 ? `, drained at ${formatCount(rate)} rows/s` : ''}`,
+    },
+    ...(wholeBytes > 0
+      ? [
+          {
+            name: 'tables without a key',
+            milliseconds: wholeMs,
+            from: `${copy.whole.length} tables, ${formatBytes(wholeBytes)}, copied at ${formatBytes(copyRate)}/s`,
+          },
+        ]
+      : []),
+    {
+      name: 'Redis, beyond what Postgres takes',
+      milliseconds: Math.max(0, redisMs - postgresMs),
+      from: 'copied and compared whole in practice, beside Postgres',
+    },
+  ];
+}

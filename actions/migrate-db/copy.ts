@@ -1,0 +1,140 @@
+import type { Edge } from '../../src/github/run.ts';
+import type { MeasuredPhase } from '../../src/migration/forecast.ts';
+import type { Json } from '../../src/migration/json.ts';
+import type { Step } from '../../src/migration/saga.ts';
+import { defineStep, runSteps } from '../../src/migration/saga.ts';
+import type { Strategy } from '../../src/migration/strategy.ts';
+import { endLive } from '../../src/postgres/live.ts';
+import type { Lag } from '../../src/postgres/live.ts';
+import { writesAre } from '../../src/postgres/rights.ts';
+import { forecastOf } from '../cutover/forecast.ts';
+import { tellingFailure } from '../failed-phase.ts';
+import { forward, liveOptions, refuseImpossibleLive } from '../live.ts';
+import type { Parties } from '../parties.ts';
+import { withLease } from '../parties.ts';
+import { copiedStrategy, plannedStrategy } from '../strategy.ts';
+import type { Subject } from '../subject.ts';
+import { recordPhase } from '../subject.ts';
+import { copyLive } from './copy-live.ts';
+import { copyForPractice } from './copy-window.ts';
+import { planOnly, refuseUnlessHerokuServes } from './state.ts';
+import { COPY_FAILED, copySummary } from './summary.ts';
+
+/** What a copy did and measured; the cutover's forecast and the next choice of a strategy rest on it. */
+export interface Copied {
+  strategy: Strategy;
+  tables: number;
+  bytes: number;
+  keys: number;
+  removed: string[];
+  /** Rows and keys that the old side wrote meanwhile; differences of the catalogue are failures and never get here. */
+  movedOn: string[];
+  /** Parts of the window. */
+  measured: MeasuredPhase[];
+  speed: { copyBytesPerSecond: number; parityBytesPerSecond: number };
+  /** Of a live copy only. */
+  live?: {
+    /** What an interrupted run had left and was used. */
+    reused: { tables: number; chunks: number };
+    lag: Lag;
+    drainedRows: number;
+    rowsPerSecond: number;
+    proof: { rows: { compared: number; different: number }; tables: number };
+  };
+}
+
+/**
+ * `copy`: copies Postgres and Redis to the new side while the old side serves, leaves the copy closed, and measures what
+ * the window will take. With the live strategy the copy is kept in step from then on. It replaces only what carries this
+ * migration's stamp.
+ */
+export async function copyCommand(edge: Edge, subject: Subject): Promise<void> {
+  const strategy = plannedStrategy(subject);
+  if (edge.inputs.boolean('dry-run')) {
+    await planOnly(edge, subject, async (parties, journal) => {
+      await refuseUnlessHerokuServes(parties, journal);
+      if (strategy === 'live') await refuseImpossibleLive(parties);
+      return explain(parties, strategy, await copiedStrategy(journal));
+    });
+    return;
+  }
+
+  const copied = await tellingFailure(
+    edge,
+    { subject, phase: 'migrate-db', words: COPY_FAILED[strategy] },
+    (onStep) =>
+      withLease(edge, subject, async (parties, journal, lease) => {
+        await refuseUnlessHerokuServes(parties, journal);
+        if (strategy === 'live') await refuseImpossibleLive(parties);
+        const before = await copiedStrategy(journal);
+        // Every run copies anew, or asks the copy itself what it can still use.
+        await journal.retire(lease, ['migrate-db'], 'copied again');
+        const { results } = await runSteps(journal, lease, STEPS[strategy](parties, before), {
+          phase: 'migrate-db',
+          whenUndone: WHEN_UNDONE[strategy],
+          log: edge.log,
+          clock: edge.clock,
+          signal: edge.signal,
+          onStep,
+        });
+        return results.copy as unknown as Copied;
+      }),
+  );
+
+  await recordPhase(edge, subject, 'migrate-db', {
+    command: 'copy',
+    outcome: 'copied',
+    changed: true,
+    ...copied,
+  });
+  await edge.summary(copySummary(copied, forecastOf(subject)));
+}
+
+const STEPS: Record<Strategy, (parties: Parties, before: Strategy | undefined) => Step[]> = {
+  window: (parties, before) => [
+    ...(before === 'live' ? [removeCapture(parties)] : []),
+    copyStep('window', () => copyForPractice(parties)),
+  ],
+  live: (parties) => [copyStep('live', () => copyLive(parties))],
+};
+
+const WHEN_UNDONE: Record<Strategy, string> = {
+  window: 'Heroku serves and was only read.',
+  live: 'Heroku serves; what captures its changes stays there, so that the next run goes on from here.',
+};
+
+/** The strategy is its prior state: it is committed before anything is installed, and later phases read it. */
+function copyStep(strategy: Strategy, act: () => Promise<Copied>): Step {
+  return defineStep({
+    name: 'copy',
+    prior: () => Promise.resolve({ strategy }),
+    act: async () => (await act()) as unknown as Json,
+  });
+}
+
+/** migration.yml decides otherwise than it did: what the live strategy had put on Heroku goes first. */
+function removeCapture(parties: Parties): Step {
+  return defineStep({
+    name: 'remove-capture',
+    act: async () => {
+      await endLive(forward(parties), liveOptions(parties));
+      return null;
+    },
+  });
+}
+
+async function explain(
+  { oldSide, newSide }: Parties,
+  strategy: Strategy,
+  before: Strategy | undefined,
+): Promise<string> {
+  const state = await writesAre(newSide.owner);
+  const where = `${newSide.owner.host} (closed for writes: ${state === 'closed'}), replacing only an earlier copy of this migration`;
+  if (strategy === 'window') {
+    const first = before === 'live' ? 'remove the capture from Heroku and ' : '';
+    return `${first}copy ${oldSide.app} to ${where}.`;
+  }
+  return before === 'live'
+    ? `go on with the live copy of ${oldSide.app} to ${where}: what is complete is not copied again, what waits is drained.`
+    : `install the capture of changes on the database of ${oldSide.app}, copy it to ${where}, and keep it in step.`;
+}

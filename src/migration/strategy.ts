@@ -1,0 +1,320 @@
+import { z } from 'zod';
+
+import type { DatabaseFacts } from '../postgres/facts.ts';
+import type { LiveFacts } from '../postgres/live-facts.ts';
+import { formatBytes, formatDuration } from '../report/format.ts';
+import { forecastDowntime, type Forecast, type ForecastPhase, type Strategy } from './forecast.ts';
+
+export type { Strategy } from './forecast.ts';
+
+const range = z.object({ low: z.number(), expected: z.number(), high: z.number(), fits: z.boolean() });
+
+export const strategyChoiceSchema = z.object({
+  strategy: z.enum(['window', 'live']),
+  /** `migration.yml`: the file names it; `auto`: chosen here. */
+  by: z.enum(['migration.yml', 'auto']),
+  /** One sentence for the reviewer. */
+  why: z.string(),
+  /** The arithmetic in words, one step a line. */
+  arithmetic: z.array(z.string()),
+  /** Both strategies' downtime, milliseconds; `null` when nothing is known of the database. */
+  forecasts: z.object({ window: range, live: range }).nullable(),
+  /** Why the live strategy cannot be, each with what to do; empty when it can. */
+  obstacles: z.array(z.object({ what: z.string(), why: z.string(), remedy: z.string() })),
+});
+/** Which strategy, by whose word, and the figures that speak for and against it. */
+export type StrategyChoice = z.infer<typeof strategyChoiceSchema>;
+export type Obstacle = StrategyChoice['obstacles'][number];
+
+export interface StrategyInput {
+  wanted: 'auto' | Strategy;
+  budgetMs: number;
+  /** Lifetime of the DNS records, when names move. */
+  dnsTtlMs: number | undefined;
+  /** Absent when the database could not be read. */
+  database: Pick<DatabaseFacts, 'sizeBytes' | 'tables'> | undefined;
+  live: LiveFacts | undefined;
+  /** What Redis uses in memory, bytes; 0 without a Redis. */
+  redisBytes: number;
+  /** From an earlier practice copy of this environment; the assumptions below without one. */
+  measured?: { copyBytesPerSecond?: number; parityBytesPerSecond?: number };
+}
+
+/** Bytes in one second: what is careful to expect, the usual, and what a good day gives; and where they are from. */
+interface Throughput {
+  slow: number;
+  usual: number;
+  fast: number;
+  source: string;
+}
+
+const MB = 1e6;
+
+/**
+ * A whole copy, indexes included, from Heroku to a small managed cluster. Others report 10 MB/s (a live dump from Heroku),
+ * 18 MB/s (within a region) and 28 MB/s (100 GB an hour); this project measured 85 MB/s on one machine with two cores.
+ */
+const ASSUMED_COPY: Throughput = {
+  slow: 10 * MB,
+  usual: 20 * MB,
+  fast: 40 * MB,
+  source: 'assumed from 10 to 28 MB/s that others report of moves from Heroku, as read in November 2026',
+};
+
+/** Every row of both sides hashed: 104 MB/s on one machine with two cores, and small clusters have one. */
+const ASSUMED_PARITY: Throughput = {
+  slow: 25 * MB,
+  usual: 50 * MB,
+  fast: 100 * MB,
+  source: 'assumed from 104 MB/s on two cores, measured in November 2026',
+};
+
+/** 1 GB of memory took 20 s on one machine with two cores; the network of two companies lies between here. */
+const ASSUMED_REDIS: Throughput = {
+  slow: 5 * MB,
+  usual: 20 * MB,
+  fast: 50 * MB,
+  source: 'assumed from 50 MB/s of memory on two cores, measured in November 2026',
+};
+
+/** The last drain has what was written since the one before it: 0.1 to 0.24 s measured under load, round trips not counted. */
+const ASSUMED_DRAIN: Omit<ForecastPhase, 'name' | 'basis'> = {
+  low: 200,
+  expected: 1_000,
+  high: 5_000,
+  reason:
+    'assumed from 0.1 to 0.24 s under load on two cores, measured in November 2026, and a dozen round trips',
+};
+
+/** One holds the snapshot, one looks for schema changes, one copies, one installs. */
+const CONNECTIONS_NEEDED = 4;
+/** Statement triggers with transition tables, procedures and stable operators on all that is used. */
+const OLDEST_MAJOR = 12;
+
+/**
+ * Chooses between a copy inside the maintenance window and a live one that is kept in step, and shows the arithmetic.
+ * The window strategy changes nothing on the source, so `auto` takes it whenever even its upper end fits the budget;
+ * live where it does not and where live is possible.
+ */
+export function chooseStrategy(input: StrategyInput): StrategyChoice {
+  const obstacles = input.live === undefined ? [] : liveObstacles(input.live);
+  const by = input.wanted === 'auto' ? 'auto' : 'migration.yml';
+  if (input.database === undefined) {
+    const strategy = input.wanted === 'live' ? 'live' : 'window';
+    return {
+      strategy,
+      by,
+      why: 'The database could not be read, so nothing was weighed.',
+      arithmetic: [],
+      forecasts: null,
+      obstacles,
+    };
+  }
+  const sizes = sizesOf(input.database, input.live, input.redisBytes);
+  const rates = ratesOf(input);
+  const forecasts = {
+    window: forecastOf('window', windowParts(sizes, rates), input),
+    live: forecastOf('live', liveParts(sizes, rates), input),
+  };
+  const { strategy, why } = decide(input.wanted, forecasts, obstacles);
+  return {
+    strategy,
+    by,
+    why,
+    arithmetic: arithmeticOf(sizes, rates, forecasts, input),
+    forecasts: { window: rangeOf(forecasts.window), live: rangeOf(forecasts.live) },
+    obstacles,
+  };
+}
+
+type Forecasts = Record<Strategy, Forecast>;
+
+function decide(
+  wanted: StrategyInput['wanted'],
+  { window, live }: Forecasts,
+  obstacles: readonly Obstacle[],
+): { strategy: Strategy; why: string } {
+  const fit = (forecast: Forecast): string => (forecast.fits ? 'fits' : 'does not fit');
+  const budget = formatDuration(window.budget);
+  if (wanted !== 'auto') {
+    const [mine, other] = wanted === 'live' ? [live, window] : [window, live];
+    return {
+      strategy: wanted,
+      why:
+        `migration.yml says \`strategy: ${wanted}\`: up to ${formatDuration(mine.high)} of downtime, which ${fit(mine)} the budget of ${budget}. ` +
+        `${wanted === 'live' ? 'The window strategy' : 'The live strategy'} would take up to ${formatDuration(other.high)}.`,
+    };
+  }
+  if (window.fits) {
+    return {
+      strategy: 'window',
+      why: `Even the upper end of a copy inside the window (${formatDuration(window.high)}) fits the budget of ${budget}, and it changes nothing on Heroku beforehand; live would take up to ${formatDuration(live.high)}.`,
+    };
+  }
+  if (obstacles.length > 0) {
+    return {
+      strategy: 'window',
+      why: `A copy inside the window may take ${formatDuration(window.high)}, more than the budget of ${budget}, and live cannot be: ${obstacles.map(({ what }) => what).join('; ')}.`,
+    };
+  }
+  return live.high < window.high
+    ? {
+        strategy: 'live',
+        why: `A copy inside the window may take ${formatDuration(window.high)}, more than the budget of ${budget}; live takes up to ${formatDuration(live.high)}, which ${fit(live)}.`,
+      }
+    : {
+        strategy: 'window',
+        why: `Neither fits the budget of ${budget}: a copy inside the window may take ${formatDuration(window.high)} and live ${formatDuration(live.high)}, since what it cannot follow is copied inside the window, too.`,
+      };
+}
+
+/** What stands in the way of capturing changes, each with what to do about it. */
+export function liveObstacles(live: LiveFacts): Obstacle[] {
+  const { major, inRecovery, mayCreateSchema, foreignTables, freeConnections } = live;
+  const found: (Obstacle | false)[] = [
+    major < OLDEST_MAJOR && {
+      what: `the live strategy needs PostgreSQL ${OLDEST_MAJOR} or newer`,
+      why: `the source is of version ${major}`,
+      remedy: 'Upgrade it on Heroku first (`heroku pg:upgrade`), or write `strategy: window`.',
+    },
+    inRecovery && {
+      what: 'DATABASE_URL leads to a follower',
+      why: 'nothing can be written to it, so changes cannot be captured there',
+      remedy: 'Promote the leader (`heroku pg:promote`) and run assess again, or write `strategy: window`.',
+    },
+    !mayCreateSchema && {
+      what: 'the role of DATABASE_URL may not create a schema',
+      why: 'the logs of changes need one of their own',
+      remedy: 'Attach the default credential as DATABASE, or write `strategy: window`.',
+    },
+    foreignTables.length > 0 && {
+      what: `${foreignTables.join(', ')} belong${foreignTables.length === 1 ? 's' : ''} to another role`,
+      why: "only a table's owner may put a trigger on it, and without one its changes would be lost",
+      remedy:
+        'Give them to the role of DATABASE_URL (ALTER TABLE … OWNER TO …), or write `strategy: window`.',
+    },
+    freeConnections !== null &&
+      freeConnections < CONNECTIONS_NEEDED && {
+        what: `${freeConnections} connections to the source are free`,
+        why: `copying while the application serves needs ${CONNECTIONS_NEEDED}`,
+        remedy: "Lower the application's pools or take a larger plan, or write `strategy: window`.",
+      },
+  ];
+  return found.filter((obstacle) => obstacle !== false);
+}
+
+interface Sizes {
+  all: number;
+  /** Tables without a usable key, with their number. */
+  keyless: number;
+  keylessTables: number;
+  largeObjects: number;
+  redis: number;
+}
+
+function sizesOf(
+  database: NonNullable<StrategyInput['database']>,
+  live: LiveFacts | undefined,
+  redisBytes: number,
+): Sizes {
+  const keyless = database.tables.filter(({ key }) => key === null);
+  return {
+    all: database.sizeBytes,
+    keyless: keyless.reduce((sum, { bytes }) => sum + bytes, 0),
+    keylessTables: keyless.length,
+    largeObjects: live?.largeObjectBytes ?? 0,
+    redis: redisBytes,
+  };
+}
+
+interface Rates {
+  copy: Throughput;
+  parity: Throughput;
+  redis: Throughput;
+}
+
+function ratesOf({ measured }: StrategyInput): Rates {
+  return {
+    copy: measuredRate(measured?.copyBytesPerSecond) ?? ASSUMED_COPY,
+    parity: measuredRate(measured?.parityBytesPerSecond) ?? ASSUMED_PARITY,
+    redis: ASSUMED_REDIS,
+  };
+}
+
+/** As `forecast.ts` widens what a practice copy took. */
+function measuredRate(bytesPerSecond: number | undefined): Throughput | undefined {
+  if (bytesPerSecond === undefined || bytesPerSecond <= 0) return undefined;
+  return {
+    slow: bytesPerSecond / 1.5,
+    usual: bytesPerSecond,
+    fast: bytesPerSecond / 0.8,
+    source: 'measured by the last practice copy',
+  };
+}
+
+function windowParts(sizes: Sizes, rates: Rates): ForecastPhase[] {
+  return [
+    sized('copy', sizes.all, rates.copy),
+    sized('parity', sizes.all, rates.parity),
+    ...redisPart(sizes, rates),
+  ];
+}
+
+function liveParts(sizes: Sizes, rates: Rates): ForecastPhase[] {
+  return [
+    { name: 'final drain', basis: 'assumed', ...ASSUMED_DRAIN },
+    ...(sizes.keyless > 0 ? [sized('tables without a key', sizes.keyless, rates.copy)] : []),
+    ...(sizes.largeObjects > 0 ? [sized('large objects', sizes.largeObjects, rates.copy)] : []),
+    ...redisPart(sizes, rates),
+  ];
+}
+
+function redisPart(sizes: Sizes, rates: Rates): ForecastPhase[] {
+  return sizes.redis > 0 ? [sized('Redis', sizes.redis, rates.redis)] : [];
+}
+
+/** From `bytes` at a throughput. */
+function sized(name: string, bytes: number, { slow, usual, fast, source }: Throughput): ForecastPhase {
+  const at = (rate: number): number => Math.round((bytes / rate) * 1000);
+  return {
+    name,
+    low: at(fast),
+    expected: at(usual),
+    high: at(slow),
+    basis: source.startsWith('measured') ? 'measured' : 'assumed',
+    reason: `${formatBytes(bytes)} at ${formatBytes(slow)}/s to ${formatBytes(fast)}/s, ${source}`,
+  };
+}
+
+function forecastOf(strategy: Strategy, parts: ForecastPhase[], input: StrategyInput): Forecast {
+  const { budgetMs, dnsTtlMs } = input;
+  return forecastDowntime({ strategy, parts, budgetMs, ...(dnsTtlMs === undefined ? {} : { dnsTtlMs }) });
+}
+
+function rangeOf({ low, expected, high, fits }: Forecast): {
+  low: number;
+  expected: number;
+  high: number;
+  fits: boolean;
+} {
+  return { low, expected, high, fits };
+}
+
+function arithmeticOf(sizes: Sizes, rates: Rates, forecasts: Forecasts, input: StrategyInput): string[] {
+  const spell = ({ name, expected, high, reason }: ForecastPhase): string =>
+    `${name}: ${formatDuration(expected)}, at most ${formatDuration(high)} (${reason})`;
+  const common = forecasts.window.phases.filter(({ basis }) => basis === 'allowed' || basis === 'dns');
+  const total = (of: (phase: ForecastPhase) => number): number =>
+    common.reduce((sum, phase) => sum + of(phase), 0);
+  const free = input.live?.freeConnections;
+  return [
+    `Database ${formatBytes(sizes.all)}, of which ${formatBytes(sizes.keyless)} in ${sizes.keylessTables} tables without a usable key and ${formatBytes(sizes.largeObjects)} of large objects: live cannot follow these and copies them inside the window.`,
+    `Both strategies need ${formatDuration(total(({ expected }) => expected))}, at most ${formatDuration(total(({ high }) => high))}, for dynos to end, the fence, the switch and DNS.`,
+    ...windowParts(sizes, rates).map((part) => `Window, ${spell(part)}.`),
+    ...liveParts(sizes, rates).map((part) => `Live, ${spell(part)}.`),
+    free === undefined || free === null
+      ? 'The number of connections to the source is not limited for this role.'
+      : `${free} connections to the source are free; live needs ${CONNECTIONS_NEEDED} while it copies.`,
+    `Budget: ${formatDuration(input.budgetMs)} (\`downtime-budget\`).`,
+  ];
+}
