@@ -104,6 +104,28 @@ export function finishLive(_sides: Sides, _options: LiveOptions): Promise<FinalD
   return Promise.reject(new NotSupportedError('strategy: live is not there yet'));
 }
 
+/** What comparing a target that is kept in step found. */
+export interface LiveProof {
+  /** `pending`: keys that changed since the state that was compared; they are left out, and said. */
+  rows: { compared: number; pending: number };
+  tables: number;
+  milliseconds: number;
+}
+
+/**
+ * Compares both sides while the source goes on writing: `full` every row, `touched` what drains wrote since the last
+ * proof. What is put out of the target's way until the switch (foreign keys, triggers) is no difference.
+ *
+ * @throws Error that names tables, keys and objects that differ
+ */
+export function proveLive(
+  _sides: Sides,
+  _options: LiveOptions,
+  _mode: 'full' | 'touched',
+): Promise<LiveProof> {
+  return Promise.reject(new NotSupportedError('strategy: live is not there yet'));
+}
+
 /** After the switch, while the new side serves: foreign keys validated, materialized views refreshed, the loader's rights taken. */
 export function settleLive(_sides: Sides, _options: LiveOptions): Promise<void> {
   return Promise.reject(new NotSupportedError('strategy: live is not there yet'));
@@ -116,6 +138,17 @@ export function settleLive(_sides: Sides, _options: LiveOptions): Promise<void> 
 export function beginReverse(
   _sides: Sides,
   _options: LiveOptions & { limits: CaptureLimits },
+): Promise<void> {
+  return Promise.reject(new NotSupportedError('strategy: live is not there yet'));
+}
+
+/**
+ * Undoes `beginReverse` before the point of no return: the capture on the new side goes; the one on the old side stays,
+ * so that the next attempt only catches up. `sides` as for `beginReverse`. Idempotent.
+ */
+export function endReverse(
+  _sides: Sides,
+  _options: Pick<LiveOptions, 'migrationId' | 'epoch' | 'log' | 'clock' | 'signal'>,
 ): Promise<void> {
   return Promise.reject(new NotSupportedError('strategy: live is not there yet'));
 }
