@@ -1,0 +1,268 @@
+import type { KeyColumn, TableToCapture } from './capture-tables.ts';
+import { quoteIdentifier, quoteLiteral, quoteQualified } from './names.ts';
+import { OUR_SCHEMA } from './user-objects.ts';
+
+/*
+ * What the capture puts into a database. Its functions run inside the application's transactions, with the rights of
+ * the role that owns the tables, so these rules hold for every line of them:
+ * - every function, operator and table is named with its schema: the caller's search_path decides nothing;
+ * - nothing is raised: what cannot be logged is marked in `broken`, in the very transaction that was not logged;
+ * - nothing that the application could notice is touched: no sequence, not its random(), no setting it reads;
+ * - no subtransaction where a row is written: they would use up transaction ids.
+ */
+
+/** The setting under which our own writes are not logged: it holds the migration's id, for the transaction only. */
+export const APPLYING = `${OUR_SCHEMA}.applying`;
+
+export const CAPTURE_TRIGGER = `${OUR_SCHEMA}_capture`;
+export const CAPTURE_TRUNCATE_TRIGGER = `${OUR_SCHEMA}_capture_truncate`;
+
+/** The log of one captured table, quoted. */
+export function logName(number: number): string {
+  return `${OUR_SCHEMA}.log_${number}`;
+}
+
+/** `at`, or with underscores where the key has a column of that name. */
+export function timeColumn(key: readonly { name: string }[]): string {
+  let name = 'at';
+  while (key.some((column) => column.name === name)) name += '_';
+  return name;
+}
+
+/** The schema with its tables and the functions that all captured tables share. Running it again changes nothing. */
+export const createHome = `
+  CREATE TABLE IF NOT EXISTS ${OUR_SCHEMA}.capture (
+    migration_id text PRIMARY KEY,
+    installed_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    completed_at timestamptz,
+    lease_until timestamptz NOT NULL,
+    limit_bytes bigint NOT NULL,
+    shape jsonb
+  );
+  CREATE TABLE IF NOT EXISTS ${OUR_SCHEMA}.captured (
+    number integer PRIMARY KEY,
+    relation oid NOT NULL UNIQUE,
+    schema text NOT NULL,
+    name text NOT NULL,
+    key text[]
+  );
+  CREATE TABLE IF NOT EXISTS ${OUR_SCHEMA}.broken (
+    at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    reason text NOT NULL
+  );
+
+  -- One mark is enough; a table of a million marks would be what the limits are there to prevent.
+  CREATE OR REPLACE FUNCTION ${OUR_SCHEMA}.mark_broken(reason text) RETURNS void LANGUAGE plpgsql AS $body$
+  BEGIN
+    INSERT INTO ${OUR_SCHEMA}.broken (reason)
+      SELECT $1 WHERE NOT EXISTS (SELECT FROM ${OUR_SCHEMA}.broken);
+  END $body$;
+
+  -- The dead-man: marks the capture broken when the logs or the time without a drain outgrow their limits.
+  CREATE OR REPLACE FUNCTION ${OUR_SCHEMA}.watch() RETURNS void LANGUAGE plpgsql AS $body$
+  BEGIN
+    INSERT INTO ${OUR_SCHEMA}.broken (reason)
+      SELECT CASE WHEN size.bytes OPERATOR(pg_catalog.>) c.limit_bytes
+                  THEN pg_catalog.format('the logs grew to %s bytes, above their limit of %s', size.bytes, c.limit_bytes)
+                  ELSE pg_catalog.format('nobody drained before %s', c.lease_until) END
+        FROM ${OUR_SCHEMA}.capture c
+        CROSS JOIN (SELECT pg_catalog.sum(pg_catalog.pg_table_size(l.oid))::pg_catalog.int8 AS bytes
+                      FROM pg_catalog.pg_class l
+                      JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) l.relnamespace
+                     WHERE n.nspname OPERATOR(pg_catalog.=) '${OUR_SCHEMA}'
+                       AND l.relname OPERATOR(pg_catalog.>=) 'log_' AND l.relname OPERATOR(pg_catalog.<) 'log\`') size
+       WHERE (size.bytes OPERATOR(pg_catalog.>) c.limit_bytes
+              OR pg_catalog.clock_timestamp() OPERATOR(pg_catalog.>) c.lease_until)
+         AND NOT EXISTS (SELECT FROM ${OUR_SCHEMA}.broken);
+  END $body$;
+
+  -- Whether a table still has the columns that its log was made for, and the log is there.
+  CREATE OR REPLACE FUNCTION ${OUR_SCHEMA}.fits(relation oid, log text, names text[], types oid[]) RETURNS boolean
+    LANGUAGE plpgsql AS $body$
+  BEGIN
+    RETURN pg_catalog.to_regclass($2) IS NOT NULL
+       AND (SELECT pg_catalog.count(*) OPERATOR(pg_catalog.=) pg_catalog.cardinality($3)
+              FROM pg_catalog.generate_subscripts($3, 1) AS k(position)
+              JOIN pg_catalog.pg_attribute a
+                ON a.attrelid OPERATOR(pg_catalog.=) $1
+               AND a.attname OPERATOR(pg_catalog.=) $3[k.position]::pg_catalog.name
+               AND a.atttypid OPERATOR(pg_catalog.=) $4[k.position]
+               AND NOT a.attisdropped);
+  END $body$;
+
+  REVOKE ALL ON FUNCTION ${OUR_SCHEMA}.mark_broken(text), ${OUR_SCHEMA}.watch(),
+    ${OUR_SCHEMA}.fits(oid, text, text[], oid[]) FROM PUBLIC;`;
+
+/** The columns of a table's log after the time, as `readTablesToCapture` reads them back. */
+export function logColumns(key: readonly KeyColumn[]): string[] {
+  return key.map((column) => `${column.name} ${column.logged}`);
+}
+
+/**
+ * Makes the log of a table anew. What it held is gone: the table must be copied again. Dead rows are left by every
+ * drain and read by the next one, so that a log is vacuumed early.
+ */
+export function createLog(number: number, key: readonly KeyColumn[]): string {
+  const columns = [
+    `${timeColumn(key)} timestamptz NOT NULL DEFAULT pg_catalog.now()`,
+    ...key.map((column) => `${quoteIdentifier(column.name)} ${column.logged}`),
+  ];
+  return `
+  DROP TABLE IF EXISTS ${logName(number)};
+  CREATE TABLE ${logName(number)} (${columns.join(', ')})
+    WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000);`;
+}
+
+/**
+ * The source of a table's capture function; `logOid` and `brokenOid` are numbers, or names that `createFunction` puts
+ * numbers for.
+ */
+export function functionSource(
+  migrationId: string,
+  number: number,
+  table: TableToCapture,
+  objects: { log: string; broken: string },
+): string {
+  const log = logName(number);
+  const unbroken = `WHERE NOT EXISTS (SELECT FROM ${OUR_SCHEMA}.broken)`;
+  const columns = table.key?.columns ?? [];
+  const names = columns.map((column) => quoteIdentifier(column.name));
+  const insert = (row: 'NEW' | 'OLD'): string =>
+    `INSERT INTO ${log} (${names.join(', ')}) SELECT ${names.map((name) => `${row}.${name}`).join(', ')} ${unbroken};`;
+  const mark = `INSERT INTO ${log} (${timeColumn(columns)}) SELECT pg_catalog.now() ${unbroken};`;
+  const parts = [
+    `
+BEGIN
+  IF pg_catalog.current_setting('${APPLYING}', true) OPERATOR(pg_catalog.=) ${quoteLiteral(migrationId)} THEN
+    RETURN NULL;
+  END IF;`,
+    guard(number, table, objects),
+    table.key === null ? wholeBody(number, mark) : keyedBody(columns, insert, mark),
+    SAMPLE,
+    `
+  RETURN NULL;
+END`,
+  ];
+  return parts.join('');
+}
+
+/**
+ * A key's column that was renamed, dropped or given another type would make the INSERT below fail, and the
+ * application with it. `pg_get_indexdef` answers from the caches and does not fail: a rename shows in its answer, and
+ * a change of the type gives the index another number. Only then is the catalogue asked.
+ */
+function guard(number: number, table: TableToCapture, objects: { log: string; broken: string }): string {
+  const key = table.key;
+  const conditions = [
+    ...(key?.indexed ?? []).map(
+      (name, position) =>
+        `pg_catalog.pg_get_indexdef(${key?.index ?? 0}::pg_catalog.oid, ${position + 1}, false) OPERATOR(pg_catalog.=) ${quoteLiteral(name)}`,
+    ),
+    `pg_catalog.pg_relation_filenode(${objects.log}::pg_catalog.oid) IS NOT NULL`,
+    `pg_catalog.pg_relation_filenode(${objects.broken}::pg_catalog.oid) IS NOT NULL`,
+  ];
+  const names = (key?.columns ?? []).map((column) => quoteLiteral(column.name)).join(', ');
+  const types = (key?.columns ?? []).map((column) => column.typeOid).join(', ');
+  return `
+  IF (${conditions.join(' AND ')}) IS NOT TRUE THEN
+    -- Where even this fails, our objects are gone, and that is a sign in itself.
+    BEGIN
+      IF NOT ${OUR_SCHEMA}.fits(TG_RELID, ${quoteLiteral(logName(number))}, ARRAY[${names}]::pg_catalog.text[], ARRAY[${types}]::pg_catalog.oid[]) THEN
+        PERFORM ${OUR_SCHEMA}.mark_broken(pg_catalog.format('the key of %s or its log was changed', TG_RELID::pg_catalog.regclass));
+        RETURN NULL;
+      END IF;
+    EXCEPTION WHEN OTHERS THEN
+      RETURN NULL;
+    END;
+  END IF;`;
+}
+
+function keyedBody(
+  columns: readonly KeyColumn[],
+  insert: (row: 'NEW' | 'OLD') => string,
+  mark: string,
+): string {
+  return `
+  IF TG_OP OPERATOR(pg_catalog.=) 'TRUNCATE' THEN
+    ${mark}
+    RETURN NULL;
+  END IF;
+  IF TG_OP OPERATOR(pg_catalog.=) 'DELETE' THEN
+    ${insert('OLD')}
+  ELSE
+    IF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' THEN
+      IF (${sameKey(columns)}) IS NOT TRUE THEN
+        ${insert('OLD')}
+      END IF;
+    END IF;
+    ${insert('NEW')}
+  END IF;`;
+}
+
+/** Bytes are compared where the type's own equality sees one key in two spellings. */
+function sameKey(columns: readonly KeyColumn[]): string {
+  const names = columns.map((column) => quoteIdentifier(column.name));
+  if (columns.every((column) => column.exact))
+    return names.map((name) => `OLD.${name} OPERATOR(pg_catalog.=) NEW.${name}`).join(' AND ');
+  const row = (of: string): string =>
+    `ROW(${names.map((name) => `${of}.${name}`).join(', ')})::pg_catalog.record`;
+  return `${row('OLD')} OPERATOR(pg_catalog.*=) ${row('NEW')}`;
+}
+
+/**
+ * A table without a key is copied whole when anything in it changed, so that one mark a transaction is enough. Not a
+ * statement trigger: that of a partition does not fire for a write through its parent. A savepoint that is rolled back
+ * takes the setting with it as well as the mark.
+ */
+function wholeBody(number: number, mark: string): string {
+  const setting = `'${OUR_SCHEMA}.marked_${number}'`;
+  return `
+  IF pg_catalog.current_setting(${setting}, true) OPERATOR(pg_catalog.=) 'yes' THEN
+    RETURN NULL;
+  END IF;
+  ${mark}
+  PERFORM pg_catalog.set_config(${setting}, 'yes', true);`;
+}
+
+/** One write in 512 looks at the limits, chosen by the clock: random() belongs to the application, which may seed it. */
+const SAMPLE = `
+  IF (pg_catalog.hashfloat8(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp())) OPERATOR(pg_catalog.&) 511) OPERATOR(pg_catalog.=) 0 THEN
+    BEGIN
+      PERFORM ${OUR_SCHEMA}.watch();
+    EXCEPTION WHEN OTHERS THEN
+      NULL;
+    END;
+  END IF;`;
+
+/** Makes a table's capture function; the numbers of the objects that it looks for are put in where it is run. */
+export function createFunction(migrationId: string, number: number, table: TableToCapture): string {
+  const source = functionSource(migrationId, number, table, { log: '{the log}', broken: '{the mark}' });
+  const name = `${OUR_SCHEMA}.capture_${number}()`;
+  return `
+  DO ${quoteLiteral(`
+  BEGIN
+    EXECUTE 'CREATE OR REPLACE FUNCTION ${name} RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS '
+      || pg_catalog.quote_literal(pg_catalog.replace(pg_catalog.replace(${quoteLiteral(source)},
+           '{the log}', '${logName(number)}'::pg_catalog.regclass::pg_catalog.oid::text),
+           '{the mark}', '${OUR_SCHEMA}.broken'::pg_catalog.regclass::pg_catalog.oid::text));
+  END`)};
+  REVOKE ALL ON FUNCTION ${name} FROM PUBLIC;`;
+}
+
+/** ENABLE ALWAYS: also in sessions that run as a replica, where ordinary triggers stay silent. */
+export function createTriggers(number: number, table: TableToCapture): string {
+  const on = quoteQualified(table.schema, table.name);
+  const run = `EXECUTE FUNCTION ${OUR_SCHEMA}.capture_${number}()`;
+  return `
+  CREATE TRIGGER ${CAPTURE_TRIGGER} AFTER INSERT OR UPDATE OR DELETE ON ${on} FOR EACH ROW ${run};
+  CREATE TRIGGER ${CAPTURE_TRUNCATE_TRIGGER} AFTER TRUNCATE ON ${on} FOR EACH STATEMENT ${run};
+  ALTER TABLE ONLY ${on} ENABLE ALWAYS TRIGGER ${CAPTURE_TRIGGER};
+  ALTER TABLE ONLY ${on} ENABLE ALWAYS TRIGGER ${CAPTURE_TRUNCATE_TRIGGER};`;
+}
+
+export function dropTriggers(table: { schema: string; name: string }): string {
+  const on = quoteQualified(table.schema, table.name);
+  return `
+  DROP TRIGGER IF EXISTS ${CAPTURE_TRIGGER} ON ${on};
+  DROP TRIGGER IF EXISTS ${CAPTURE_TRUNCATE_TRIGGER} ON ${on};`;
+}
