@@ -2,9 +2,9 @@ import { cpus } from 'node:os';
 import { cleanUpOnExit, stopAll } from '../rehearsal/servers/process.ts';
 import { ConfigurationError, messageOf } from '../src/errors.ts';
 import type { Log } from '../src/log.ts';
-import type { Spread } from './measure.ts';
 import { parseOptions, type BenchOptions } from './options.ts';
 import { benchPostgres, type PostgresResult } from './postgres.ts';
+import { postgresJson, postgresLines } from './postgres/report.ts';
 import { benchRedis, type RedisResult } from './redis.ts';
 
 /** Our copies against what one would use without them, side by side on this machine. */
@@ -17,22 +17,19 @@ async function main(args: readonly string[]): Promise<void> {
     if (subject === 'postgres') results.postgres = await benchPostgres(options, log);
     else results.redis = await benchRedis(options, log);
   }
-  for (const line of [...postgresLines(results.postgres), ...redisLines(results.redis)]) log.info(line);
+  for (const line of [
+    ...(results.postgres === undefined ? [] : postgresLines(results.postgres)),
+    ...redisLines(results.redis),
+  ])
+    log.info(line);
   if (!options.json) return;
+  const json = {
+    ...(results.postgres === undefined ? {} : { postgres: postgresJson(results.postgres) }),
+    ...(results.redis === undefined ? {} : { redis: results.redis }),
+  };
   // One subject is its own object, so that a reader need not know which was asked for.
-  const [only, ...others] = Object.values(results);
-  process.stdout.write(`${JSON.stringify(others.length === 0 ? only : results)}\n`);
-}
-
-function postgresLines(result: PostgresResult | undefined): string[] {
-  if (result === undefined) return [];
-  const { copy, pgDump } = result;
-  return [
-    '',
-    `copyDatabase              ${seconds(copy.milliseconds)}  ${megabytes(copy.bytesPerSecond)}/s`,
-    `pg_dump -Fc | pg_restore  ${seconds(pgDump.milliseconds)}  ${megabytes(pgDump.bytesPerSecond)}/s`,
-    `copyDatabase is ${copy.vsPgDump.toFixed(2)} times as fast; its copy was proven equal (${result.rows} rows)`,
-  ];
+  const [only, ...others] = Object.values(json);
+  process.stdout.write(`${JSON.stringify(others.length === 0 ? only : json)}\n`);
 }
 
 function redisLines(result: RedisResult | undefined): string[] {
@@ -46,15 +43,6 @@ function redisLines(result: RedisResult | undefined): string[] {
     `times as fast    ${result.vsOneByOne.toFixed(1).padStart(15)} ${result.vsOneByOneTls.toFixed(1).padStart(15)}`,
     `Both copies of ${result.keys} keys were proven equal; one by one was measured on ${result.sampleKeys} keys`,
   ];
-}
-
-function seconds({ median, least, most }: Spread): string {
-  const text = (milliseconds: number): string => (milliseconds / 1000).toFixed(2);
-  return `${text(median)} s (${text(least)} to ${text(most)})`.padStart(24);
-}
-
-function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
 /** With --json standard output holds nothing but the result. */

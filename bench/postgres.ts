@@ -1,175 +1,137 @@
-import { spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import { startPostgres, type PostgresServer } from '../rehearsal/servers/postgres.ts';
+import { totalmem } from 'node:os';
 import { temporaryDirectory } from '../rehearsal/servers/process.ts';
-import { seedShop } from '../rehearsal/shop/seed.ts';
-import { systemClock } from '../src/clock.ts';
 import type { Log } from '../src/log.ts';
-import { databaseArgument, toolEnvironment } from '../src/postgres/child.ts';
-import { parsePostgresUrl, withConnection, type PostgresAddress } from '../src/postgres/connect.ts';
-import { copyDatabase } from '../src/postgres/copy.ts';
-import { compareDatabases } from '../src/postgres/parity.ts';
-import { findPostgresTools, type PostgresTools } from '../src/postgres/tools.ts';
-import { measure, type Measurement } from './measure.ts';
-import type { BenchOptions } from './options.ts';
+import { findPostgresTools } from '../src/postgres/tools.ts';
+import { ratioOf, spreadOf, type Spread } from './measure.ts';
+import type { BenchOptions, PostgresPart } from './options.ts';
+import {
+  copyLines,
+  floorsOf,
+  measureCopies,
+  timeRatio,
+  type CopyWork,
+  type MeasuredCopies,
+} from './postgres/copy.ts';
+import { cores } from './postgres/cpu.ts';
+import { measureParity, proveEqual, type ParityResult } from './postgres/parity.ts';
+import { findPgcopydb, pgDump, pgDumpParallel, type Peer } from './postgres/peers.ts';
+import { makeSource, sizeOf, startServers, type BenchServers } from './postgres/servers.ts';
+import { measureWideArea, type WanResult } from './postgres/wide-area.ts';
 
 export interface PostgresResult {
-  sizeBytes: number;
-  rows: number;
-  copy: {
-    milliseconds: Measurement['milliseconds'];
-    bytesPerSecond: number;
-    /** How many times as fast as `pg_dump -Fc | pg_restore`; above 1 is faster. */
-    vsPgDump: number;
-  };
-  pgDump: { milliseconds: Measurement['milliseconds']; bytesPerSecond: number };
+  environment: Record<string, unknown>;
+  copy?: CopyResult;
+  parity?: ParityResult;
+  overhead?: { share: Spread; cpuShare: Spread };
+  drain?: { rowsPerSecond: Spread };
+  window?: { size: string; milliseconds: Spread }[];
+  wan?: WanResult[];
 }
 
-const OFF = { mode: 'off' } as const;
-/** As `copyBoth` of the actions does. */
-const JOBS = 4;
+export interface CopyResult {
+  sizeBytes: number;
+  seconds: Spread;
+  vsPgDump: Spread;
+  /** Against the faster of -j 2 and -j 4. */
+  vsPgDumpParallel: Spread;
+  vsPgDumpParallelUncompressed: Spread;
+  vsPgcopydb: Spread | undefined;
+  vsFloor: Spread;
+  /** What the floor is of the time of `pg_dump -Fc | pg_restore`. */
+  floorVsPgDump: Spread;
+  peakBytes: Spread;
+}
+
+const DEFAULT_BYTES = 500e6;
+/** At 8 MB/s more would take very long and show the same. */
+const MOST_BYTES_OVER_WAN = 400e6;
 
 /**
- * `copyDatabase` against `pg_dump -Fc | pg_restore`, between two servers on this machine, from an empty database to
- * an analyzed copy. What was copied last by ours is then compared by content: a copy that is not equal is no result.
+ * What the Postgres engine does, part by part, beside what one would use without it, between two servers of this
+ * machine. What was copied is proven equal; a peer that did less than the whole work is none.
  */
 export async function benchPostgres(options: BenchOptions, log: Log): Promise<PostgresResult> {
-  const [from, to] = await Promise.all([
-    startPostgres({ name: 'bench-source' }),
-    startPostgres({ name: 'bench-target' }),
-  ]);
-  useLibraries(from);
-  const tools = await findPostgresTools(from.binaries.major, { environmentPath: from.binaries.bin });
+  const servers = await startServers();
+  useLibraries(servers);
+  const result: PostgresResult = { environment: environmentOf(servers) };
+  log.info(`Two servers: ${JSON.stringify(result.environment)}`);
+  const wants = (part: PostgresPart): boolean => options.parts.has(part);
+  const tools = await findPostgresTools(servers.from.binaries.major, { environmentPath: servers.bin });
   const directory = temporaryDirectory('bench');
-  const source = await seededSource(from, options.sizeBytes);
-  const [{ size } = { size: 0 }] = await from.query<{ size: number }>(
-    source.database,
-    'select pg_database_size(current_database())::float8 as size',
-  );
-  log.info(`PostgreSQL ${from.binaries.major}: ${(size / 1e6).toFixed(1)} MB of a shop's data`);
+  const pgcopydb = wants('copy') || wants('wan') ? await findPgcopydb(log) : undefined;
+  const work = async (name: string, bytes: number): Promise<CopyWork> => {
+    const started = performance.now();
+    const source = await makeSource(servers, name, bytes);
+    const sizeBytes = await sizeOf(servers.from, name);
+    log.info(
+      `Made ${(sizeBytes / 1e6).toFixed(0)} MB of an application's data in ${((performance.now() - started) / 1000).toFixed(0)} s`,
+    );
+    return { servers, source, sizeBytes, tools, directory, rounds: options.rounds, log };
+  };
 
-  const target = { ours: await newTarget(to), theirs: await newTarget(to) };
-  const [ours, theirs] = await measure(
-    [
-      {
-        name: 'copyDatabase',
-        prepare: async () => {
-          target.ours = await newTarget(to);
-        },
-        run: async () => {
-          await copyDatabase({
-            ...{ source, ...target.ours, tools, directory, log: quiet(log), clock: systemClock },
-            ...{ migrationId: 'bench', jobs: JOBS },
-          });
-          return size;
-        },
-      },
-      {
-        name: 'pg_dump -Fc | pg_restore',
-        prepare: async () => {
-          target.theirs = await newTarget(to);
-        },
-        run: async () => {
-          await pipeDump(source, target.theirs.owner, tools, directory);
-          return size;
-        },
-      },
-    ],
-    options.rounds,
-    (line) => log.info(line),
-  );
-  if (ours === undefined || theirs === undefined) throw new Error('Nothing was measured.');
+  const wantedBytes = options.sizeBytes ?? DEFAULT_BYTES;
+  if (wants('copy') || wants('parity')) {
+    const main = await work('app', wantedBytes);
+    const copies = await measureCopies(main, wants('copy') ? peersOf(pgcopydb) : [], true);
+    if (wants('copy')) result.copy = copyResult(copies, main, log);
+    const copied = copies.copied.owner;
+    if (wants('parity')) result.parity = await measureParity(main.source, copied, reporting(options, log));
+    else await proveEqual(main.source, copied, quiet(log));
+  }
+  if (wants('wan')) {
+    const small = await work('app_wan', Math.min(wantedBytes, MOST_BYTES_OVER_WAN));
+    result.wan = await measureWideArea(small, pgcopydb);
+  }
+  return result;
+}
 
-  const parity = await compareDatabases({ source, target: target.ours.owner, log: quiet(log) });
-  if (!parity.equal) throw new Error('The copy is not equal to its source, so its time means nothing.');
+function peersOf(pgcopydb: Peer | undefined): Peer[] {
+  return [
+    pgDump,
+    pgDumpParallel(2, true),
+    pgDumpParallel(4, true),
+    pgDumpParallel(2, false),
+    ...(pgcopydb === undefined ? [] : [pgcopydb]),
+  ];
+}
+
+function copyResult({ ours, theirs, peakBytes }: MeasuredCopies, work: CopyWork, log: Log): CopyResult {
+  for (const line of copyLines([ours, ...theirs], work.sizeBytes)) log.info(line);
+  const [dump, two, four, uncompressed, pgcopydb] = theirs;
+  if (dump === undefined || two === undefined || four === undefined || uncompressed === undefined)
+    throw new Error('A peer was not measured.');
+  const isTwoFaster = two.measurement.milliseconds.median < four.measurement.milliseconds.median;
+  const floors = floorsOf(ours);
   return {
-    sizeBytes: size,
-    rows: parity.rows.compared,
-    copy: {
-      milliseconds: ours.milliseconds,
-      bytesPerSecond: ours.perSecond,
-      vsPgDump: theirs.milliseconds.median / ours.milliseconds.median,
-    },
-    pgDump: { milliseconds: theirs.milliseconds, bytesPerSecond: theirs.perSecond },
+    sizeBytes: work.sizeBytes,
+    seconds: spreadOf(ours.measurement.rounds.map((milliseconds) => milliseconds / 1000)),
+    vsPgDump: timeRatio(ours, dump),
+    vsPgDumpParallel: timeRatio(ours, isTwoFaster ? two : four),
+    vsPgDumpParallelUncompressed: timeRatio(ours, uncompressed),
+    vsPgcopydb: pgcopydb === undefined ? undefined : timeRatio(ours, pgcopydb),
+    vsFloor: ratioOf(ours.measurement.rounds, floors),
+    floorVsPgDump: ratioOf(floors, dump.measurement.rounds),
+    peakBytes,
   };
 }
 
-async function seededSource(server: PostgresServer, sizeBytes: number): Promise<PostgresAddress> {
-  await server.query('postgres', "create role app login password 'bench'");
-  await server.query('postgres', 'create database app owner app');
-  const url = server.url('app', 'app', 'bench');
-  await seedShop(`${url}?sslmode=disable`, Math.max(1, Math.round(sizeBytes / 1e6)), 1);
-  return parsePostgresUrl(url, OFF);
-}
-
-/** An empty database with the two roles of a managed cluster: one that owns the tables, one that loads them. */
-async function newTarget(
-  server: PostgresServer,
-): Promise<{ owner: PostgresAddress; loader: PostgresAddress }> {
-  const name = `shop_${randomBytes(4).toString('hex')}`;
-  const loader = `doadmin_${name}`;
-  await server.query(
-    'postgres',
-    `create role ${loader} login password 'bench' createdb createrole; create role ${name} login password 'bench'`,
-  );
-  await server.query('postgres', `create database ${name} owner ${loader}`);
-  await server.query(
-    name,
-    `grant create on database ${name} to ${name}; grant create on schema public to ${name}`,
-  );
+function environmentOf({ from, settings }: BenchServers): Record<string, unknown> {
   return {
-    owner: parsePostgresUrl(server.url(name, name, 'bench'), OFF),
-    loader: parsePostgresUrl(server.url(name, loader, 'bench'), OFF),
+    ...{ cores, memoryGb: Math.round(totalmem() / 1e9), node: process.versions.node },
+    ...{ postgres: from.binaries.major, settings },
   };
-}
-
-/** What one would type without this project, down to the statistics that ours makes too. */
-async function pipeDump(
-  source: PostgresAddress,
-  owner: PostgresAddress,
-  tools: PostgresTools,
-  directory: string,
-): Promise<void> {
-  const place = join(directory, owner.database);
-  await mkdir(place, { mode: 0o700 });
-  const environment = (address: PostgresAddress): Promise<Record<string, string>> =>
-    toolEnvironment(address, { applicationName: 'bench', directory: place });
-  const dump = spawn(tools.pgDump, ['-Fc', '--no-owner', '--no-privileges', databaseArgument(source)], {
-    env: await environment(source),
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const restore = spawn(
-    tools.pgRestore,
-    ['--exit-on-error', '--no-owner', '--no-privileges', databaseArgument(owner)],
-    { env: await environment(owner), stdio: ['pipe', 'ignore', 'inherit'] },
-  );
-  await Promise.all([
-    ended('pg_dump', dump),
-    ended('pg_restore', restore),
-    pipeline(dump.stdout, restore.stdin),
-  ]);
-  await withConnection(owner, { applicationName: 'bench' }, (client) => client.query('analyze'));
-}
-
-function ended(name: string, child: ReturnType<typeof spawn>): Promise<void> {
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (code) => {
-      if (code === 0) resolve();
-      else reject(new Error(`${name} ended with ${String(code)}.`));
-    });
-  });
 }
 
 /** Programs that were unpacked rather than installed find their libraries by the environment. */
-function useLibraries({ binaries }: PostgresServer): void {
-  for (const [name, value] of Object.entries(binaries.environment)) {
+function useLibraries({ from }: BenchServers): void {
+  for (const [name, value] of Object.entries(from.binaries.environment)) {
     const before = process.env[name];
     process.env[name] = before === undefined ? value : `${value}:${before}`;
   }
+}
+
+function reporting({ rounds }: BenchOptions, log: Log): { rounds: number; log: Log; quiet: Log } {
+  return { rounds, log, quiet: quiet(log) };
 }
 
 /** What a copy tells of itself would stand between the measurements. */

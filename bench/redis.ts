@@ -24,6 +24,7 @@ export interface RedisResult {
   milliseconds: Record<'plain' | 'tls', Measurement['milliseconds']>;
 }
 
+const DEFAULT_BYTES = 100e6;
 const BYTES_PER_KEY = 1000;
 /** One by one is slow and even: a part of the keys tells its rate. */
 const SAMPLE = 2000;
@@ -37,7 +38,7 @@ interface Sides {
 
 /** `copyRedis` against DUMP and RESTORE one key after the other, without and with TLS, between two servers here. */
 export async function benchRedis(options: BenchOptions, log: Log): Promise<RedisResult> {
-  const keys = Math.round(options.sizeBytes / BYTES_PER_KEY);
+  const keys = Math.round((options.sizeBytes ?? DEFAULT_BYTES) / BYTES_PER_KEY);
   const authority = await createAuthority('bench');
   const certificate = await authority.issue(['127.0.0.1']);
   const plain = await startSides(undefined);
@@ -52,8 +53,7 @@ export async function benchRedis(options: BenchOptions, log: Log): Promise<Redis
       copyVariant('copyRedis, TLS', tls),
       oneByOneVariant('one by one, TLS', tls),
     ],
-    options.rounds,
-    (line) => log.info(line),
+    { rounds: options.rounds, tell: (line) => log.info(line) },
   );
   const [ours, theirs, oursTls, theirsTls] = measured;
   if (ours === undefined || theirs === undefined || oursTls === undefined || theirsTls === undefined)

@@ -1,0 +1,105 @@
+import type { Spread } from '../measure.ts';
+import type { PostgresResult } from '../postgres.ts';
+
+/** A figure's least and most, beside it as `<name>Spread`. */
+type Figures = Record<string, unknown>;
+
+/** The result as one object of plain numbers; what was not measured is null. */
+export function postgresJson(result: PostgresResult): Figures {
+  const { environment, copy, wan, window, drain, overhead, parity } = result;
+  return {
+    environment,
+    copy:
+      copy === undefined
+        ? null
+        : {
+            sizeBytes: copy.sizeBytes,
+            ...figure('seconds', copy.seconds, 2),
+            ...figure('vsPgDump', copy.vsPgDump),
+            ...figure('vsPgDumpParallel', copy.vsPgDumpParallel),
+            ...figure('vsPgDumpParallelUncompressed', copy.vsPgDumpParallelUncompressed),
+            ...figure('vsPgcopydb', copy.vsPgcopydb),
+            ...figure('vsFloor', copy.vsFloor),
+            ...figure('floorVsPgDump', copy.floorVsPgDump),
+          },
+    wan:
+      wan?.map((line) => ({
+        rttMs: line.rttMs,
+        mbPerSecond: line.mbPerSecond,
+        sizeBytes: line.sizeBytes,
+        ...figure('seconds', line.seconds, 2),
+        ...figure('vsPgDump', line.vsPgDump),
+        ...figure('vsPgcopydb', line.vsPgcopydb),
+        measured: line.measured,
+      })) ?? null,
+    windowMs: window === undefined ? null : bySize(window, (spread) => Math.round(spread.median)),
+    windowMsSpread: window === undefined ? null : bySize(window, rounded),
+    ...figure('drainRowsPerSecond', drain?.rowsPerSecond, 0),
+    ...figure('writeOverhead', overhead?.share),
+    ...figure('writeOverheadCpu', overhead?.cpuShare),
+    ...figure('parityVsRowHash', parity?.vsRowHash),
+    ...figure('peakMb', copy === undefined ? undefined : inMegabytes(copy.peakBytes), 0),
+  };
+}
+
+/** The same for people. */
+export function postgresLines({ copy, wan, window, drain, overhead, parity }: PostgresResult): string[] {
+  const lines = new Map<string, string>();
+  if (copy !== undefined) {
+    lines.set('copy: time / pg_dump -Fc | pg_restore', told(copy.vsPgDump));
+    lines.set('copy: time / pg_dump -Fd -j | pg_restore -j', told(copy.vsPgDumpParallel));
+    lines.set('copy: time / the same with -Z0', told(copy.vsPgDumpParallelUncompressed));
+    lines.set('copy: time / pgcopydb', told(copy.vsPgcopydb));
+    lines.set('copy: time / CPU floor', told(copy.vsFloor));
+    lines.set('copy: most memory, MB', told(inMegabytes(copy.peakBytes), 0));
+  }
+  for (const line of wan ?? []) {
+    const name = `${line.rttMs} ms, ${line.mbPerSecond} MB/s: time /`;
+    lines.set(`${name} pg_dump -Fc | pg_restore`, told(line.vsPgDump));
+    lines.set(`${name} pgcopydb`, told(line.vsPgcopydb));
+  }
+  for (const { size, milliseconds } of window ?? [])
+    lines.set(`window under load, ${size}, ms`, told(milliseconds, 0));
+  if (drain !== undefined) lines.set('drain, rows/s', told(drain.rowsPerSecond, 0));
+  if (overhead !== undefined) {
+    lines.set('capture: writes slower by, %', told(times(overhead.share, 100), 1));
+    lines.set('capture: CPU of a transaction more by, %', told(times(overhead.cpuShare, 100), 1));
+  }
+  if (parity !== undefined) lines.set('parity: time / row-hash sum', told(parity.vsRowHash));
+  const width = Math.max(0, ...[...lines.keys()].map((name) => name.length));
+  return ['', ...[...lines].map(([name, value]) => `${name.padEnd(width)}  ${value}`)];
+}
+
+function figure(name: string, spread: Spread | undefined, digits = 3): Figures {
+  if (spread === undefined) return { [name]: null, [`${name}Spread`]: null };
+  const round = (value: number): number => Number(value.toFixed(digits));
+  return {
+    [name]: round(spread.median),
+    [`${name}Spread`]: { least: round(spread.least), most: round(spread.most) },
+  };
+}
+
+function bySize<T>(
+  window: NonNullable<PostgresResult['window']>,
+  tell: (spread: Spread) => T,
+): Record<string, T> {
+  return Object.fromEntries(window.map(({ size, milliseconds }) => [size, tell(milliseconds)]));
+}
+
+function rounded({ least, most }: Spread): { least: number; most: number } {
+  return { least: Math.round(least), most: Math.round(most) };
+}
+
+function told(spread: Spread | undefined, digits = 2): string {
+  if (spread === undefined) return 'not measured';
+  const text = (value: number): string => value.toFixed(digits);
+  return `${text(spread.median).padStart(8)}  (${text(spread.least)} to ${text(spread.most)})`;
+}
+
+function inMegabytes(bytes: Spread): Spread {
+  return times(bytes, 1e-6);
+}
+
+function times({ median, least, most }: Spread, factor: number): Spread {
+  return { median: median * factor, least: least * factor, most: most * factor };
+}
