@@ -46,6 +46,8 @@ const PINNED_SETTINGS: Record<string, string> = {
   bytea_output: 'hex',
   lc_monetary: 'C',
   client_encoding: 'UTF8',
+  // A backslash in a script means itself, whatever the database's own setting.
+  standard_conforming_strings: 'on',
   statement_timeout: '0',
   lock_timeout: '30s',
   idle_in_transaction_session_timeout: '10min',

@@ -126,12 +126,26 @@ export async function dumpSchema(options: DumpSchemaOptions): Promise<SchemaArch
   };
 }
 
+/** A statement that no dump holds: how many of them were answered tells which entry a script stopped at. */
+const MARKER = 'SHOW is_superuser; -- ';
+
 /** The script that makes everything which has to be there before the rows. */
 export function preDataSql(archive: SchemaArchive): string {
   return archive.entries
     .filter((entry) => entry.section === 'pre-data')
-    .map((entry) => entry.sql)
+    .map((entry) => `${MARKER}${titleOf(entry)}\n${entry.sql}`)
     .join('\n');
+}
+
+/** Names the entry of a script of `preDataSql` that ran last, when `markers` of its markers were answered. */
+export function entryAt(script: string, markers: number): string | undefined {
+  const titles = script.split('\n').filter((line) => line.startsWith(MARKER));
+  return titles[markers - 1]?.slice(MARKER.length);
+}
+
+/** For messages: `INDEX public.orders_open`. */
+export function titleOf(entry: Pick<SchemaEntry, 'kind' | 'schema' | 'name'>): string {
+  return `${entry.kind} ${entry.schema === null ? '' : `${entry.schema}.`}${entry.name}`;
 }
 
 function idsOf(list: string): number[] {

@@ -1,8 +1,61 @@
+import type pg from 'pg';
+import { messageOf } from '../errors.ts';
+import { codeOf, PostgresError } from './errors.ts';
 import { quoteIdentifier, quoteLiteral } from './names.ts';
+import { entryAt } from './schema-archive.ts';
 import { isNoExtensionMember, isUserSchema } from './user-objects.ts';
 
 /** Begins the error with which the swap refuses a target that the application may already have written to. */
 export const TARGET_IS_OPEN = 'the target is open for writes';
+
+/**
+ * Exchanges the schema in one transaction and one round trip, whatever its size: what an earlier copy left is dropped,
+ * the new objects are created, and before anybody can see them the owner's own right to write is revoked and the
+ * loader's granted. So the target is closed from the first moment, and a failure leaves the earlier copy whole.
+ *
+ * `client` is a session of the role that will own everything, `preData` is `preDataSql`'s, `loader` the role that
+ * writes the rows. When that is the owner itself, nothing is revoked: then other means keep the side closed.
+ *
+ * @throws PostgresError naming the object that could not be made
+ */
+export async function swapSchema(client: pg.Client, preData: string, loader: string): Promise<void> {
+  // Several statements sent as one are one transaction.
+  const script = [
+    settings,
+    dropEarlierCopy,
+    resetDefaultPrivileges,
+    preData,
+    client.user === loader ? '' : `${closeOwner()}\n${grantLoader(loader)}`,
+  ].join('\n');
+  let made = 0;
+  const count = (message: { text?: string }): void => {
+    if (message.text === 'SHOW') made += 1;
+  };
+  client.connection.on('commandComplete', count);
+  try {
+    await client.query(script);
+  } catch (thrown) {
+    const message = messageOf(thrown);
+    const entry = entryAt(preData, made);
+    if (entry === undefined || message.includes(TARGET_IS_OPEN)) throw thrown;
+    throw new PostgresError(
+      `Could not create ${entry} on the target, so nothing was changed there: ${message}`,
+      codeOf(thrown),
+    );
+  } finally {
+    client.connection.off('commandComplete', count);
+  }
+}
+
+/** As pg_dump's own scripts begin, but only as long as the transaction. */
+const settings = `
+SET LOCAL check_function_bodies = false;
+SET LOCAL xmloption = content;
+SET LOCAL client_min_messages = warning;
+SET LOCAL default_tablespace = '';
+SET LOCAL default_table_access_method = heap;
+-- Sessions of the warm application may hold locks for a moment; one that holds them for ever is an error.
+SET LOCAL lock_timeout = '30s';`;
 
 /**
  * The script that exchanges the schema in one transaction, run by psql as the owner: what an earlier copy left is
@@ -56,7 +109,7 @@ BEGIN
        AND d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass
        AND d.refobjid = current_user::pg_catalog.regrole
        AND d.deptype = 'o'
-       AND object.type NOT IN ('extension', 'default acl', 'event trigger', 'publication', 'subscription')
+       AND object.type NOT IN ('extension', 'default acl', 'event trigger', 'publication', 'subscription', 'large object')
        AND NOT (object.type = 'schema' AND object.identity = 'public')
        AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend member
                         WHERE member.classid = d.classid AND member.objid = d.objid AND member.deptype = 'e')
@@ -66,6 +119,56 @@ BEGIN
   END LOOP;
 END
 $swap$;`;
+
+/** What an earlier copy had restored would be given to the new objects while they are made. */
+const resetDefaultPrivileges = `
+DO $swap$
+DECLARE
+  command text;
+BEGIN
+  FOR command IN
+    SELECT pg_catalog.format('ALTER DEFAULT PRIVILEGES%s REVOKE ALL ON %s FROM %s',
+             ' IN SCHEMA ' || pg_catalog.quote_ident(n.nspname), kind.name,
+             CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(g.grantee)) END)
+      FROM pg_catalog.pg_default_acl d
+      CROSS JOIN LATERAL (SELECT DISTINCT grantee FROM pg_catalog.aclexplode(d.defaclacl)) g
+      LEFT JOIN pg_catalog.pg_namespace n ON n.oid = d.defaclnamespace
+      CROSS JOIN LATERAL (SELECT CASE d.defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES'
+                                   WHEN 'f' THEN 'ROUTINES' WHEN 'T' THEN 'TYPES' ELSE 'SCHEMAS' END) kind(name)
+     WHERE d.defaclrole = current_user::pg_catalog.regrole AND d.defaclobjtype IN ('r', 'S', 'f', 'T', 'n')
+    UNION ALL
+    -- What PostgreSQL itself gives, where the application had replaced it for every schema.
+    SELECT pg_catalog.format('ALTER DEFAULT PRIVILEGES GRANT %s TO %s', given.what, given.grantee)
+      FROM pg_catalog.pg_default_acl d
+      JOIN (VALUES ('r', 'ALL ON TABLES', 'CURRENT_USER'), ('S', 'ALL ON SEQUENCES', 'CURRENT_USER'),
+                   ('f', 'ALL ON ROUTINES', 'CURRENT_USER'), ('f', 'EXECUTE ON ROUTINES', 'PUBLIC'),
+                   ('T', 'ALL ON TYPES', 'CURRENT_USER'), ('T', 'USAGE ON TYPES', 'PUBLIC'),
+                   ('n', 'ALL ON SCHEMAS', 'CURRENT_USER')) AS given(kind, what, grantee)
+        ON given.kind = d.defaclobjtype::text
+     WHERE d.defaclrole = current_user::pg_catalog.regrole AND d.defaclnamespace = 0
+  LOOP
+    EXECUTE command;
+  END LOOP;
+END
+$swap$;`;
+
+/** The owner keeps SELECT: building indexes, checking foreign keys and refreshing materialized views need no more. */
+function closeOwner(): string {
+  return perRelation({
+    table: 'REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON TABLE %1$s FROM CURRENT_USER',
+    sequence: 'REVOKE USAGE, UPDATE ON SEQUENCE %1$s FROM CURRENT_USER',
+  });
+}
+
+/** DELETE and TRUNCATE are for a drain, and for a table that is copied again. `revokeLoader` takes all of it back. */
+function grantLoader(loader: string): string {
+  const role = quoteIdentifier(loader);
+  return perRelation({
+    table: `GRANT SELECT, INSERT, DELETE, TRUNCATE ON TABLE %1$s TO ${role}`,
+    sequence: `GRANT SELECT, UPDATE ON SEQUENCE %1$s TO ${role}`,
+    schema: `GRANT USAGE ON SCHEMA %1$I TO ${role}`,
+  });
+}
 
 /** The owner keeps SELECT: building indexes, checking foreign keys and refreshing materialized views need no more. */
 function closeAndGrant(loader: string): string {

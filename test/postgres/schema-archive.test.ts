@@ -1,37 +1,15 @@
 import { expect, test } from '@jest/globals';
-import { temporaryDirectory } from '../../rehearsal/servers/process.ts';
-import { silentLog } from '../../src/log.ts';
 import { closeConnection, connect } from '../../src/postgres/connect.ts';
-import {
-  dumpSchema,
-  preDataSql,
-  splitScript,
-  type DumpSchemaOptions,
-  type SchemaArchive,
-} from '../../src/postgres/schema-archive.ts';
-import { findPostgresTools } from '../../src/postgres/tools.ts';
-import { testPostgres } from '../support/servers.ts';
-import { everythingSql, recordingLog, twoSides, type TwoSides } from './two-sides.ts';
-
-async function dump(sides: TwoSides, options: Partial<DumpSchemaOptions> = {}): Promise<SchemaArchive> {
-  const server = await testPostgres();
-  return dumpSchema({
-    source: sides.source,
-    tools: await findPostgresTools(15, { environmentPath: server.binaries.bin }),
-    directory: temporaryDirectory('schema'),
-    applicationName: 'h2d test 0',
-    extensionSchemas: ['heroku_ext'],
-    log: silentLog,
-    ...options,
-  });
-}
+import { splitScript, type SchemaArchive } from '../../src/postgres/schema-archive.ts';
+import { dumpOf } from './schema-sides.ts';
+import { everythingSql, recordingLog, twoSides } from './two-sides.ts';
 
 const sectionOf = (archive: SchemaArchive, kind: string, name: string): string | undefined =>
   archive.entries.find((entry) => entry.kind === kind && entry.name === name)?.section;
 
 test('every object becomes an entry of its own, in the section in which it can be made', async () => {
   const log = recordingLog();
-  const archive = await dump(await twoSides(everythingSql), { log });
+  const archive = await dumpOf(await twoSides(everythingSql), { log });
   expect(sectionOf(archive, 'TABLE', 'orders')).toBe('pre-data');
   expect(sectionOf(archive, 'COMMENT', 'COLUMN users.email')).toBe('pre-data');
   expect(sectionOf(archive, 'TABLE ATTACH', 'events_2025')).toBe('pre-data');
@@ -48,7 +26,7 @@ test('every object becomes an entry of its own, in the section in which it can b
 });
 
 test('a view that needs a primary key, and what needs that view, are made before anything checks writes', async () => {
-  const archive = await dump(
+  const archive = await dumpOf(
     await twoSides(`
       CREATE TABLE t (id integer PRIMARY KEY, a text);
       CREATE VIEW grouped AS SELECT id, a FROM t GROUP BY id;
@@ -77,11 +55,11 @@ test('only the two lines of a restriction are taken out of a script; a body that
   const sides = await twoSides(
     `CREATE FUNCTION tricky() RETURNS text LANGUAGE sql AS $f$ SELECT $g$${body}$g$ $f$`,
   );
-  const archive = await dump(sides);
+  const archive = await dumpOf(sides);
   expect(archive.entries).toHaveLength(1);
   expect(archive.entries[0]?.sql).toContain(body);
   const target = await connect(sides.owner, { applicationName: 'test' });
-  await target.query(preDataSql(archive).replace('public.tricky', 'pg_temp.tricky'));
+  await target.query((archive.entries[0]?.sql ?? '').replace('public.tricky', 'pg_temp.tricky'));
   const { rows } = await target.query('SELECT pg_temp.tricky() AS body');
   await closeConnection(target);
   expect(rows).toEqual([{ body }]);
