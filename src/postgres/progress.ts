@@ -27,6 +27,40 @@ export function startProgress(
   return { stop: () => stopped.abort(new Error('stopped')) };
 }
 
+/** How far a copy of tables is. Sizes are those of the tables; what travels is smaller or larger. */
+export interface CopyState {
+  /** Bytes that travelled. */
+  moved: number;
+  rows: number;
+  /** How much of the tables is done, in bytes of their size on the source. */
+  done: number;
+  total: number;
+  tablesLeft: number;
+}
+
+/** One line of a copy's progress: `Copying: 1.2 of 3.4 GB …`. */
+export function copyLine(state: CopyState, elapsedSeconds: number): string {
+  const rate = state.moved / elapsedSeconds;
+  const parts = [
+    `${formatBytes(Math.min(state.done, state.total))} of ${formatBytes(state.total)}`,
+    `${state.rows.toLocaleString('en')} rows`,
+    `${formatBytes(rate)}/s`,
+    `${state.tablesLeft} ${state.tablesLeft === 1 ? 'table' : 'tables'} left`,
+  ];
+  if (state.done > 0) {
+    const left = (elapsedSeconds / state.done) * Math.max(state.total - state.done, 0);
+    parts.push(`about ${formatSeconds(left)} left`);
+  }
+  return `Copying: ${parts.join(', ')}`;
+}
+
+/** `45 s`, `12 min`, `3 h 20 min`. */
+export function formatSeconds(seconds: number): string {
+  if (seconds < 120) return `${Math.ceil(seconds)} s`;
+  const minutes = Math.ceil(seconds / 60);
+  return minutes < 120 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
 /** `1.5 GB`, in powers of ten as disks and plans are sold. */
 export function formatBytes(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];
