@@ -52,14 +52,17 @@ export function differencesOf({ postgres, redis }: BothParities): string[] {
       ),
     ...postgres.catalogue,
     ...postgres.sequences,
-    ...(redis?.differences ?? []),
-    ...(redis !== null && !redis.equal && redis.differences.length === 0 ? ['Redis differs'] : []),
+    ...(redis === null ? [] : redisDifferences(redis)),
     ...(!postgres.equal &&
     postgres.tables.every(({ equal }) => equal) &&
     postgres.catalogue.length + postgres.sequences.length === 0
       ? ['Postgres differs']
       : []),
   ];
+}
+
+function redisDifferences({ equal, differences }: RedisParity): string[] {
+  return !equal && differences.length === 0 ? ['Redis differs'] : differences;
 }
 
 /** The figures of a proof, small enough for the journal. */
@@ -78,8 +81,20 @@ export function parityFigures({ postgres, redis }: BothParities): {
 /** @throws Error that names what differs, unless both sides hold the same. */
 export async function proveEqual(parties: Parties): Promise<BothParities> {
   const parities = await compareBoth(parties);
-  const differences = differencesOf(parities);
-  if (differences.length === 0) return parities;
+  refuseDifferences(differencesOf(parities));
+  return parities;
+}
+
+/** @throws Error that names the keys that differ, unless both stores hold the same. */
+export async function proveRedisEqual(parties: Parties): Promise<RedisParity['keys']> {
+  const redis = await compareOnlyRedis(parties);
+  if (redis === null) return { compared: 0, different: 0 };
+  refuseDifferences(redisDifferences(redis));
+  return redis.keys;
+}
+
+function refuseDifferences(differences: string[]): void {
+  if (differences.length === 0) return;
   const shown = differences.slice(0, 20).map((line) => `  ${line}`);
   throw new Error(
     [

@@ -10,14 +10,19 @@ const planned = z.object({ plan: z.object({ strategy: z.enum(['window', 'live'])
 const copied = z.object({ strategy: z.enum(['window', 'live']) });
 
 /** What migration.yml says, or for `auto` what the plan chose. ConfigurationError for `auto` without a plan. */
-export function plannedStrategy({ config, record, recordPath }: Subject): Strategy {
-  if (config.strategy !== 'auto') return config.strategy;
-  const section = latestSection(record, 'assess', planned);
-  if (section !== undefined) return section.plan.strategy;
+export function plannedStrategy(subject: Subject): Strategy {
+  const { config, recordPath } = subject;
+  const strategy = config.strategy === 'auto' ? recordedStrategy(subject) : config.strategy;
+  if (strategy !== undefined) return strategy;
   throw new ConfigurationError(
     `\`strategy: auto\` is decided by assess, and the record ${recordPath} holds no plan: run assess first and pass its ` +
       'record on, or write `strategy: window` or `live`. Nothing was changed.',
   );
+}
+
+/** What the newest plan in the record says: the one that an approval is for. */
+export function recordedStrategy({ record }: Subject): Strategy | undefined {
+  return latestSection(record, 'assess', planned)?.plan.strategy;
 }
 
 /**

@@ -8,9 +8,10 @@ import type { Journal } from '../../src/migration/journal.ts';
 import { decisionsDigest } from '../../src/migration/decisions.ts';
 import { latestSection, recordedPlanDigest } from '../../src/migration/record.ts';
 import { runSteps } from '../../src/migration/saga.ts';
+import type { Strategy } from '../../src/migration/strategy.ts';
 import { tellingFailure } from '../failed-phase.ts';
-import type { Parties } from '../parties.ts';
 import { gatherParties, withLease } from '../parties.ts';
+import { copiedStrategy, plannedStrategy } from '../strategy.ts';
 import type { Subject } from '../subject.ts';
 import { readSubject, recordPhase, refuseUnsupported } from '../subject.ts';
 import { preFlight } from './pre-flight.ts';
@@ -20,8 +21,9 @@ import { CUTOVER_FAILED, cutoverSummary } from './summary.ts';
 import { timelineOf } from './timeline.ts';
 
 /**
- * Moves production: gate, quiesce, fence, final copy, proof, point of no return, opening, DNS, smoke test. A failure
- * before the point of no return undoes everything; after it, a re-run of this job completes the rest.
+ * Moves production: gate, quiesce, fence, final copy (or, with the live strategy, the last drain), proof, point of no
+ * return, opening, DNS, smoke test. A failure before the point of no return undoes everything; after it, a re-run of this
+ * job completes the rest.
  */
 export async function cutover(edge: Edge): Promise<void> {
   const subject = await readSubject(edge);
@@ -32,7 +34,7 @@ export async function cutover(edge: Edge): Promise<void> {
   if (edge.inputs.boolean('dry-run')) {
     const { parties, journal } = await gatherParties(edge, subject);
     try {
-      await preFlight(parties);
+      await preFlight(parties, await strategyOf(subject, journal));
     } finally {
       await journal.close();
     }
@@ -46,19 +48,16 @@ export async function cutover(edge: Edge): Promise<void> {
   const moved = await tellingFailure(edge, { subject, phase: 'cutover', words: CUTOVER_FAILED }, (onStep) =>
     withLease(edge, subject, async (parties, journal, lease) => {
       await refuseDuringRollBack(journal);
-      const { changed } = await runSteps(
-        journal,
-        lease,
-        cutoverSteps(parties, checksOf(edge, subject, planDigest, parties)),
-        {
-          phase: 'cutover',
-          whenUndone: 'Heroku serves as before.',
-          log: edge.log,
-          clock: edge.clock,
-          signal: edge.signal,
-          onStep,
-        },
-      );
+      const strategy = await strategyOf(subject, journal);
+      const checks = checksOf(edge, subject, planDigest, () => preFlight(parties, strategy));
+      const { changed } = await runSteps(journal, lease, cutoverSteps(parties, checks, strategy), {
+        phase: 'cutover',
+        whenUndone: 'Heroku serves as before.',
+        log: edge.log,
+        clock: edge.clock,
+        signal: edge.signal,
+        onStep,
+      });
       return { changed, ...(await timelineOf(journal)) };
     }),
   );
@@ -92,7 +91,17 @@ function refuseOtherDecisions({ config, environment, record }: Subject): void {
   );
 }
 
-function checksOf(edge: Edge, subject: Subject, recordedDigest: string, parties: Parties): Checks {
+/** That of the copy which the cutover finishes; without one the plan's, and the pre-flight says that a copy is missing. */
+async function strategyOf(subject: Subject, journal: Journal): Promise<Strategy> {
+  return (await copiedStrategy(journal)) ?? plannedStrategy(subject);
+}
+
+function checksOf(
+  edge: Edge,
+  subject: Subject,
+  recordedDigest: string,
+  preFlight: Checks['preFlight'],
+): Checks {
   return {
     gate: async () => {
       refuseOtherDecisions(subject);
@@ -108,6 +117,6 @@ function checksOf(edge: Edge, subject: Subject, recordedDigest: string, parties:
         signal: edge.signal,
       });
     },
-    preFlight: () => preFlight(parties),
+    preFlight,
   };
 }

@@ -7,10 +7,14 @@ import { otherUsersOf } from '../../src/heroku/other-users.ts';
 import { currentRelease, isParked } from '../../src/heroku/release.ts';
 import type { Json } from '../../src/migration/json.ts';
 import { targetNames } from '../../src/migration/names.ts';
+import type { Strategy } from '../../src/migration/strategy.ts';
+import { readLag } from '../../src/postgres/live.ts';
 import { writesAre } from '../../src/postgres/rights.ts';
 import { redisIs } from '../../src/redis/rights.ts';
 import { checkHosts } from '../http-checks.ts';
+import { captureLimits, describeLag, forward, lagProblem, liveOptions } from '../live.ts';
 import type { Parties } from '../parties.ts';
+import { recordedStrategy } from '../strategy.ts';
 import { forecastOf } from './forecast.ts';
 
 interface Finding {
@@ -25,7 +29,7 @@ interface Finding {
  * can be written, Heroku's token may change the app, and the forecast fits the budget. Changes nothing. Throws one
  * ConfigurationError that lists all that is not.
  */
-export async function preFlight(parties: Parties): Promise<Json> {
+export async function preFlight(parties: Parties, strategy: Strategy): Promise<Json> {
   const findings = (
     await Promise.all([
       slugApp(parties),
@@ -35,7 +39,8 @@ export async function preFlight(parties: Parties): Promise<Json> {
       closedTarget(parties),
       deployedApp(parties),
       writableZone(parties),
-      fittingForecast(parties),
+      fittingCopy(parties, strategy),
+      fittingForecast(parties, strategy),
     ])
   ).flat();
   for (const { what, found, remedy } of findings) {
@@ -188,21 +193,48 @@ async function writableZone({ subject, newSide }: Parties): Promise<Finding[]> {
   );
 }
 
-function fittingForecast({ subject }: Parties): Promise<Finding> {
+/** The copy must be of the strategy that was approved, and a live one must follow closely. */
+async function fittingCopy(parties: Parties, strategy: Strategy): Promise<Finding[]> {
+  const planned = recordedStrategy(parties.subject);
+  const findings: Finding[] = [
+    {
+      what: 'strategy',
+      found: strategy,
+      ...(planned === undefined || planned === strategy
+        ? {}
+        : {
+            remedy: `The plan says ${planned}, and the copy was made with ${strategy}: run migrate-db with \`command: copy\` again.`,
+          }),
+    },
+  ];
+  if (strategy === 'live') findings.push(await smallLag(parties));
+  return findings;
+}
+
+async function smallLag(parties: Parties): Promise<Finding> {
+  const what = 'lag of the new side';
+  try {
+    const lag = await readLag(forward(parties), liveOptions(parties));
+    const problem = lagProblem(lag, captureLimits(parties));
+    return { what, found: describeLag(lag), ...(problem === undefined ? {} : { remedy: CATCH_UP_FIRST }) };
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    return { what, found: 'not known', remedy: error.message };
+  }
+}
+
+const CATCH_UP_FIRST = 'Run migrate-db with `command: catch-up`, and again if it does not shrink.';
+
+function fittingForecast({ subject }: Parties, strategy: Strategy): Promise<Finding> {
   const what = 'forecast of the downtime';
   const forecast = forecastOf(subject);
   if (forecast === undefined) {
-    return Promise.resolve({
-      what,
-      found: 'no practice copy in the record',
-      remedy: 'Run migrate-db first.',
-    });
+    return Promise.resolve({ what, found: 'no copy in the record', remedy: 'Run migrate-db first.' });
   }
+  const other = strategy === 'window' ? ', or write `strategy: live` or `auto`' : '';
   return Promise.resolve({
     what,
     found: forecast.verdict,
-    ...(forecast.fits
-      ? {}
-      : { remedy: 'Raise `downtime-budget` in migration.yml, or wait for the live strategy.' }),
+    ...(forecast.fits ? {} : { remedy: `Raise \`downtime-budget\` in migration.yml${other}.` }),
   });
 }

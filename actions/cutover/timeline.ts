@@ -1,3 +1,5 @@
+import { z } from 'zod';
+
 import type { Journal } from '../../src/migration/journal.ts';
 import type { Json } from '../../src/migration/json.ts';
 
@@ -18,6 +20,11 @@ export interface Timeline {
   preFlight: Json;
 }
 
+/** The live strategy proves in the same step in which it drains. */
+function provenBy(finalDrain: Json): Json {
+  return z.object({ parity: z.json() }).safeParse(finalDrain).data?.parity ?? null;
+}
+
 /** The cutover as the journal remembers it, over all of its runs. */
 export async function timelineOf(journal: Journal): Promise<Timeline> {
   const rows = await journal.steps('cutover');
@@ -33,7 +40,7 @@ export async function timelineOf(journal: Journal): Promise<Timeline> {
       begunAt: begunAt.toISOString(),
       finishedAt: finishedAt?.toISOString() ?? null,
     })),
-    parity: resultOf('parity'),
+    parity: resultOf('parity') ?? provenBy(resultOf('final-drain')),
     gate: resultOf('gate'),
     preFlight: resultOf('pre-flight'),
     downtimeMs: closed === undefined || open === undefined ? 0 : open - closed,

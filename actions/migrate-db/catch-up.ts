@@ -2,8 +2,8 @@ import type { Edge } from '../../src/github/run.ts';
 import type { Journal } from '../../src/migration/journal.ts';
 import type { Json } from '../../src/migration/json.ts';
 import { defineStep, runSteps } from '../../src/migration/saga.ts';
-import type { CatchUp } from '../../src/postgres/live.ts';
-import { catchUp, readLag } from '../../src/postgres/live.ts';
+import type { CatchUp, LiveProof } from '../../src/postgres/live.ts';
+import { catchUp, proveLive, readLag } from '../../src/postgres/live.ts';
 import { NotProvisionedError } from '../../src/migration/target.ts';
 import type { Sides } from '../../src/postgres/sides.ts';
 import { formatCount, formatDuration } from '../../src/report/format.ts';
@@ -22,6 +22,8 @@ export type Direction = 'forward' | 'backward';
 
 export interface CaughtUp extends CatchUp {
   direction: Direction;
+  /** Of what drains wrote since the last proof. */
+  proof: LiveProof;
 }
 
 /** Why there is nothing to follow. */
@@ -116,12 +118,14 @@ function catchUpStep(parties: Parties, direction: Direction): ReturnType<typeof 
     prior: () => Promise.resolve({ direction }),
     act: async (_prior, { signal }) => {
       const { log } = parties;
-      const caught = await catchUp(SIDES[direction](parties), liveOptions({ ...parties, signal }));
+      const [sides, options] = [SIDES[direction](parties), liveOptions({ ...parties, signal })];
+      const caught = await catchUp(sides, options);
       log.info(
         `Drained ${formatCount(caught.rows)} rows ${TOWARDS[direction]} in ${caught.passes} passes and ${formatDuration(caught.milliseconds)}; lag: ${describeLag(caught.lag)}.`,
       );
       for (const table of caught.recopied) log.info(`Copied again after a schema change: ${table}`);
-      return { direction, ...caught } as unknown as Json;
+      const proof = await proveLive(sides, options, 'touched');
+      return { direction, ...caught, proof } as unknown as Json;
     },
   });
 }

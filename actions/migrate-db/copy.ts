@@ -5,7 +5,7 @@ import type { Step } from '../../src/migration/saga.ts';
 import { defineStep, runSteps } from '../../src/migration/saga.ts';
 import type { Strategy } from '../../src/migration/strategy.ts';
 import { endLive } from '../../src/postgres/live.ts';
-import type { Lag } from '../../src/postgres/live.ts';
+import type { Lag, LiveProof } from '../../src/postgres/live.ts';
 import { writesAre } from '../../src/postgres/rights.ts';
 import { forecastOf } from '../cutover/forecast.ts';
 import { tellingFailure } from '../failed-phase.ts';
@@ -39,7 +39,7 @@ export interface Copied {
     lag: Lag;
     drainedRows: number;
     rowsPerSecond: number;
-    proof: { rows: { compared: number; different: number }; tables: number };
+    proof: Pick<LiveProof, 'rows' | 'tables'>;
   };
 }
 

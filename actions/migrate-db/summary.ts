@@ -24,12 +24,7 @@ export function copySummary(copy: Copied, forecast: Forecast | undefined): strin
       : [details(`${copy.removed.length} entries left out, each with its reason`, list(copy.removed))]),
     ...(copy.movedOn.length === 0
       ? []
-      : [
-          details(
-            `Written on Heroku since the ${copy.live === undefined ? 'copy began' : 'last drain'}`,
-            list(copy.movedOn),
-          ),
-        ]),
+      : [details('Written on Heroku since the copy began', list(copy.movedOn))]),
   ].join('\n\n');
 }
 
@@ -50,7 +45,7 @@ function livePart({ lag, proof, reused, drainedRows, rowsPerSecond }: NonNullabl
         ['Rows drained after the copy', formatCount(drainedRows)],
         ['Rows drained in a second', formatCount(rowsPerSecond)],
         [`Rows compared by content (${proof.tables} tables)`, formatCount(proof.rows.compared)],
-        ['Rows that differed, written since the last drain', formatCount(proof.rows.different)],
+        ['Of these left out, since they changed meanwhile', formatCount(proof.rows.pending)],
         ['Tables and parts reused from an interrupted run', `${reused.tables} and ${reused.chunks}`],
       ],
     ),
@@ -93,6 +88,7 @@ export function caughtUpSummary(
     ...(problem === undefined ? [] : [paragraph(problem)]),
     `Drained ${formatCount(caught.rows)} rows in ${caught.passes} passes and ${formatDuration(caught.milliseconds)}` +
       `${caught.rows === 0 ? '' : ` (${formatCount(caught.rowsPerSecond)} rows a second)`}.`,
+    `${formatCount(caught.proof.rows.compared)} rows that drains had written were compared by content on both sides.`,
     lagTable(caught.lag),
     ...(caught.recopied.length === 0
       ? []

@@ -5,10 +5,12 @@ import type { Lease } from '../../src/migration/lease.ts';
 import type { StepReport } from '../../src/migration/saga.ts';
 import { runSteps, undoAll } from '../../src/migration/saga.ts';
 import { readFence } from '../../src/postgres/fence.ts';
-import { cutoverSteps, endOlderRuns } from '../cutover/steps.ts';
+import { endOlderRuns } from '../cutover/fence.ts';
+import { cutoverSteps } from '../cutover/steps.ts';
 import { tellingFailure } from '../failed-phase.ts';
 import type { Parties } from '../parties.ts';
 import { gatherParties, withLease } from '../parties.ts';
+import { copiedStrategy } from '../strategy.ts';
 import { readSubject, recordPhase } from '../subject.ts';
 import { rollBackSteps } from './steps.ts';
 import { ROLL_BACK_FAILED, rollBackSummary } from './summary.ts';
@@ -63,7 +65,8 @@ async function goBack(
     case 'nothing':
       return { outcome: 'nothing-to-do', changed: false, steps: [] };
     case 'undo': {
-      const steps = await undoAll(journal, lease, cutoverSteps(parties, noChecks), {
+      const strategy = (await copiedStrategy(journal)) ?? 'window';
+      const steps = await undoAll(journal, lease, cutoverSteps(parties, noChecks, strategy), {
         ...options,
         phase: 'cutover',
         reason: 'rolled back before the point of no return',

@@ -11,7 +11,7 @@ import { defineStep } from '../../src/migration/saga.ts';
 import { liftFence, readFence } from '../../src/postgres/fence.ts';
 import { withRedis } from '../../src/redis/connect.ts';
 import { bringBackJobs, setAsideJobs } from '../../src/redis/sidekiq.ts';
-import { dnsStepName } from '../cutover/steps.ts';
+import { dnsStepName } from '../cutover/switch.ts';
 import { closeNewSide, openNewSide } from '../opening.ts';
 import type { Parties } from '../parties.ts';
 import { compareBoth, differencesOf, parityFigures } from '../prove-equal.ts';

@@ -1,0 +1,100 @@
+import type { Json } from '../../src/migration/json.ts';
+import { defineStep } from '../../src/migration/saga.ts';
+import { beginReverse, catchUp, endReverse, finishLive, settleLive } from '../../src/postgres/live.ts';
+import type { FinalDrain } from '../../src/postgres/live.ts';
+import { copyOnlyRedis, endOlderCopies } from '../copy-both.ts';
+import { backward, captureLimits, describeLag, forward, liveOptions } from '../live.ts';
+import type { Parties } from '../parties.ts';
+import { proveRedisEqual } from '../prove-equal.ts';
+import { sideBySide } from '../side-by-side.ts';
+import type { DataSteps } from './steps.ts';
+
+/**
+ * The new side follows Heroku already: inside the fence only what is left is drained, and what was written since the
+ * last proof is compared. Redis is copied whole, beside it. An undo leaves the capture where it is: Heroku serves on, its
+ * changes are logged, and the next attempt only catches up.
+ */
+export const liveStrategy: DataSteps = (parties, fence) => ({
+  whileServing: [
+    defineStep({
+      name: 'catch-up',
+      always: true,
+      act: async (_prior, { signal }) => {
+        await endOlderCopies(parties);
+        const { lag, ...caught } = await catchUp(forward(parties), liveOptions({ ...parties, signal }));
+        parties.log.info(`Drained ${caught.rows} rows; lag: ${describeLag(lag)}.`);
+        return { ...caught, lag } as unknown as Json;
+      },
+    }),
+  ],
+  insideTheFence: [
+    defineStep({
+      name: 'final-drain',
+      always: true,
+      act: async (_prior, { signal }) => (await drainBoth(fence.inside(signal))) as unknown as Json,
+    }),
+    defineStep({
+      name: 'reverse-capture',
+      always: true,
+      act: async (_prior, { signal }) => {
+        const inside = fence.inside(signal);
+        await beginReverse(backward(parties), { ...liveOptions(inside), limits: captureLimits(parties) });
+        return null;
+      },
+      undo: (_prior, _result, { signal }) =>
+        endReverse(backward(parties), liveOptions({ ...parties, signal })),
+    }),
+  ],
+  afterTheSwitch: [
+    defineStep({
+      name: 'settle',
+      act: async (_prior, { signal }) => {
+        await settleLive(forward(parties), liveOptions({ ...parties, signal }));
+        return null;
+      },
+    }),
+  ],
+});
+
+interface DrainedBoth {
+  rows: number;
+  whole: string[];
+  sequences: number;
+  postgresMs: number;
+  redisMs: number;
+  /** As the window strategy's step `parity` says it. */
+  parity: {
+    rows: { compared: number; different: number };
+    keys: { compared: number; different: number };
+  };
+}
+
+/** What is left in Postgres, and Redis whole; each proves what it moved, or throws. */
+async function drainBoth(inside: Parties): Promise<DrainedBoth> {
+  const started = inside.clock.now().getTime();
+  const [postgres, redis] = await sideBySide(
+    inside.signal,
+    (signal) => finishLive(forward(inside), liveOptions({ ...inside, signal })),
+    async (signal) => {
+      await copyOnlyRedis({ ...inside, signal });
+      const keys = await proveRedisEqual({ ...inside, signal });
+      return { keys, milliseconds: inside.clock.now().getTime() - started };
+    },
+  );
+  tell(inside, postgres);
+  return {
+    rows: postgres.rows,
+    whole: postgres.whole,
+    sequences: postgres.sequences,
+    postgresMs: postgres.milliseconds,
+    redisMs: redis.milliseconds,
+    // finishLive throws when a row differs.
+    parity: { rows: { compared: postgres.compared, different: 0 }, keys: redis.keys },
+  };
+}
+
+function tell({ log }: Parties, { rows, whole, sequences, compared, milliseconds }: FinalDrain): void {
+  log.info(
+    `Drained ${rows} rows, ${whole.length} tables as a whole and ${sequences} sequences, and compared ${compared} rows, in ${milliseconds} ms.`,
+  );
+}

@@ -1,0 +1,125 @@
+import {
+  readFormation,
+  restartDynos,
+  restoreFormation,
+  scale,
+  waitUntilNoDynos,
+} from '../../src/heroku/formation.ts';
+import { readMaintenance, setMaintenance } from '../../src/heroku/maintenance.ts';
+import { currentRelease, isParked, parkApp, rollBackRelease } from '../../src/heroku/release.ts';
+import type { Step } from '../../src/migration/saga.ts';
+import { defineStep } from '../../src/migration/saga.ts';
+import { withRedis } from '../../src/redis/connect.ts';
+import { quietSidekiq, readSidekiq, waitUntilIdle } from '../../src/redis/sidekiq.ts';
+import type { Parties } from '../parties.ts';
+
+// What keeps Heroku still is looked at again by a continued run: an undo that could not be noted, because the journal
+// was out of reach, or a person may have brought the app back meanwhile.
+
+// Heroku sends SIGKILL 30 s after SIGTERM ("Dyno shutdown behavior"); one-off dynos may need longer to finish their work.
+const DYNO_END_LIMIT_MS = 90_000;
+
+/** Workers take no new jobs and end those that run, while the site still serves. */
+export function quietWorkers({ subject, oldSide, log, clock }: Parties): Step {
+  const { heroku, app } = oldSide;
+  const runsWorkers = async (): Promise<boolean> =>
+    (await readFormation(heroku, app)).some(({ type, quantity }) => type !== 'web' && quantity > 0);
+  return defineStep({
+    name: 'quiet-workers',
+    act: async (_prior, { signal }) => {
+      if (oldSide.redis === undefined) return { told: 0, waitedMs: 0 };
+      return withRedis(oldSide.redis, { log, signal }, async (redis) => {
+        const told = await quietSidekiq(redis);
+        const limitMs = subject.config.workers.quietTimeoutMs;
+        const { idle, busy, waitedMs } = await waitUntilIdle(redis, { limitMs, log, clock, signal });
+        if (!idle) {
+          throw new Error(
+            `${busy} jobs were still running ${Math.round(limitMs / 1000)} s after the workers were told to go quiet. ` +
+              'Raise `workers.quiet-timeout` in migration.yml or choose a time without long jobs.',
+          );
+        }
+        return { told, waitedMs };
+      });
+    },
+    settle: async () => ((await runsWorkers()) ? 'not-done' : 'done'),
+    // A quiet Sidekiq stays quiet until it is restarted, and one that was told reports it up to 10 s later: so it is
+    // not asked. Undoing the later steps may have restarted it already; once more costs its jobs nothing but time.
+    undo: async () => {
+      if (oldSide.redis === undefined) return;
+      const runs = await withRedis(
+        oldSide.redis,
+        { log },
+        async (redis) => (await readSidekiq(redis)).present,
+      );
+      if (runs) await restartDynos(heroku, app, (type) => type !== 'web');
+    },
+  });
+}
+
+export function stopWorkers({ oldSide: { heroku, interruptible, app } }: Parties): Step {
+  return defineStep({
+    name: 'stop-workers',
+    always: true,
+    prior: async () => ({ formation: await readFormation(heroku, app) }),
+    act: async ({ formation }) => {
+      const workers = formation.filter(({ type, quantity }) => type !== 'web' && quantity > 0);
+      await scale(
+        heroku,
+        app,
+        workers.map(({ type }) => ({ type, quantity: 0 })),
+      );
+      await waitUntilNoDynos(interruptible, app, {
+        types: workers.map(({ type }) => type),
+        limitMs: DYNO_END_LIMIT_MS,
+      });
+      return { stopped: workers.map(({ type, quantity }) => `${type}=${quantity}`) };
+    },
+    undo: ({ formation }) => restoreFormation(heroku, app, formation),
+  });
+}
+
+export function maintenanceMode({ oldSide: { heroku, app }, clock }: Parties): Step {
+  return defineStep({
+    name: 'maintenance-mode',
+    prior: async () => ({ maintenance: await readMaintenance(heroku, app) }),
+    act: async () => {
+      await setMaintenance(heroku, app, true);
+      return { since: clock.now().toISOString() };
+    },
+    settle: async () => ((await readMaintenance(heroku, app)) ? 'done' : 'not-done'),
+    undo: ({ maintenance }) => setMaintenance(heroku, app, maintenance),
+  });
+}
+
+/**
+ * Scheduler cannot be paused by a supported API, and it keeps firing in maintenance mode: with an empty slug released,
+ * what it starts finds no application code, so Redis has no writer left either.
+ */
+export function park({ oldSide: { heroku, interruptible, app }, checkLease }: Parties): Step {
+  return defineStep({
+    name: 'park',
+    always: true,
+    prior: async () => ({
+      release: (await currentRelease(heroku, app))?.id ?? null,
+      formation: await readFormation(heroku, app),
+    }),
+    act: async ({ formation }) => {
+      // Only what ran: a parked app no longer knows the type `release`, and a continued run comes here again.
+      const running = formation.filter(({ quantity }) => quantity > 0);
+      await scale(
+        heroku,
+        app,
+        running.map(({ type }) => ({ type, quantity: 0 })),
+      );
+      // Uploading takes a while, and whoever took over meanwhile may have Heroku serving again.
+      const parkedFrom = await parkApp(heroku, app, { beforeRelease: checkLease });
+      await waitUntilNoDynos(interruptible, app, { oneOff: true, limitMs: DYNO_END_LIMIT_MS });
+      return { parkedFrom };
+    },
+    undo: async ({ release, formation }, result) => {
+      const from = result?.parkedFrom ?? release;
+      if (from !== null && (await isParked(heroku, app))) await rollBackRelease(heroku, app, from);
+      await restoreFormation(heroku, app, formation);
+    },
+  });
+}
