@@ -39,7 +39,7 @@ export async function endState(
       },
       { what: 'the new side is closed', holds: await newSideIsClosed(world, environment) },
       {
-        what: 'nothing of ours is left on the source',
+        what: 'nothing of ours is left on the source but the capture of changes, if the copy is live',
         holds: await isWithoutResidue(world, environment),
       },
     ],
@@ -90,12 +90,14 @@ async function newSideIsClosed(world: World, environment: EnvironmentName): Prom
   }
 }
 
+/** A capture stays on purpose when a live cutover is undone: the next attempt only catches up. */
 async function isWithoutResidue(world: World, environment: EnvironmentName): Promise<boolean> {
-  const [row] = await oldSideOf(world, environment).postgres.query<{ left: string }>(
+  const [row] = await oldSideOf(world, environment).postgres.query<{ left: string; captured: boolean }>(
     `d${environment}`,
-    `select count(*) as left from pg_namespace where nspname = 'heroku_to_digitalocean'`,
+    `select count(*) as left, to_regclass('heroku_to_digitalocean.capture') is not null as captured
+       from pg_namespace where nspname = 'heroku_to_digitalocean'`,
   );
-  return row?.left === '0';
+  return row?.left === '0' || (world.strategy !== 'window' && row?.captured === true);
 }
 
 function oldSideOf(world: World, environment: EnvironmentName) {

@@ -27,7 +27,7 @@ async function rehearse(
   const log: Log = { ...silentLog, warning: (line) => chapters.line(`warning: ${line}`) };
   await seeToServers({ ...log, info: (line) => process.stderr.write(`${line}\n`) });
   chapters.chapter(
-    `A shop on Heroku: ${options.sizeMb} MB, ${options.rate} requests a second, seed ${options.seed}`,
+    `A shop on Heroku: ${options.sizeMb} MB, ${options.rate} requests a second, strategy ${options.strategy}, seed ${options.seed}`,
   );
   const environments =
     options.environment === 'staging' ? (['staging'] as const) : (['staging', 'production'] as const);
@@ -37,6 +37,7 @@ async function rehearse(
     sizeMb: options.sizeMb,
     seed: options.seed,
     directory,
+    strategy: options.strategy,
   });
   for (const side of world.oldSides.values()) await side.app.settled();
 
@@ -136,6 +137,7 @@ async function migrate(
 const BEFORE_POINT_OF_NO_RETURN = [
   'gate',
   'pre-flight',
+  'catch-up',
   'quiet-workers',
   'stop-workers',
   'maintenance-mode',
@@ -143,6 +145,8 @@ const BEFORE_POINT_OF_NO_RETURN = [
   'fence',
   'copy',
   'parity',
+  'final-drain',
+  'reverse-capture',
 ];
 
 function undoesItself(step: string): boolean {

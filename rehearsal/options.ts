@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { ConfigurationError, messageOf } from '../src/errors.ts';
-import type { EnvironmentName } from './world.ts';
+import type { EnvironmentName, StrategyName } from './world.ts';
 
 export interface RehearsalOptions {
   /** Megabytes of each shop's database. */
@@ -9,6 +9,8 @@ export interface RehearsalOptions {
   rate: number;
   /** How far to go: `production` includes staging first. */
   environment: EnvironmentName;
+  /** As migration.yml says it. */
+  strategy: StrategyName;
   /** The reviewer says no. */
   reject: boolean;
   /** A step that fails once, for example `cutover` and `copy`. */
@@ -23,6 +25,7 @@ export const USAGE = `npm run rehearse -- [options]
   --size <MB>                        size of each shop's database (8)
   --rate <requests per second>       load from outside (10)
   --environment staging|production   how far to go; production includes staging (production)
+  --strategy window|live|auto        how Postgres moves (window)
   --reject                           the reviewer refuses the production cutover
   --fail <phase>:<step>              that step fails once, for example cutover:copy or migrate-db:copy
   --seed <number>                    of the data and the load (random, printed)
@@ -40,10 +43,14 @@ export function parseOptions(args: readonly string[]): RehearsalOptions {
   }
   if (values.reject && environment === 'staging')
     throw wrong('--reject needs the production cutover: staging has no reviewer.');
+  const strategy = values.strategy ?? 'window';
+  if (strategy !== 'window' && strategy !== 'live' && strategy !== 'auto')
+    throw wrong(`--strategy is "${strategy}"; it takes window, live or auto.`);
   return {
     sizeMb: number(values.size, 'size', 8, 1),
     rate: number(values.rate, 'rate', 10, 0),
     environment,
+    strategy,
     reject: values.reject ?? false,
     fail: failure(values.fail),
     keep: values.keep ?? false,
@@ -60,6 +67,7 @@ function parse(args: readonly string[]) {
         size: { type: 'string' },
         rate: { type: 'string' },
         environment: { type: 'string' },
+        strategy: { type: 'string' },
         reject: { type: 'boolean' },
         fail: { type: 'string' },
         keep: { type: 'boolean' },

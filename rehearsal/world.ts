@@ -23,6 +23,7 @@ import { seedRedis } from './shop/seed-redis.ts';
 import { seedShop } from './shop/seed.ts';
 
 export type EnvironmentName = 'staging' | 'production';
+export type StrategyName = 'window' | 'live' | 'auto';
 
 export interface WorldOptions {
   log: Log;
@@ -31,6 +32,8 @@ export interface WorldOptions {
   sizeMb: number;
   seed: number;
   directory: string;
+  /** What migration.yml says of it; `window` unless given. */
+  strategy?: StrategyName;
   /** A minute of both sides' schedulers, milliseconds; a second unless given. */
   schedulerMinuteMs?: number;
 }
@@ -62,6 +65,8 @@ export interface World {
   oldSides: ReadonlyMap<EnvironmentName, OldSide>;
   /** The user's repository: what a checkout copies. */
   workspace: string;
+  /** What its migration.yml says of the strategy. */
+  strategy: StrategyName;
   tokens: { heroku: string; digitalOcean: string };
   /** Lifetime of the shop's records in seconds, and how long resolvers keep them here. */
   ttl: { seconds: number; playedMs: number };
@@ -82,7 +87,7 @@ const SHOP_CODE = join(import.meta.dirname, 'shop');
 
 /** Three companies and a shop on one machine. Everything in it ends with `stop`, or with this process. */
 export async function startWorld(options: WorldOptions): Promise<World> {
-  const { log, directory } = options;
+  const { log, directory, strategy = 'window' } = options;
   const authority = await createAuthority('Rehearsal authority');
   const authorityFile = join(directory, 'authority.pem');
   writeFileSync(authorityFile, authority.pem);
@@ -146,7 +151,8 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     proxyUrl: (client) => proxy.urlFor(client),
     egressUrl: egress.url,
     oldSides,
-    workspace: await writeRepository(join(directory, 'repository'), options.environments),
+    workspace: await writeRepository(join(directory, 'repository'), options.environments, strategy),
+    strategy,
     tokens,
     ttl: { seconds: TTL_SECONDS, playedMs: TTL_SECONDS * TTL_SECOND_MS },
     stop: async () => {
@@ -232,11 +238,15 @@ function withAddress(url: string, { host, port }: { host: string; port: number }
 }
 
 /** What a team commits before it migrates: migration.yml, and a Dockerfile that the played build does not read. */
-async function writeRepository(directory: string, environments: readonly EnvironmentName[]): Promise<string> {
+async function writeRepository(
+  directory: string,
+  environments: readonly EnvironmentName[],
+  strategy: StrategyName,
+): Promise<string> {
   mkdirSync(directory, { recursive: true });
   const config = {
     application: 'shop',
-    strategy: 'window',
+    strategy,
     traffic: 'dns',
     'downtime-budget': '5m',
     environments: Object.fromEntries(

@@ -10,6 +10,8 @@ const DOWNTIME = [
   'fence',
   'copy',
   'parity',
+  'final-drain',
+  'reverse-capture',
   'point-of-no-return',
   'set-old-jobs-aside',
   'open-new-side',
@@ -20,6 +22,7 @@ const DOWNTIME = [
 export function cutoverSummary(subject: Subject, moved: Timeline & { changed: boolean }): string {
   const { name } = subject.environment;
   const steps = moved.steps.filter(({ finishedAt }) => finishedAt !== null);
+  const live = steps.some(({ name: step }) => step === 'final-drain');
   return [
     heading(`${subject.config.application} (${name}) now runs on DigitalOcean`, 2),
     moved.changed
@@ -30,7 +33,7 @@ export function cutoverSummary(subject: Subject, moved: Timeline & { changed: bo
       steps.map((step) => {
         const down = DOWNTIME.includes(step.name) || step.name.startsWith('dns ');
         return {
-          section: down ? 'Downtime' : 'While serving',
+          section: down ? 'Downtime' : step.name === 'settle' ? 'On the new side' : 'While serving',
           name: step.name,
           start: new Date(step.begunAt),
           end: new Date(step.finishedAt ?? step.begunAt),
@@ -50,6 +53,11 @@ export function cutoverSummary(subject: Subject, moved: Timeline & { changed: bo
       ),
     ),
     'Heroku is parked, in maintenance mode and closed for writes; `roll-back` returns to it as long as the new side has taken no writes.',
+    ...(live
+      ? [
+          'What is written on the new side is captured, and `catch-up` brings it back to the database on Heroku.',
+        ]
+      : []),
   ].join('\n\n');
 }
 

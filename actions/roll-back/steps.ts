@@ -9,10 +9,12 @@ import type { StepRow } from '../../src/migration/journal.ts';
 import type { Step } from '../../src/migration/saga.ts';
 import { defineStep } from '../../src/migration/saga.ts';
 import { liftFence, readFence } from '../../src/postgres/fence.ts';
+import { endReverse, settleLive } from '../../src/postgres/live.ts';
 import { withRedis } from '../../src/redis/connect.ts';
 import { bringBackJobs, setAsideJobs } from '../../src/redis/sidekiq.ts';
 import { dnsStepName } from '../cutover/switch.ts';
 import { closeNewSide, openNewSide } from '../opening.ts';
+import { backward, forward, liveOptions } from '../live.ts';
 import type { Parties } from '../parties.ts';
 import { compareBoth, differencesOf, parityFigures } from '../prove-equal.ts';
 
@@ -36,6 +38,7 @@ export function rollBackSteps(parties: Parties, cutover: readonly StepRow[]): St
   const { migrationId } = subject.environment;
   // Only what the cutover had opened is opened again when the way back turns out to be closed.
   const wasOpen = stepOf(cutover, 'open-new-side') !== undefined;
+  const live = stepOf(cutover, 'final-drain') === undefined ? undefined : afterLive(parties);
 
   return [
     defineStep({
@@ -61,6 +64,7 @@ export function rollBackSteps(parties: Parties, cutover: readonly StepRow[]): St
         await withRedis(oldSide.redis, { log }, (redis) => setAsideJobs(redis, migrationId));
       },
     }),
+    ...(live === undefined ? [] : [live.settle]),
     defineStep({
       name: 'prove-no-writes',
       always: true,
@@ -89,6 +93,7 @@ export function rollBackSteps(parties: Parties, cutover: readonly StepRow[]): St
       },
       settle: async () => ((await readFence(oldSide.database, migrationId)) === 'open' ? 'done' : 'not-done'),
     }),
+    ...(live === undefined ? [] : [live.endReverse]),
     defineStep({
       name: 'unpark',
       act: async () => {
@@ -138,6 +143,29 @@ export function rollBackSteps(parties: Parties, cutover: readonly StepRow[]): St
       },
     }),
   ];
+}
+
+/**
+ * What a live cutover adds. Its foreign keys may not be validated yet, which is no difference of the data. Heroku's
+ * capture stays: from here on it logs again what a next attempt has to catch up with.
+ */
+function afterLive(parties: Parties): { settle: Step; endReverse: Step } {
+  return {
+    settle: defineStep({
+      name: 'settle',
+      act: async (_prior, { signal }) => {
+        await settleLive(forward(parties), liveOptions({ ...parties, signal }));
+        return null;
+      },
+    }),
+    endReverse: defineStep({
+      name: 'end-reverse-capture',
+      act: async (_prior, { signal }) => {
+        await endReverse(backward(parties), liveOptions({ ...parties, signal }));
+        return null;
+      },
+    }),
+  };
 }
 
 function stepOf(cutover: readonly StepRow[], name: string): StepRow | undefined {

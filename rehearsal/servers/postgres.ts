@@ -54,6 +54,8 @@ export interface PostgresServer {
 /** Made for many short-lived servers beside each other: small memory, and no care for power cuts. */
 const rehearsalSettings: Record<string, string> = {
   listen_addresses: '127.0.0.1',
+  // The default since version 14, and what the file of access below asks for.
+  password_encryption: 'scram-sha-256',
   max_connections: '100',
   shared_buffers: '16MB',
   fsync: 'off',
