@@ -46,7 +46,15 @@ export async function copying(ddl: string, rows = ''): Promise<Copying> {
       try {
         const tables = options.tables ?? (await plan(snapshot, chunkBytes));
         const copied = await copyTables({
-          ...{ source: sides.source, loader: sides.loader, snapshot, tables, pairs: 3, migrationId, epoch: 1 },
+          ...{
+            source: sides.source,
+            loader: sides.loader,
+            snapshot,
+            tables,
+            pairs: 3,
+            migrationId,
+            epoch: 1,
+          },
           ...{ resume: false, log: silentLog, clock: systemClock },
           ...options,
         });
