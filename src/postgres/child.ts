@@ -120,8 +120,6 @@ export async function toolEnvironment(
     PGAPPNAME: options.applicationName,
     PGCONNECT_TIMEOUT: '15',
     PGCLIENTENCODING: 'UTF8',
-    // A statement whose client is gone stops within seconds instead of running on (since Postgres 14).
-    PGOPTIONS: '-c client_connection_check_interval=2s',
     PGGSSENCMODE: 'disable',
     ...(await tlsEnvironment(address, options.directory)),
   };

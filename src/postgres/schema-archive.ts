@@ -86,7 +86,7 @@ export async function dumpSchema(options: DumpSchemaOptions): Promise<SchemaArch
     {
       env: {
         ...environment,
-        PGOPTIONS: `${environment['PGOPTIONS'] ?? ''} -c standard_conforming_strings=on`,
+        PGOPTIONS: '-c standard_conforming_strings=on',
       },
       ...signal,
     },

@@ -3,7 +3,8 @@ import { systemClock } from '../../src/clock.ts';
 import { silentLog, type Log } from '../../src/log.ts';
 import { copyDatabase, type CopyOptions, type CopyResult } from '../../src/postgres/copy.ts';
 import { parsePostgresUrl, type PostgresAddress } from '../../src/postgres/connect.ts';
-import { findPostgresTools } from '../../src/postgres/tools.ts';
+import { findPostgresTools, type PostgresTools } from '../../src/postgres/tools.ts';
+import type { PostgresServer } from '../../rehearsal/servers/postgres.ts';
 import { temporaryDirectory } from '../../rehearsal/servers/process.ts';
 import { freshDatabase, testPostgres, type FreshDatabase } from '../support/servers.ts';
 
@@ -21,10 +22,20 @@ export interface TwoSides {
 
 const off = { mode: 'off' } as const;
 
+/** Servers of other versions than this test file's own, and tools that fit both. */
+export interface SidesOptions {
+  sourceServer?: PostgresServer;
+  targetServer?: PostgresServer;
+  tools?: PostgresTools;
+}
+
 /** `sql` is run as the application's role, which is no superuser and owns the source database. */
-export async function twoSides(sql = ''): Promise<TwoSides> {
-  const server = await testPostgres();
-  const sourceDatabase = await freshDatabase({ name: 'heroku' });
+export async function twoSides(sql = '', options: SidesOptions = {}): Promise<TwoSides> {
+  const server = options.targetServer ?? (await testPostgres());
+  const sourceDatabase = await freshDatabase({
+    name: 'heroku',
+    ...(options.sourceServer === undefined ? {} : { server: options.sourceServer }),
+  });
   await makeLikeHeroku(sourceDatabase);
   if (sql !== '')
     await sourceDatabase.query(
@@ -48,18 +59,18 @@ export async function twoSides(sql = ''): Promise<TwoSides> {
     sourceDatabase,
     onSource: (statement) => sourceDatabase.query(statement),
     onTarget: (statement) => server.query(database, statement),
-    copy: async (options = {}) =>
+    copy: async (copyOptions = {}) =>
       copyDatabase({
         source,
         owner,
         loader,
         migrationId: 'shop-test',
-        tools: await findPostgresTools(15, { environmentPath: server.binaries.bin }),
+        tools: options.tools ?? (await findPostgresTools(15, { environmentPath: server.binaries.bin })),
         directory: temporaryDirectory('copy'),
         jobs: 2,
         log: silentLog,
         clock: systemClock,
-        ...options,
+        ...copyOptions,
       }),
   };
 }
