@@ -88,7 +88,7 @@ const ASSUMED_DRAIN: Omit<ForecastPhase, 'name' | 'basis'> = {
 
 /** One holds the snapshot, one looks for schema changes, one copies, one installs. */
 const CONNECTIONS_NEEDED = 4;
-/** Statement triggers with transition tables, procedures and stable operators on all that is used. */
+/** Older ones get no corrections any more, and nothing here is tested against them. */
 const OLDEST_MAJOR = 12;
 
 /**

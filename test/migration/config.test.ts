@@ -67,6 +67,24 @@ describe('migration.yml', () => {
     expect(config).toMatchObject({ strategy: 'auto', traffic: 'dns', checks: [], dns: undefined });
   });
 
+  test('the limits of the live strategy are bytes and milliseconds, and have defaults', () => {
+    expect(parseMigrationConfig(SHORT, 'migration.yml').live).toEqual({
+      logLimitBytes: 2e9,
+      leaseMs: 48 * 3_600_000,
+      onSchemaChange: 'stop',
+    });
+    const written = `${SHORT}live: { log-limit: 500MB, lease: 12h, on-schema-change: recopy }\n`;
+    expect(parseMigrationConfig(written, 'migration.yml').live).toEqual({
+      logLimitBytes: 500e6,
+      leaseMs: 12 * 3_600_000,
+      onSchemaChange: 'recopy',
+    });
+    expect(complaint(`${SHORT}live: { log-limit: 2, lease: two days, on-schema-change: ask }`)).toMatch(
+      /live\.log-limit must be a size.*live\.lease must be a duration.*live\.on-schema-change is "ask"/s,
+    );
+    expect(complaint(`${SHORT}live: { log-limit: 0GB }`)).toContain('must be a size such as 500MB');
+  });
+
   test('what a later version will do parses, so that phases can refuse it in their own words', () => {
     const config = parseMigrationConfig(`${SHORT}strategy: live\ntraffic: front-door\n`, 'migration.yml');
     expect(config).toMatchObject({ strategy: 'live', traffic: 'front-door' });

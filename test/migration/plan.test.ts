@@ -387,3 +387,18 @@ test('the digest holds what migration.yml decides, down to the keys that stay be
   const skipping = { ...config, redis: { ...config.redis, skip: [...config.redis.skip, 'session:*'] } };
   expect(planDigest(buildPlan(input({ config: skipping })))).not.toBe(digest);
 });
+
+test('the digest covers which strategy was chosen, and not the sizes that it was chosen by', () => {
+  const grown = (sizeBytes: number) => buildPlan(input({ database: { ...database, sizeBytes } }));
+  const [small, large, larger] = [grown(100e6), grown(60 * GIB), grown(61 * GIB)];
+  expect([small.strategy, large.strategy, larger.strategy]).toEqual(['window', 'live', 'live']);
+  expect(planDigest(large)).not.toBe(planDigest(small));
+  expect(planDigest(larger)).toBe(planDigest(large));
+  expect(planSchema.parse(large).strategyChoice.arithmetic.length).toBeGreaterThan(3);
+});
+
+test('a forecast that does not fit is told with the reason, and blocks nothing yet', () => {
+  const plan = buildPlan(input({ config: { ...config, strategy: 'window', downtimeBudgetMs: 1_000 } }));
+  expect(plan.blockers).toEqual([]);
+  expect(whats(plan.warnings)).toMatch(/does not fit the budget: migration\.yml says `strategy: window`/);
+});
