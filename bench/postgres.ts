@@ -15,14 +15,16 @@ import {
 import { cores } from './postgres/cpu.ts';
 import { measureParity, proveEqual, type ParityResult } from './postgres/parity.ts';
 import { findPgcopydb, pgDump, pgDumpParallel, type Peer } from './postgres/peers.ts';
-import { makeSource, sizeOf, startServers, type BenchServers } from './postgres/servers.ts';
+import { measureDrain, measureWindow } from './postgres/live.ts';
+import { measureOverhead, type OverheadResult } from './postgres/overhead.ts';
+import { dropDatabase, makeSource, sizeOf, startServers, type BenchServers } from './postgres/servers.ts';
 import { measureWideArea, type WanResult } from './postgres/wide-area.ts';
 
 export interface PostgresResult {
   environment: Record<string, unknown>;
   copy?: CopyResult;
   parity?: ParityResult;
-  overhead?: { share: Spread; cpuShare: Spread };
+  overhead?: OverheadResult;
   drain?: { rowsPerSecond: Spread };
   window?: { size: string; milliseconds: Spread }[];
   wan?: WanResult[];
@@ -43,6 +45,8 @@ export interface CopyResult {
 }
 
 const DEFAULT_BYTES = 500e6;
+/** The window is to be no larger for a larger database: besides the size that was asked for, this one. */
+const SMALL_WINDOW_BYTES = 500e6;
 /** At 8 MB/s more would take very long and show the same. */
 const MOST_BYTES_OVER_WAN = 400e6;
 
@@ -77,6 +81,18 @@ export async function benchPostgres(options: BenchOptions, log: Log): Promise<Po
     const copied = copies.copied.owner;
     if (wants('parity')) result.parity = await measureParity(main.source, copied, reporting(options, log));
     else await proveEqual(main.source, copied, quiet(log));
+  }
+  if (wants('overhead')) result.overhead = await measureOverhead(servers, { ...options, directory, log });
+  if (wants('drain') || wants('window')) {
+    const sizes = [...new Set([...(wants('window') ? [SMALL_WINDOW_BYTES] : []), wantedBytes])];
+    for (const bytes of sizes.sort((a, b) => a - b)) {
+      const live = { ...(await work(`live_${bytes}`, bytes)), bytes };
+      if (wants('drain') && result.drain === undefined) result.drain = await measureDrain(live);
+      if (!wants('window')) continue;
+      const milliseconds = await measureWindow(live);
+      result.window = [...(result.window ?? []), { size: sizeName(bytes), milliseconds }];
+      await dropDatabase(servers.from, live.source.database);
+    }
   }
   if (wants('wan')) {
     const small = await work('app_wan', Math.min(wantedBytes, MOST_BYTES_OVER_WAN));
@@ -113,6 +129,11 @@ function copyResult({ ours, theirs, peakBytes }: MeasuredCopies, work: CopyWork,
     floorVsPgDump: ratioOf(floors, dump.measurement.rounds),
     peakBytes,
   };
+}
+
+/** `0.5GB` */
+function sizeName(bytes: number): string {
+  return `${Number((bytes / 1e9).toFixed(3))}GB`;
 }
 
 function environmentOf({ from, settings }: BenchServers): Record<string, unknown> {

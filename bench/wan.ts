@@ -88,7 +88,7 @@ function carry(from: Socket, to: Socket, line: Line, shared: Wire): void {
   const window =
     line.windowBytes ??
     Math.max(128 * 1024, Math.round((2 * line.connectionBytesPerSecond * line.roundTripMs) / 1000));
-  const state = { unacknowledged: 0, ended: false, held: 0 };
+  const state = { unacknowledged: 0, stuck: 0, ended: false, held: 0 };
 
   const acknowledge = (bytes: number): void => {
     state.unacknowledged -= bytes;
@@ -96,12 +96,16 @@ function carry(from: Socket, to: Socket, line: Line, shared: Wire): void {
   };
   const arrived = ({ data }: Parcel): void => {
     if (to.destroyed) return;
-    const acknowledged = (): void => void setTimeout(acknowledge, oneWay, data.length);
-    if (to.write(data)) acknowledged();
-    else to.once('drain', acknowledged);
+    if (to.write(data)) setTimeout(acknowledge, oneWay, data.length);
+    else state.stuck += data.length;
     state.held -= 1;
     if (state.ended && state.held === 0) to.end();
   };
+  // Who reads slowly acknowledges late.
+  to.on('drain', () => {
+    setTimeout(acknowledge, oneWay, state.stuck);
+    state.stuck = 0;
+  });
   const onItsWay = timedQueue(arrived);
   const onSharedWire = timedQueue((parcel) => {
     // Booked when it gets there, not before: a slow connection's backlog takes nothing from the others.
@@ -136,7 +140,8 @@ function timedQueue(handOn: (parcel: Parcel) => void): (parcel: Parcel) => void 
       if (next === undefined) return;
       const wait = next.at - performance.now();
       if (wait > 0.5) {
-        timer = setTimeout(work, Math.round(wait));
+        // Timers are late rather than early: the next whole millisecond would be late by a half on average.
+        timer = setTimeout(work, Math.max(1, Math.floor(wait)));
         return;
       }
       queue.shift();

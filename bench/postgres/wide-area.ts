@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { toolEnvironment, databaseArgument } from '../../src/postgres/child.ts';
 import { withConnection, type PostgresAddress } from '../../src/postgres/connect.ts';
 import { spreadOf, type Spread } from '../measure.ts';
-import { openWideArea, type Line } from '../wan.ts';
+import { openWideArea, type Line, type WideArea } from '../wan.ts';
 import { copyLines, measureCopies, timeRatio, type CopyWork } from './copy.ts';
 import { pgDump, type Peer } from './peers.ts';
 
@@ -33,7 +33,7 @@ export async function measureWideArea(work: CopyWork, pgcopydb: Peer | undefined
   for (const line of LINES) {
     const area = openWideArea(line);
     try {
-      results.push(await overLine(work, line, area.reach, pgcopydb));
+      results.push(await overLine(work, line, area, pgcopydb));
     } finally {
       await area.close();
     }
@@ -44,12 +44,12 @@ export async function measureWideArea(work: CopyWork, pgcopydb: Peer | undefined
 async function overLine(
   work: CopyWork,
   line: Line,
-  reach: (server: { host: string; port: number }) => Promise<{ host: string; port: number }>,
+  area: WideArea,
   pgcopydb: Peer | undefined,
 ): Promise<WanResult> {
   const { servers, log } = work;
   const ports = new Map<number, number>();
-  for (const server of [servers.from, servers.to]) ports.set(server.port, (await reach(server)).port);
+  for (const server of [servers.from, servers.to]) ports.set(server.port, (await area.reach(server)).port);
   const across = (address: PostgresAddress): PostgresAddress => ({
     ...address,
     port: ports.get(address.port) ?? address.port,
@@ -97,7 +97,8 @@ async function measureLine(
     }
     return times;
   });
-  const megabytes = Math.max(8, Math.round(line.connectionBytesPerSecond / 1e6));
+  // Three seconds, beside which starting psql and connecting count little.
+  const megabytes = Math.round((3 * line.connectionBytesPerSecond) / 1e6);
   const one = await copyOut(work, address, 1, megabytes);
   const all = await copyOut(work, address, many(line), megabytes);
   return { rttMs: spreadOf(trips).median, mbPerSecond: one, sharedMbPerSecond: all };
