@@ -29,8 +29,11 @@ export interface CopyTablesOptions {
   log: Log;
   clock: Clock;
   signal?: AbortSignal;
-  /** Called when all of a table's data is there, also for what an earlier run has copied. */
-  onTable?: (table: TableToCopy) => void;
+  /**
+   * Called when all of a table's data is there, also for what an earlier run has copied. `mixed`: its chunks come from
+   * more than one snapshot, see the result.
+   */
+  onTable?: (table: TableToCopy, state: { mixed: boolean }) => void;
   /** Called after a chunk was committed, while others go on; what it throws ends the copy. */
   afterChunk?: (table: TableToCopy, chunk: Chunk) => Promise<void>;
 }
@@ -176,7 +179,8 @@ class TableCopy {
     const { tables: whole, chunks } = this.#reused;
     if (whole + chunks > 0)
       log.info(`Reusing what an earlier run copied: ${whole} whole tables and ${chunks} chunks of others.`);
-    for (const { table, left } of this.#progress) if (left === 0) this.#options.onTable?.(table);
+    for (const { table, left, snapshots } of this.#progress)
+      if (left === 0) this.#options.onTable?.(table, { mixed: snapshots.size > 1 });
   }
 
   /** As many pairs as there is work for. Where a side does not let all of them in, fewer do it. */
@@ -299,12 +303,12 @@ class TableCopy {
     }
   }
 
-  #finished({ table, rows, bytes, parts, started }: Progress): void {
+  #finished({ table, rows, bytes, parts, started, snapshots }: Progress): void {
     const seconds = (this.#now() - (started ?? this.#now())) / 1000;
     const line = `Copied ${table.relation}: ${rows.toLocaleString('en')} rows, ${formatBytes(bytes)} in ${seconds.toFixed(1)} s${parts > 1 ? ` (${parts} chunks)` : ''}.`;
     if (table.bytes >= LARGE_BYTES) this.#options.log.info(line);
     else this.#options.log.debug(line);
-    this.#options.onTable?.(table);
+    this.#options.onTable?.(table, { mixed: snapshots.size > 1 });
   }
 
   #rewritten(of: Progress): void {
