@@ -1,0 +1,184 @@
+import { describe, expect, test } from '@jest/globals';
+
+import { cutoverSteps } from '../../actions/cutover/steps.ts';
+import { captureLimits, describeLag, lagProblem } from '../../actions/live.ts';
+import type { Parties } from '../../actions/parties.ts';
+import { sideBySide } from '../../actions/side-by-side.ts';
+import { copiedStrategy, plannedStrategy } from '../../actions/strategy.ts';
+import type { Subject } from '../../actions/subject.ts';
+import { environmentOf, parseMigrationConfig } from '../../src/migration/config.ts';
+import { openJournal } from '../../src/migration/journal.ts';
+import { addSection, emptyRecord } from '../../src/migration/record.ts';
+import { journalDatabase } from '../migration/support/journal-database.ts';
+import { CONFIG } from './played-sides.ts';
+
+function subjectOf(strategy: string): Subject {
+  const config = parseMigrationConfig(CONFIG.replace('strategy: window', strategy), 'migration.yml');
+  const environment = environmentOf(config, 'staging');
+  const { migrationId } = environment;
+  const record = emptyRecord({ migrationId, application: 'shop', environment: 'staging' });
+  return { config, environment, recordPath: 'record.json', record };
+}
+
+function planned(subject: Subject, strategy: string): Subject {
+  const run = {
+    runId: '1',
+    runAttempt: 1,
+    actor: 'ada',
+    runUrl: 'https://github.com/acme/shop/actions/runs/1',
+  };
+  const data = { plan: { strategy } };
+  return { ...subject, record: addSection(subject.record, 'assess', { at: new Date(0), run, data }) };
+}
+
+describe('the steps of a cutover', () => {
+  // Only named and ordered here: nothing is asked of either side before a step acts.
+  const parties = { subject: subjectOf('strategy: live'), oldSide: {}, newSide: {} } as unknown as Parties;
+  const never = () => Promise.reject(new Error('not here'));
+  const stepsOf = (strategy: 'window' | 'live') =>
+    cutoverSteps(parties, { gate: never, preFlight: never }, strategy);
+
+  test('the window strategy copies and compares inside the fence', () => {
+    expect(stepsOf('window').map(({ name }) => name)).toEqual([
+      'gate',
+      'pre-flight',
+      'quiet-workers',
+      'stop-workers',
+      'maintenance-mode',
+      'park',
+      'fence',
+      'copy',
+      'parity',
+      'point-of-no-return',
+      'set-old-jobs-aside',
+      'open-new-side',
+      'dns staging.shop.example.com',
+      'smoke',
+    ]);
+  });
+
+  test('live catches up before anybody waits, drains inside the fence, and captures the way back before the point of no return', () => {
+    expect(stepsOf('live').map(({ name }) => name)).toEqual([
+      'gate',
+      'pre-flight',
+      'catch-up',
+      'quiet-workers',
+      'stop-workers',
+      'maintenance-mode',
+      'park',
+      'fence',
+      'final-drain',
+      'reverse-capture',
+      'point-of-no-return',
+      'set-old-jobs-aside',
+      'open-new-side',
+      'dns staging.shop.example.com',
+      'smoke',
+      'settle',
+    ]);
+  });
+
+  test('whatever was done under a fence that is gone is done again by a continued run', () => {
+    for (const strategy of ['window', 'live'] as const) {
+      const names = stepsOf(strategy).map(({ name }) => name);
+      const inside = stepsOf(strategy).slice(names.indexOf('fence'), names.indexOf('point-of-no-return'));
+      expect(inside.length).toBeGreaterThan(1);
+      expect(inside.every(({ always }) => always)).toBe(true);
+    }
+  });
+
+  test('nothing that drains runs without the fence', async () => {
+    for (const name of ['final-drain', 'reverse-capture']) {
+      const step = stepsOf('live').find((one) => one.name === name);
+      await expect(step?.act(null, { signal: new AbortController().signal })).rejects.toThrow(
+        'The fence is not held.',
+      );
+    }
+  });
+});
+
+describe('which strategy', () => {
+  test('migration.yml decides; for auto the plan does, and without one nothing is done', () => {
+    expect(plannedStrategy(planned(subjectOf('strategy: window'), 'live'))).toBe('window');
+    expect(plannedStrategy(subjectOf('strategy: live'))).toBe('live');
+    expect(plannedStrategy(planned(subjectOf('strategy: auto'), 'live'))).toBe('live');
+    expect(() => plannedStrategy(subjectOf('strategy: auto'))).toThrow(
+      /run assess first.*Nothing was changed/,
+    );
+  });
+
+  test('the journal remembers by which strategy was copied, from before the copy began until it is uninstalled', async () => {
+    const journal = await openJournal((await journalDatabase()).address, 'shop-staging');
+    const writer = { epoch: 1, runId: '1' };
+    const begin = (name: string, prior: { strategy: string } | null) =>
+      journal.begin(writer, { phase: 'migrate-db', name, prior, pointOfNoReturn: false });
+    try {
+      expect(await copiedStrategy(journal)).toBeUndefined();
+      await begin('copy', null);
+      expect(await copiedStrategy(journal)).toBe('window');
+      await begin('copy', { strategy: 'live' });
+      expect(await copiedStrategy(journal)).toBe('live');
+      await journal.retire(writer, ['migrate-db'], 'copied again');
+      expect(await copiedStrategy(journal)).toBe('live');
+      await begin('uninstall', null);
+      expect(await copiedStrategy(journal)).toBeUndefined();
+      await begin('copy', { strategy: 'window' });
+      expect(await copiedStrategy(journal)).toBe('window');
+    } finally {
+      await journal.close();
+    }
+  });
+});
+
+describe('the lag', () => {
+  const limits = captureLimits({ subject: subjectOf('strategy: live') });
+  const lag = { rows: 1200, bytes: 3_000_000, seconds: 42, whole: [] };
+
+  test('is told in rows, bytes and seconds, with what waits for the window', () => {
+    expect(describeLag(lag)).toBe('1,200 rows, the oldest 42.0 s old; the logs take 3.0 MB');
+    expect(describeLag({ ...lag, rows: 0, seconds: 0 })).toBe('0 rows; the logs take 3.0 MB');
+    expect(describeLag({ ...lag, whole: [{ relation: 'public.events', bytes: 5_000_000 }] })).toMatch(
+      /1 tables without a key \(5\.0 MB\) wait for the window/,
+    );
+  });
+
+  test('is a failure from half of a limit on, with what to do before the capture stops', () => {
+    expect(lagProblem({ ...lag, bytes: 1e9, seconds: 86_400 }, limits)).toBeUndefined();
+    expect(lagProblem({ ...lag, bytes: 1e9 + 1 }, limits)).toMatch(
+      /log-limit` \(2\.0 GB\).*Run catch-up more often/,
+    );
+    expect(lagProblem({ ...lag, seconds: 86_401 }, limits)).toMatch(/live\.lease` \(48 h 0 min\)/);
+  });
+});
+
+describe('two copies side by side', () => {
+  const never = (signal: AbortSignal) =>
+    new Promise<never>((_resolve, reject) => {
+      signal.addEventListener('abort', () => reject(new Error('stopped')), { once: true });
+    });
+
+  test('the one that fails stops the other, and its reason is told', async () => {
+    const { signal } = new AbortController();
+    const fails = () => Promise.reject(new Error('the disk is full'));
+    await expect(sideBySide(signal, fails, never)).rejects.toThrow('the disk is full');
+    await expect(sideBySide(signal, never, fails)).rejects.toThrow('the disk is full');
+  });
+
+  test('a cancelled run stops both', async () => {
+    const run = new AbortController();
+    const both = sideBySide(run.signal, never, never);
+    run.abort(new Error('cancelled'));
+    await expect(both).rejects.toThrow('stopped');
+  });
+
+  test('both results are returned', async () => {
+    const { signal } = new AbortController();
+    expect(
+      await sideBySide(
+        signal,
+        () => Promise.resolve(1),
+        () => Promise.resolve('two'),
+      ),
+    ).toEqual([1, 'two']);
+  });
+});
