@@ -66,8 +66,10 @@ export async function readCopied(
 /**
  * What is left to do of a table: nothing when all its chunks are there; the missing ones when the page numbers of those
  * that are there still mean the same; otherwise everything (then `reused` is empty).
+ *
+ * @param snapshot the only one whose chunks may stay beside new ones; without it those of any may
  */
-export function remainderOf(table: TableToCopy, copied: CopiedChunk[]): Remainder {
+export function remainderOf(table: TableToCopy, copied: CopiedChunk[], snapshot?: string): Remainder {
   const first = copied[0];
   const afresh = { chunks: chunksOf(table), reused: [] };
   if (first === undefined) return afresh;
@@ -75,6 +77,7 @@ export function remainderOf(table: TableToCopy, copied: CopiedChunk[]): Remainde
   const there = new Set(copied.map(({ part }) => part));
   const missing = siblingsOf(first).filter(({ part }) => !there.has(part));
   if (missing.length > 0 && first.filenode !== table.filenode) return afresh;
+  if (missing.length > 0 && snapshot !== undefined && first.snapshot !== snapshot) return afresh;
   return { chunks: missing, reused: copied };
 }
 

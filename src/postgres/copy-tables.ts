@@ -26,6 +26,8 @@ export interface CopyTablesOptions {
    * Without it the tables are emptied first.
    */
   resume: boolean;
+  /** Tables (numbers on the source) of which no row can be told from another: their chunks must be of one snapshot. */
+  keyless?: ReadonlySet<number>;
   log: Log;
   clock: Clock;
   signal?: AbortSignal;
@@ -161,7 +163,11 @@ class TableCopy {
     const copied = resume ? await pair.readCopied(tables) : new Map<string, CopiedChunk[]>();
     const afresh: string[] = [];
     for (const table of tables) {
-      const { chunks, reused } = remainderOf(table, copied.get(table.relation) ?? []);
+      const { chunks, reused } = remainderOf(
+        table,
+        copied.get(table.relation) ?? [],
+        this.#options.keyless?.has(table.oid) === true ? this.#options.snapshot.id : undefined,
+      );
       if (reused.length === 0) afresh.push(table.relation);
       else if (chunks.length === 0) this.#reused.tables += 1;
       else this.#reused.chunks += reused.length;
