@@ -28,6 +28,8 @@ const STATE = `
     epoch bigint NOT NULL DEFAULT 0
   );
   ALTER TABLE ${OUR_SCHEMA}.stamp ADD COLUMN IF NOT EXISTS epoch bigint NOT NULL DEFAULT 0;
+  -- What the rows that are there were copied for: the schema, and the capture that knows every change since.
+  ALTER TABLE ${OUR_SCHEMA}.stamp ADD COLUMN IF NOT EXISTS basis text;
   -- A row for each chunk of a table that is there, written in the chunk's own transaction.
   CREATE TABLE IF NOT EXISTS ${OUR_SCHEMA}.copied (
     relation text NOT NULL,
@@ -47,6 +49,9 @@ const STATE = `
     position integer PRIMARY KEY,
     relation text NOT NULL,
     kind text NOT NULL,
+    -- The constraint's, trigger's or rule's own name.
+    name text NOT NULL,
+    -- Empty for what comes back with its validation only.
     restore text NOT NULL,
     validate text,
     state text NOT NULL DEFAULT 'suspended' CHECK (state IN ('suspended', 'restored', 'validated'))
@@ -74,7 +79,7 @@ export async function stampTarget(client: pg.Client, migrationId: string, owner?
   if (owner !== undefined) await grantToOwner(client, owner);
   await client.query(
     `INSERT INTO ${OUR_SCHEMA}.stamp (migration_id) VALUES ($1)
-     ON CONFLICT (migration_id) DO UPDATE SET completed_at = NULL`,
+     ON CONFLICT (migration_id) DO UPDATE SET completed_at = NULL, basis = NULL`,
     [migrationId],
   );
   await client.query('COMMIT');
@@ -98,6 +103,24 @@ export async function completeStamp(client: pg.Client, migrationId: string): Pro
     `UPDATE ${OUR_SCHEMA}.stamp SET completed_at = pg_catalog.now() WHERE migration_id = $1`,
     [migrationId],
   );
+}
+
+/** Notes that the schema is there, and what for: an interrupted copy may go on as long as that is the same. */
+export async function noteBasis(client: pg.Client, migrationId: string, basis: string): Promise<void> {
+  await client.query(`UPDATE ${OUR_SCHEMA}.stamp SET basis = $2 WHERE migration_id = $1`, [
+    migrationId,
+    basis,
+  ]);
+}
+
+/** What `noteBasis` noted last; undefined when there is no schema yet, or another migration's. */
+export async function readBasis(client: pg.Client, migrationId: string): Promise<string | undefined> {
+  if (!(await exists(client, 'stamp'))) return undefined;
+  const { rows } = await client.query<{ basis: string | null }>(
+    `SELECT pg_catalog.to_jsonb(stamp) ->> 'basis' AS basis FROM ${OUR_SCHEMA}.stamp WHERE migration_id = $1`,
+    [migrationId],
+  );
+  return rows[0]?.basis ?? undefined;
 }
 
 /** The migration that the target belongs to; undefined when it is stamped by none. */
