@@ -51,29 +51,39 @@ export const createHome = `
     reason text NOT NULL
   );
 
-  -- One mark is enough; a table of a million marks would be what the limits are there to prevent.
-  CREATE OR REPLACE FUNCTION ${OUR_SCHEMA}.mark_broken(reason text) RETURNS void LANGUAGE plpgsql AS $body$
+  -- It does nothing. While it is there, the capture is whole: the capture functions see from their caches, without
+  -- any lock and at once whatever their snapshot, that it was dropped. Tables would be locked by a dump for hours.
+  CREATE OR REPLACE FUNCTION ${OUR_SCHEMA}.unbroken() RETURNS void LANGUAGE sql AS '';
+
+  -- The mark is set by every transaction that logs no more; the function is dropped by the one that gets to it.
+  -- One mark is enough: a table of a million marks would be what the limits are there to prevent.
+  CREATE OR REPLACE FUNCTION ${OUR_SCHEMA}.mark_broken(reason text) RETURNS void LANGUAGE plpgsql
+    SET lock_timeout = '1ms' AS $body$
   BEGIN
     INSERT INTO ${OUR_SCHEMA}.broken (reason)
       SELECT $1 WHERE NOT EXISTS (SELECT FROM ${OUR_SCHEMA}.broken);
+    BEGIN
+      DROP FUNCTION IF EXISTS ${OUR_SCHEMA}.unbroken();
+    EXCEPTION WHEN OTHERS THEN
+      NULL;
+    END;
   END $body$;
 
   -- The dead-man: marks the capture broken when the logs or the time without a drain outgrow their limits.
   CREATE OR REPLACE FUNCTION ${OUR_SCHEMA}.watch() RETURNS void LANGUAGE plpgsql AS $body$
   BEGIN
-    INSERT INTO ${OUR_SCHEMA}.broken (reason)
-      SELECT CASE WHEN size.bytes OPERATOR(pg_catalog.>) c.limit_bytes
-                  THEN pg_catalog.format('the logs grew to %s bytes, above their limit of %s', size.bytes, c.limit_bytes)
-                  ELSE pg_catalog.format('nobody drained before %s', c.lease_until) END
-        FROM ${OUR_SCHEMA}.capture c
-        CROSS JOIN (SELECT pg_catalog.sum(pg_catalog.pg_table_size(l.oid))::pg_catalog.int8 AS bytes
-                      FROM pg_catalog.pg_class l
-                      JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) l.relnamespace
-                     WHERE n.nspname OPERATOR(pg_catalog.=) '${OUR_SCHEMA}'
-                       AND l.relname OPERATOR(pg_catalog.>=) 'log_' AND l.relname OPERATOR(pg_catalog.<) 'log\`') size
-       WHERE (size.bytes OPERATOR(pg_catalog.>) c.limit_bytes
-              OR pg_catalog.clock_timestamp() OPERATOR(pg_catalog.>) c.lease_until)
-         AND NOT EXISTS (SELECT FROM ${OUR_SCHEMA}.broken);
+    PERFORM ${OUR_SCHEMA}.mark_broken(
+              CASE WHEN size.bytes OPERATOR(pg_catalog.>) c.limit_bytes
+                   THEN pg_catalog.format('the logs grew to %s bytes, above their limit of %s', size.bytes, c.limit_bytes)
+                   ELSE pg_catalog.format('nobody drained before %s', c.lease_until) END)
+       FROM ${OUR_SCHEMA}.capture c
+      CROSS JOIN (SELECT pg_catalog.sum(pg_catalog.pg_table_size(l.oid))::pg_catalog.int8 AS bytes
+                    FROM pg_catalog.pg_class l
+                    JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) l.relnamespace
+                   WHERE n.nspname OPERATOR(pg_catalog.=) '${OUR_SCHEMA}'
+                     AND l.relname OPERATOR(pg_catalog.>=) 'log_' AND l.relname OPERATOR(pg_catalog.<) 'log\`') size
+      WHERE size.bytes OPERATOR(pg_catalog.>) c.limit_bytes
+         OR pg_catalog.clock_timestamp() OPERATOR(pg_catalog.>) c.lease_until;
   END $body$;
 
   -- Whether a table still has the columns that its log was made for, and the log is there.
@@ -90,7 +100,7 @@ export const createHome = `
                AND NOT a.attisdropped);
   END $body$;
 
-  REVOKE ALL ON FUNCTION ${OUR_SCHEMA}.mark_broken(text), ${OUR_SCHEMA}.watch(),
+  REVOKE ALL ON FUNCTION ${OUR_SCHEMA}.unbroken(), ${OUR_SCHEMA}.mark_broken(text), ${OUR_SCHEMA}.watch(),
     ${OUR_SCHEMA}.fits(oid, text, text[], oid[]) FROM PUBLIC;`;
 
 /** The columns of a table's log after the time, as `readTablesToCapture` reads them back. */
@@ -114,29 +124,29 @@ export function createLog(number: number, key: readonly KeyColumn[]): string {
 }
 
 /**
- * The source of a table's capture function; `logOid` and `brokenOid` are numbers, or names that `createFunction` puts
- * numbers for.
+ * The source of a table's capture function; the objects whose presence it looks for are numbers, or names that
+ * `createFunction` puts numbers for.
  */
 export function functionSource(
   migrationId: string,
   number: number,
   table: TableToCapture,
-  objects: { log: string; broken: string },
+  objects: { log: string; unbroken: string },
 ): string {
   const log = logName(number);
-  const unbroken = `WHERE NOT EXISTS (SELECT FROM ${OUR_SCHEMA}.broken)`;
   const columns = table.key?.columns ?? [];
   const names = columns.map((column) => quoteIdentifier(column.name));
   const insert = (row: 'NEW' | 'OLD'): string =>
-    `INSERT INTO ${log} (${names.join(', ')}) SELECT ${names.map((name) => `${row}.${name}`).join(', ')} ${unbroken};`;
-  const mark = `INSERT INTO ${log} (${timeColumn(columns)}) SELECT pg_catalog.now() ${unbroken};`;
+    `INSERT INTO ${log} (${names.join(', ')}) VALUES (${names.map((name) => `${row}.${name}`).join(', ')});`;
+  const mark = `INSERT INTO ${log} DEFAULT VALUES;`;
   const parts = [
     `
 BEGIN
-  IF pg_catalog.current_setting('${APPLYING}', true) OPERATOR(pg_catalog.=) ${quoteLiteral(migrationId)} THEN
+  IF pg_catalog.current_setting('${APPLYING}', true) OPERATOR(pg_catalog.=) ${quoteLiteral(migrationId)}
+     OR pg_catalog.has_function_privilege(${objects.unbroken}::pg_catalog.oid, 'EXECUTE') IS NULL THEN
     RETURN NULL;
   END IF;`,
-    guard(number, table, objects),
+    guard(number, table, objects.log),
     table.key === null ? wholeBody(number, mark) : keyedBody(columns, insert, mark),
     SAMPLE,
     `
@@ -151,15 +161,14 @@ END`,
  * application with it. `pg_get_indexdef` answers from the caches and does not fail: a rename shows in its answer, and
  * a change of the type gives the index another number. Only then is the catalogue asked.
  */
-function guard(number: number, table: TableToCapture, objects: { log: string; broken: string }): string {
+function guard(number: number, table: TableToCapture, log: string): string {
   const key = table.key;
   const conditions = [
     ...(key?.indexed ?? []).map(
       (name, position) =>
         `pg_catalog.pg_get_indexdef(${key?.index ?? 0}::pg_catalog.oid, ${position + 1}, false) OPERATOR(pg_catalog.=) ${quoteLiteral(name)}`,
     ),
-    `pg_catalog.pg_relation_filenode(${objects.log}::pg_catalog.oid) IS NOT NULL`,
-    `pg_catalog.pg_relation_filenode(${objects.broken}::pg_catalog.oid) IS NOT NULL`,
+    `pg_catalog.pg_relation_filenode(${log}::pg_catalog.oid) IS NOT NULL`,
   ];
   const names = (key?.columns ?? []).map((column) => quoteLiteral(column.name)).join(', ');
   const types = (key?.columns ?? []).map((column) => column.typeOid).join(', ');
@@ -183,19 +192,17 @@ function keyedBody(
   mark: string,
 ): string {
   return `
-  IF TG_OP OPERATOR(pg_catalog.=) 'TRUNCATE' THEN
-    ${mark}
-    RETURN NULL;
-  END IF;
-  IF TG_OP OPERATOR(pg_catalog.=) 'DELETE' THEN
-    ${insert('OLD')}
-  ELSE
-    IF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' THEN
-      IF (${sameKey(columns)}) IS NOT TRUE THEN
-        ${insert('OLD')}
-      END IF;
+  IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN
+    ${insert('NEW')}
+  ELSIF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' THEN
+    IF (${sameKey(columns)}) IS NOT TRUE THEN
+      ${insert('OLD')}
     END IF;
     ${insert('NEW')}
+  ELSIF TG_OP OPERATOR(pg_catalog.=) 'DELETE' THEN
+    ${insert('OLD')}
+  ELSE
+    ${mark}
   END IF;`;
 }
 
@@ -236,7 +243,7 @@ const SAMPLE = `
 
 /** Makes a table's capture function; the numbers of the objects that it looks for are put in where it is run. */
 export function createFunction(migrationId: string, number: number, table: TableToCapture): string {
-  const source = functionSource(migrationId, number, table, { log: '{the log}', broken: '{the mark}' });
+  const source = functionSource(migrationId, number, table, { log: '{the log}', unbroken: '{the sign}' });
   const name = `${OUR_SCHEMA}.capture_${number}()`;
   return `
   DO ${quoteLiteral(`
@@ -244,7 +251,7 @@ export function createFunction(migrationId: string, number: number, table: Table
     EXECUTE 'CREATE OR REPLACE FUNCTION ${name} RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS '
       || pg_catalog.quote_literal(pg_catalog.replace(pg_catalog.replace(${quoteLiteral(source)},
            '{the log}', '${logName(number)}'::pg_catalog.regclass::pg_catalog.oid::text),
-           '{the mark}', '${OUR_SCHEMA}.broken'::pg_catalog.regclass::pg_catalog.oid::text));
+           '{the sign}', '${OUR_SCHEMA}.unbroken()'::pg_catalog.regprocedure::pg_catalog.oid::text));
   END`)};
   REVOKE ALL ON FUNCTION ${name} FROM PUBLIC;`;
 }

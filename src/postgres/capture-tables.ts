@@ -37,7 +37,7 @@ export interface TableToCapture {
 export interface InstalledParts {
   number: number;
   logOid: number | null;
-  brokenOid: number;
+  unbrokenOid: number | null;
   /** Columns of the log after the time, as `name type`. */
   logColumns: string[];
   functionSource: string | null;
@@ -148,7 +148,7 @@ const INSTALLED = `
              SELECT pg_catalog.json_build_object(
                       'number', captured.number,
                       'logOid', log.oid::bigint,
-                      'brokenOid', '${OUR_SCHEMA}.broken'::pg_catalog.regclass::pg_catalog.oid::bigint,
+                      'unbrokenOid', pg_catalog.to_regprocedure('${OUR_SCHEMA}.unbroken()')::pg_catalog.oid::bigint,
                       'logColumns', COALESCE((
                          SELECT pg_catalog.json_agg(a.attname || ' ' || pg_catalog.format_type(a.atttypid, a.atttypmod)
                                   || COALESCE((SELECT pg_catalog.format(' COLLATE %I.%I', ln.nspname, l.collname)

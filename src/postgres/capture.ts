@@ -135,6 +135,14 @@ export async function extendLease(
   });
 }
 
+/** A capture function that looks for another number than that of the sign, and so logs nothing. */
+const STRANGE_FUNCTION = `
+              SELECT FROM pg_catalog.pg_proc p
+               WHERE p.pronamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = '${OUR_SCHEMA}')
+                 AND p.proname ~ '^capture_[0-9]+$'
+                 AND pg_catalog.strpos(p.prosrc, pg_catalog.format('has_function_privilege(%s::',
+                       pg_catalog.to_regprocedure('${OUR_SCHEMA}.unbroken()')::oid)) = 0`;
+
 interface CaptureState {
   /** Empty when the tables were made and the capture not yet begun. */
   migrationId: string;
@@ -155,7 +163,11 @@ async function readState(client: pg.Client): Promise<CaptureState | undefined> {
     );
   const { rows } = await client.query<{ migration_id: string; completed: boolean; broken: string | null }>(
     `SELECT c.migration_id, c.completed_at IS NOT NULL AS completed,
-            (SELECT pg_catalog.concat(reason, ' (', at, ')') FROM ${OUR_SCHEMA}.broken ORDER BY at LIMIT 1) AS broken
+            COALESCE((SELECT pg_catalog.concat(reason, ' (', at, ')') FROM ${OUR_SCHEMA}.broken ORDER BY at LIMIT 1),
+                     CASE WHEN pg_catalog.to_regprocedure('${OUR_SCHEMA}.unbroken()') IS NULL
+                          THEN 'somebody dropped parts of it'
+                          WHEN EXISTS (${STRANGE_FUNCTION})
+                          THEN 'its functions are not those of this server: the database was restored or upgraded' END) AS broken
        FROM ${OUR_SCHEMA}.capture c`,
   );
   const row = rows[0];
@@ -262,7 +274,7 @@ function isWhole(table: TableToCapture, number: number): boolean {
 function sourceOf(options: CaptureOptions, number: number, table: TableToCapture): string {
   return functionSource(options.migrationId, number, table, {
     log: String(table.installed?.logOid),
-    broken: String(table.installed?.brokenOid),
+    unbroken: String(table.installed?.unbrokenOid),
   });
 }
 

@@ -120,7 +120,7 @@ async function dropHome(client: pg.Client): Promise<boolean> {
      SELECT pg_catalog.format('DROP FUNCTION %s;', p.oid::pg_catalog.regprocedure), true
        FROM pg_catalog.pg_proc p
        JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-      WHERE n.nspname = $1 AND p.proname ~ '^(watch|mark_broken|fits|capture_[0-9]+)$'
+      WHERE n.nspname = $1 AND p.proname ~ '^(unbroken|watch|mark_broken|fits|capture_[0-9]+)$'
       ORDER BY first DESC`,
     [OUR_SCHEMA],
   );
