@@ -1,240 +1,35 @@
 import type pg from 'pg';
-import { isNoExtensionMember, isUserSchema, OUR_SCHEMA } from './user-objects.ts';
+import { GRANTS } from './catalogue-grants.ts';
+import { KINDS } from './catalogue-kinds.ts';
+import { withFlatChains } from './chains.ts';
 
 /** Each object of the application by kind and name, with the text that defines it; owners and grants left out. */
 export type Catalogue = Map<string, { definition: string; quotable: boolean }>;
 
-interface Kind {
-  /** Gives `object` (kind and name) and `definition`. */
-  sql: string;
-  /** The text is only the same for the same object within one major version (views gained and lost qualifiers). */
-  perMajor?: true;
-  /** Definitions of these may be long or hold what nobody wants in a log. */
-  unquotable?: true;
+/** An object that is not the same on both sides. */
+export interface Difference {
+  how: 'missing' | 'additional' | 'different';
+  /** Kind and name: `index public.orders_open`. */
+  object: string;
+  /** For people: `missing on the target: index public.orders_open`. */
+  line: string;
 }
 
-const inUserSchema = isUserSchema('n.nspname');
+/**
+ * A difference that is there on purpose: its object's kind and name, its line, or an expression that its line matches.
+ */
+export type Announced = string | RegExp;
 
-/** One question a kind. All names come out qualified, because the session's search_path is empty. */
-const KINDS: Kind[] = [
-  {
-    sql: `
-      SELECT pg_catalog.format('schema %I', n.nspname) AS object, '' AS definition
-        FROM pg_catalog.pg_namespace n
-       WHERE ${inUserSchema} AND ${isNoExtensionMember('pg_namespace', 'n.oid')}`,
-  },
-  {
-    sql: `
-      SELECT pg_catalog.format('%s %I.%I',
-               CASE c.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'table' WHEN 'v' THEN 'view'
-                 WHEN 'm' THEN 'materialized view' WHEN 'c' THEN 'type' ELSE 'foreign table' END,
-               n.nspname, c.relname) AS object,
-             pg_catalog.concat_ws(' ', c.relkind, c.relpersistence,
-               CASE c.relkind WHEN 'p' THEN pg_catalog.pg_get_partkeydef(c.oid) END,
-               pg_catalog.pg_get_expr(c.relpartbound, c.oid),
-               'inherits ' || (SELECT pg_catalog.string_agg(i.inhparent::pg_catalog.regclass::text, ',' ORDER BY i.inhseqno)
-                                 FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid),
-               'row security ' || c.relrowsecurity || ' ' || c.relforcerowsecurity,
-               'replica identity ' || c.relreplident::text,
-               'populated ' || c.relispopulated,
-               (SELECT pg_catalog.string_agg(o, ',' ORDER BY o) FROM pg_catalog.unnest(c.reloptions) o)) AS definition
-        FROM pg_catalog.pg_class c
-        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-       WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c') AND c.relpersistence <> 't'
-         AND ${inUserSchema} AND ${isNoExtensionMember('pg_class', 'c.oid')}
-         AND (c.relkind <> 'c' OR ${isNoExtensionMember('pg_type', 'c.reltype')})`,
-  },
-  {
-    sql: `
-      SELECT pg_catalog.format('column %I.%I.%I', n.nspname, c.relname, a.attname) AS object,
-             pg_catalog.concat_ws(' ',
-               'no. ' || pg_catalog.row_number() OVER (PARTITION BY a.attrelid ORDER BY a.attnum),
-               pg_catalog.format_type(a.atttypid, a.atttypmod),
-               CASE WHEN a.attnotnull THEN 'not null' END,
-               'default ' || pg_catalog.pg_get_expr(d.adbin, d.adrelid),
-               'identity ' || NULLIF(a.attidentity::text, ''), 'generated ' || NULLIF(a.attgenerated::text, ''),
-               'collate ' || NULLIF(a.attcollation, 0)::pg_catalog.regcollation,
-               'storage ' || a.attstorage::text,
-               'statistics ' || NULLIF(a.attstattarget, -1)) AS definition
-        FROM pg_catalog.pg_attribute a
-        JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
-        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-        LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-       WHERE a.attnum > 0 AND NOT a.attisdropped
-         AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c') AND c.relpersistence <> 't'
-         AND ${inUserSchema} AND ${isNoExtensionMember('pg_class', 'c.oid')}
-         AND (c.relkind <> 'c' OR ${isNoExtensionMember('pg_type', 'c.reltype')})`,
-  },
-  {
-    perMajor: true,
-    unquotable: true,
-    sql: `
-      SELECT pg_catalog.format('query of view %I.%I', n.nspname, c.relname) AS object,
-             pg_catalog.pg_get_viewdef(c.oid) AS definition
-        FROM pg_catalog.pg_class c
-        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-       WHERE c.relkind IN ('v', 'm') AND ${inUserSchema} AND ${isNoExtensionMember('pg_class', 'c.oid')}`,
-  },
-  {
-    // An index that a failed CREATE INDEX CONCURRENTLY left invalid is not dumped.
-    sql: `
-      SELECT pg_catalog.format('index %I.%I', n.nspname, c.relname) AS object,
-             pg_catalog.concat_ws(' ', pg_catalog.pg_get_indexdef(i.indexrelid),
-               CASE WHEN i.indisclustered THEN 'clustered' END, CASE WHEN i.indisreplident THEN 'replica identity' END,
-               'of ' || (SELECT inhparent::pg_catalog.regclass::text FROM pg_catalog.pg_inherits WHERE inhrelid = c.oid)) AS definition
-        FROM pg_catalog.pg_index i
-        JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
-        JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
-        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-       WHERE (i.indisvalid OR t.relkind = 'p') AND t.relpersistence <> 't' AND t.relkind <> 't'
-         AND ${inUserSchema} AND ${isNoExtensionMember('pg_class', 't.oid')}`,
-  },
-  {
-    // NOT NULL became constraints in PostgreSQL 18 and are compared as columns; those that a partition inherits
-    // from its parent's foreign key get names of their own.
-    sql: `
-      SELECT pg_catalog.format('constraint %I on %s', k.conname,
-               CASE WHEN k.conrelid <> 0 THEN k.conrelid::pg_catalog.regclass::text
-                    ELSE pg_catalog.format_type(k.contypid, NULL) END) AS object,
-             pg_catalog.pg_get_constraintdef(k.oid) AS definition
-        FROM pg_catalog.pg_constraint k
-        JOIN pg_catalog.pg_namespace n ON n.oid = k.connamespace
-       WHERE k.contype IN ('c', 'f', 'p', 'u', 'x') AND NOT (k.contype = 'f' AND k.conparentid <> 0)
-         AND ${inUserSchema}
-         AND (k.conrelid = 0 OR ${isNoExtensionMember('pg_class', 'k.conrelid')})
-         AND (k.contypid = 0 OR ${isNoExtensionMember('pg_type', 'k.contypid')})`,
-  },
-  {
-    sql: `
-      SELECT pg_catalog.format('trigger %I on %s', t.tgname, t.tgrelid::pg_catalog.regclass) AS object,
-             pg_catalog.concat_ws(' ', pg_catalog.pg_get_triggerdef(t.oid), 'enabled ' || t.tgenabled::text) AS definition
-        FROM pg_catalog.pg_trigger t
-        JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
-        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-       WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND NOT pg_catalog.starts_with(t.tgname, '${OUR_SCHEMA}_')
-         AND ${inUserSchema} AND ${isNoExtensionMember('pg_class', 'c.oid')}`,
-  },
-  {
-    unquotable: true,
-    sql: `
-      SELECT pg_catalog.format('function %s', p.oid::pg_catalog.regprocedure) AS object,
-             CASE p.prokind
-               WHEN 'a' THEN (SELECT pg_catalog.concat_ws(' ', g.aggkind, g.aggtransfn, g.aggfinalfn, g.aggcombinefn,
-                                       g.aggtranstype::pg_catalog.regtype, g.agginitval, p.proparallel)
-                                FROM pg_catalog.pg_aggregate g WHERE g.aggfnoid = p.oid)
-               ELSE pg_catalog.pg_get_functiondef(p.oid)
-             END AS definition
-        FROM pg_catalog.pg_proc p
-        JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-       WHERE ${inUserSchema} AND ${isNoExtensionMember('pg_proc', 'p.oid')}
-         -- A range type brings its constructors with it.
-         AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend i
-                          WHERE i.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND i.objid = p.oid AND i.deptype = 'i')`,
-  },
-  {
-    sql: `
-      SELECT pg_catalog.format('type %I.%I', n.nspname, t.typname) AS object,
-             CASE t.typtype
-               WHEN 'e' THEN (SELECT 'enum ' || pg_catalog.string_agg(pg_catalog.quote_literal(e.enumlabel), ',' ORDER BY e.enumsortorder)
-                                FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid)
-               WHEN 'd' THEN pg_catalog.concat_ws(' ', 'domain', pg_catalog.format_type(t.typbasetype, t.typtypmod),
-                               CASE WHEN t.typnotnull THEN 'not null' END, 'default ' || t.typdefault)
-               ELSE (SELECT 'range ' || pg_catalog.format_type(r.rngsubtype, NULL)
-                       FROM pg_catalog.pg_range r WHERE r.rngtypid = t.oid)
-             END AS definition
-        FROM pg_catalog.pg_type t
-        JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
-       WHERE t.typtype IN ('e', 'd', 'r') AND ${inUserSchema} AND ${isNoExtensionMember('pg_type', 't.oid')}`,
-  },
-  {
-    sql: `
-      SELECT pg_catalog.format('sequence %I.%I', n.nspname, c.relname) AS object,
-             pg_catalog.concat_ws(' ', s.seqtypid::pg_catalog.regtype, 'start', s.seqstart, 'by', s.seqincrement, 'from', s.seqmin,
-               'to', s.seqmax, 'cache', s.seqcache, CASE WHEN s.seqcycle THEN 'cycle' END,
-               (SELECT pg_catalog.format('owned by %s.%I', d.refobjid::pg_catalog.regclass, a.attname)
-                  FROM pg_catalog.pg_depend d
-                  JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
-                 WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid
-                   AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.deptype IN ('a', 'i'))) AS definition
-        FROM pg_catalog.pg_sequence s
-        JOIN pg_catalog.pg_class c ON c.oid = s.seqrelid
-        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-       WHERE c.relpersistence <> 't' AND ${inUserSchema} AND ${isNoExtensionMember('pg_class', 'c.oid')}`,
-  },
-  {
-    // pg_stat_statements is the provider's to have or not.
-    sql: `
-      SELECT pg_catalog.format('extension %I', e.extname) AS object, 'in schema ' || n.nspname AS definition
-        FROM pg_catalog.pg_extension e
-        JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
-       WHERE e.extname NOT IN ('plpgsql', 'pg_stat_statements')`,
-  },
-  {
-    sql: `
-      SELECT pg_catalog.format('policy %I on %s', p.polname, p.polrelid::pg_catalog.regclass) AS object,
-             pg_catalog.concat_ws(' ', p.polcmd, 'permissive ' || p.polpermissive,
-               'using ' || pg_catalog.pg_get_expr(p.polqual, p.polrelid),
-               'check ' || pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid)) AS definition
-        FROM pg_catalog.pg_policy p
-        JOIN pg_catalog.pg_class c ON c.oid = p.polrelid
-        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-       WHERE ${inUserSchema} AND ${isNoExtensionMember('pg_class', 'c.oid')}`,
-  },
-  {
-    perMajor: true,
-    sql: `
-      SELECT pg_catalog.format('rule %I on %s', r.rulename, r.ev_class::pg_catalog.regclass) AS object,
-             pg_catalog.concat_ws(' ', pg_catalog.pg_get_ruledef(r.oid), 'enabled ' || r.ev_enabled::text) AS definition
-        FROM pg_catalog.pg_rewrite r
-        JOIN pg_catalog.pg_class c ON c.oid = r.ev_class
-        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-       WHERE r.rulename <> '_RETURN' AND ${inUserSchema} AND ${isNoExtensionMember('pg_class', 'c.oid')}`,
-  },
-  {
-    perMajor: true,
-    sql: `
-      SELECT pg_catalog.format('statistics %I.%I', n.nspname, s.stxname) AS object,
-             pg_catalog.pg_get_statisticsobjdef(s.oid) AS definition
-        FROM pg_catalog.pg_statistic_ext s
-        JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace
-       WHERE ${inUserSchema}`,
-  },
-  {
-    sql: `
-      SELECT pg_catalog.format('collation %I.%I', n.nspname, c.collname) AS object,
-             pg_catalog.concat_ws(' ', c.collprovider, c.collisdeterministic, c.collcollate) AS definition
-        FROM pg_catalog.pg_collation c
-        JOIN pg_catalog.pg_namespace n ON n.oid = c.collnamespace
-       WHERE ${inUserSchema} AND ${isNoExtensionMember('pg_collation', 'c.oid')}`,
-  },
-  ...(
-    [
-      ['pg_operator', 'oprnamespace'],
-      ['pg_conversion', 'connamespace'],
-      ['pg_ts_config', 'cfgnamespace'],
-      ['pg_ts_dict', 'dictnamespace'],
-    ] as const
-  ).map(([catalog, schema]) => ({
-    sql: `
-      SELECT o.type || ' ' || o.identity AS object, '' AS definition
-        FROM pg_catalog.${catalog} c
-        JOIN pg_catalog.pg_namespace n ON n.oid = c.${schema}
-        CROSS JOIN LATERAL pg_catalog.pg_identify_object('pg_catalog.${catalog}'::pg_catalog.regclass, c.oid, 0) o
-       WHERE ${inUserSchema} AND ${isNoExtensionMember(catalog, 'c.oid')}`,
-  })),
-  {
-    // 16384 is the first number that objects made after initdb get.
-    sql: `
-      SELECT 'comment on ' || o.type || ' ' || o.identity AS object, d.description AS definition
-        FROM pg_catalog.pg_description d
-        CROSS JOIN LATERAL pg_catalog.pg_identify_object(d.classoid, d.objoid, d.objsubid) o
-        LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = COALESCE(o.schema, CASE o.type WHEN 'schema' THEN o.name END)
-       WHERE d.objoid >= 16384
-         AND o.type IS NOT NULL AND o.type NOT IN ('extension', 'event trigger', 'database', 'publication')
-         AND (n.oid IS NULL OR ${inUserSchema})
-         AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend member
-                          WHERE member.classid = d.classoid AND member.objid = d.objoid AND member.deptype = 'e')`,
-  },
+/**
+ * What differs on purpose while a target is followed: foreign keys (also those that stand on partitions for now, or are
+ * not yet validated), triggers, rules and row security are out of the way of our writes, with their comments, and
+ * materialized views are filled at the end.
+ */
+export const SUSPENDED_WHILE_LIVE: RegExp[] = [
+  /^(missing on the target|only on the target|different): (foreign key|trigger|rule) /,
+  /^(missing on the target|different): row security of /,
+  /^different: content of materialized view /,
+  /^missing on the target: comment on (table constraint|trigger|rule) /,
 ];
 
 /**
@@ -242,34 +37,67 @@ const KINDS: Kind[] = [
  * version, so that the texts of views, rules and extended statistics can be compared too.
  */
 export async function readCatalogue(client: pg.Client, sameMajor: boolean): Promise<Catalogue> {
+  // All kinds in one round trip.
+  const questions = KINDS.map(
+    (kind, index) =>
+      `SELECT ${index} AS kind, asked.object::text, asked.definition::text FROM (${kind.sql}) AS asked`,
+  );
+  const { rows } = await client.query<{ kind: number; object: string; definition: string | null }>(
+    questions.join('\nUNION ALL\n'),
+  );
   const catalogue: Catalogue = new Map();
-  for (const kind of KINDS) {
-    const { rows } = await client.query<{ object: string; definition: string | null }>(kind.sql);
-    for (const row of rows)
-      catalogue.set(row.object, {
-        definition: kind.perMajor === true && !sameMajor ? '' : (row.definition ?? ''),
-        quotable: kind.unquotable !== true,
-      });
+  for (const row of rows) {
+    const kind = KINDS[row.kind];
+    catalogue.set(row.object, {
+      definition: kind?.perMajor === true && !sameMajor ? '' : (row.definition ?? ''),
+      quotable: kind?.unquotable !== true,
+    });
   }
   return catalogue;
 }
 
-/** One line for each object that is missing, additional or defined differently on the target. */
-export function compareCatalogues(source: Catalogue, target: Catalogue): string[] {
-  const differences: string[] = [];
+/** Reads which rights on the application's objects these roles, or everyone, have been given. */
+export async function readGrants(client: pg.Client, roles: string[]): Promise<Catalogue> {
+  const { rows } = await client.query<{ object: string; definition: string }>(GRANTS, [roles]);
+  return new Map(rows.map((row) => [row.object, { definition: row.definition, quotable: true }]));
+}
+
+/** Each object that is missing, additional or defined differently on the target. */
+export function compareCatalogues(source: Catalogue, target: Catalogue): Difference[] {
+  const differences: Difference[] = [];
   for (const [object, { definition, quotable }] of source) {
     const other = target.get(object);
-    if (other === undefined) differences.push(`missing on the target: ${object}`);
-    else if (other.definition !== definition)
-      differences.push(
-        quotable
+    if (other === undefined)
+      differences.push({ how: 'missing', object, line: `missing on the target: ${object}` });
+    else if (
+      other.definition !== definition &&
+      withFlatChains(other.definition) !== withFlatChains(definition)
+    )
+      differences.push({
+        how: 'different',
+        object,
+        line: quotable
           ? `different: ${object}: ${shorten(definition)} on the source, ${shorten(other.definition)} on the target`
           : `different: ${object}`,
-      );
+      });
   }
   for (const object of target.keys())
-    if (!source.has(object)) differences.push(`only on the target: ${object}`);
-  return differences.sort();
+    if (!source.has(object))
+      differences.push({ how: 'additional', object, line: `only on the target: ${object}` });
+  return differences.sort((one, other) => (one.line < other.line ? -1 : 1));
+}
+
+/** Parts what was announced from what nobody expects. */
+export function splitAnnounced(
+  differences: Difference[],
+  announced: Announced[],
+): { announced: string[]; unexpected: string[] } {
+  const isAnnounced = ({ object, line }: Difference): boolean =>
+    announced.some((one) => (typeof one === 'string' ? one === object || one === line : one.test(line)));
+  return {
+    announced: differences.filter(isAnnounced).map(({ line }) => line),
+    unexpected: differences.filter((difference) => !isAnnounced(difference)).map(({ line }) => line),
+  };
 }
 
 function shorten(text: string): string {

@@ -1,41 +1,65 @@
 import { expect, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import { silentLog, type Log } from '../../src/log.ts';
+import { silentLog } from '../../src/log.ts';
 import type { PostgresAddress } from '../../src/postgres/connect.ts';
-import { compareDatabases, type DatabaseParity } from '../../src/postgres/parity.ts';
+import { compareDatabases, type DatabaseParity, type ParityOptions } from '../../src/postgres/parity.ts';
+import { testPostgres } from '../support/servers.ts';
 import { everythingSql, recordingLog, twoSides, type TwoSides } from './two-sides.ts';
 
 interface Compared {
   source: PostgresAddress;
-  owner: PostgresAddress;
+  target: PostgresAddress;
   onSource: TwoSides['onSource'];
   onTarget: TwoSides['onTarget'];
-  compare: (log?: Log) => Promise<DatabaseParity>;
+  compare: (options?: Partial<ParityOptions>) => Promise<DatabaseParity>;
 }
 
 let template: Promise<TwoSides> | undefined;
+let sharedSource: Promise<PostgresAddress> | undefined;
 
-/** A source and a copy of it of the test's own: the database that was copied once, cloned. */
-async function copied(): Promise<Compared> {
-  template ??= twoSides(everythingSql).then(async (sides) => {
-    await sides.copy();
-    return sides;
-  });
-  const { source, owner, onSource } = await template;
-  const { server } = (await template).sourceDatabase;
+/** A clone of a database that has most of what real applications have. */
+async function clone(): Promise<PostgresAddress> {
+  template ??= twoSides(everythingSql);
+  const { source, sourceDatabase } = await template;
+  const { server } = sourceDatabase;
   const database = `clone_${randomBytes(4).toString('hex')}`;
-  await server.query('postgres', `CREATE DATABASE ${database} TEMPLATE ${owner.database}`);
+  await server.query(
+    'postgres',
+    `CREATE DATABASE ${database} TEMPLATE ${source.database} OWNER "${source.user}"`,
+  );
   // A clone does not inherit what is set on the database.
   await server.query('postgres', `ALTER DATABASE ${database} SET search_path = "$user", public, heroku_ext`);
-  const target = { ...owner, database };
+  return { ...source, database };
+}
+
+/** Two databases that hold the same. The target is the test's own; the source too, for those that change it. */
+async function copied(options: { changesSource?: boolean } = {}): Promise<Compared> {
+  if (options.changesSource !== true) sharedSource ??= clone();
+  const source =
+    options.changesSource === true ? await clone() : await (sharedSource as Promise<PostgresAddress>);
+  const target = await clone();
+  const server = await testPostgres();
   return {
     source,
-    owner: target,
-    onSource,
-    onTarget: (statement) => server.query(database, statement),
-    compare: (log = silentLog) => compareDatabases({ source, target, log }),
+    target,
+    onSource: (statement) => server.query(source.database, statement),
+    onTarget: (statement) => server.query(target.database, statement),
+    compare: (options = {}) => compareDatabases({ source, target, log: silentLog, ...options }),
   };
 }
+
+test('two databases that hold the same are equal, row by row and object by object', async () => {
+  const { compare } = await copied();
+  const parity = await compare();
+  expect(parity).toMatchObject({
+    equal: true,
+    rows: { compared: 2808, different: 0 },
+    catalogue: [],
+    announced: [],
+    sequences: [],
+  });
+  expect(parity.tables.map(({ name }) => name)).toContain('public.no_columns');
+});
 
 test.each([
   [
@@ -110,13 +134,29 @@ test('many differing rows are counted, and at most five keys are named', async (
   expect(parity.rows.different).toBeLessThanOrEqual(40);
 });
 
-test('the settings of roles and databases do not change the verdict', async () => {
-  const { source, owner, onSource, compare } = await copied();
+test('the settings of databases do not change what rows say, and are compared themselves', async () => {
+  const { source, target, onSource, onTarget, compare } = await copied({ changesSource: true });
   await onSource(`
-    ALTER ROLE "${source.user}" SET TimeZone = 'Asia/Tokyo'; ALTER ROLE "${source.user}" SET DateStyle = 'German';
-    ALTER ROLE "${owner.user}" SET bytea_output = 'escape'; ALTER ROLE "${owner.user}" SET extra_float_digits = -5;
-    ALTER ROLE "${owner.user}" SET IntervalStyle = 'iso_8601'`);
-  expect((await compare()).equal).toBe(true);
+    ALTER DATABASE ${source.database} SET TimeZone = 'Asia/Tokyo'; ALTER DATABASE ${source.database} SET DateStyle = 'German';
+    ALTER DATABASE ${source.database} SET quote_all_identifiers = on`);
+  await onTarget(`
+    ALTER DATABASE ${target.database} SET bytea_output = 'escape'; ALTER DATABASE ${target.database} SET extra_float_digits = -5;
+    ALTER DATABASE ${target.database} SET IntervalStyle = 'iso_8601'`);
+  const lines = [
+    'different: setting datestyle: German on the source, the default on the target',
+    'different: setting quote_all_identifiers: on on the source, the default on the target',
+    'different: setting timezone: Asia/Tokyo on the source, the default on the target',
+  ];
+  const parity = await compare();
+  expect(parity.rows.different).toBe(0);
+  expect(parity.equal).toBe(false);
+  expect(parity.catalogue.map((line) => line.toLowerCase()).sort()).toEqual(
+    lines.map((line) => line.toLowerCase()),
+  );
+
+  const expected = await compare({ announced: [/^different: setting /] });
+  expect(expected).toMatchObject({ equal: true, catalogue: [] });
+  expect(expected.announced).toHaveLength(3);
 });
 
 test.each([
@@ -180,7 +220,7 @@ test('a table that is missing counts each of its rows, and the log names it', as
   const { onTarget, compare } = await copied();
   await onTarget('DROP TABLE public.events_2025');
   const log = recordingLog();
-  const parity = await compare(log);
+  const parity = await compare({ log });
   expect(parity.rows.different).toBe(213);
   expect(parity.tables.find((table) => table.name === 'public.events_2025')?.differingKeys).toEqual([
     'the table is only on the source',

@@ -1,0 +1,44 @@
+import type pg from 'pg';
+import { both, type Side } from './parity-side.ts';
+import type { Difference } from './catalogue.ts';
+
+/** Settings that are the provider's, or say who works and whether one may write: a copy does not take them along. */
+const LEFT_OUT = /^(default_transaction_read_only|role|session_authorization|extwlist\..*|rds\..*)$/;
+
+/**
+ * Settings with which the application's sessions start on the source (of the database, the role, or the role in it) and
+ * that are other on the target. What only the target has is the new provider's affair.
+ */
+export async function compareSettings(source: Side, target: Side): Promise<Difference[]> {
+  const [left, right] = await both(readSettings(source.clients[0]), readSettings(target.clients[0]));
+  const differences: Difference[] = [];
+  for (const [name, value] of left) {
+    const other = right.get(name);
+    if (other === value || LEFT_OUT.test(name)) continue;
+    differences.push({
+      how: 'different',
+      object: `setting ${name}`,
+      line: `different: setting ${name}: ${value} on the source, ${other ?? 'the default'} on the target`,
+    });
+  }
+  return differences;
+}
+
+async function readSettings(client: pg.Client): Promise<Map<string, string>> {
+  const { rows } = await client.query<{ name: string; value: string }>(`
+    SELECT pg_catalog.split_part(setting, '=', 1) AS name,
+           pg_catalog.substr(setting, pg_catalog.strpos(setting, '=') + 1) AS value
+      FROM pg_catalog.pg_db_role_setting s
+     CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) AS setting
+      JOIN pg_catalog.pg_database d ON d.datname = pg_catalog.current_database()
+      JOIN pg_catalog.pg_roles r ON r.rolname = current_user
+     WHERE s.setdatabase IN (0, d.oid) AND s.setrole IN (0, r.oid)
+     -- The role's in the database win over the role's, and those over the database's.
+     ORDER BY (s.setrole <> 0)::integer + (s.setrole <> 0 AND s.setdatabase <> 0)::integer`);
+  const settings = new Map(rows.map((row) => [row.name, row.value]));
+  // The search path may also come from the server's own configuration.
+  const { rows: path } = await client.query<{ value: string | null }>(`
+    SELECT NULLIF(reset_val, boot_val) AS value FROM pg_catalog.pg_settings WHERE name = 'search_path'`);
+  settings.set('search_path', path[0]?.value ?? 'the default');
+  return settings;
+}
