@@ -10,11 +10,11 @@ export interface BothParities {
   redis: RedisParity | null;
 }
 
-/** Compares every row and every key of both sides by content. */
-export async function compareBoth(parties: Parties): Promise<BothParities> {
+/** Compares every row and every key of both sides by content; `announced` objects differ on purpose. */
+export async function compareBoth(parties: Parties, announced: RegExp[] = []): Promise<BothParities> {
   const { oldSide, newSide, log, signal } = parties;
   const [postgres, redis] = await Promise.all([
-    compareDatabases({ source: oldSide.database, target: newSide.owner, log, signal }),
+    compareDatabases({ source: oldSide.database, target: newSide.owner, announced, log, signal }),
     compareOnlyRedis(parties),
   ]);
   return { postgres, redis };

@@ -8,6 +8,7 @@ import { currentRelease, isParked } from '../../src/heroku/release.ts';
 import type { Json } from '../../src/migration/json.ts';
 import { targetNames } from '../../src/migration/names.ts';
 import type { Strategy } from '../../src/migration/strategy.ts';
+import { CaptureBroken } from '../../src/postgres/capture.ts';
 import { readLag } from '../../src/postgres/live.ts';
 import { writesAre } from '../../src/postgres/rights.ts';
 import { redisIs } from '../../src/redis/rights.ts';
@@ -218,11 +219,14 @@ async function smallLag(parties: Parties): Promise<Finding> {
     const problem = lagProblem(lag, captureLimits(parties));
     return { what, found: describeLag(lag), ...(problem === undefined ? {} : { remedy: CATCH_UP_FIRST }) };
   } catch (error) {
+    if (error instanceof CaptureBroken)
+      return { what, found: 'the capture is broken', remedy: `${error.message} ${COPY_AGAIN}` };
     if (!(error instanceof ConfigurationError)) throw error;
     return { what, found: 'not known', remedy: error.message };
   }
 }
 
+const COPY_AGAIN = 'Run migrate-db with `command: uninstall`, then with `command: copy`.';
 const CATCH_UP_FIRST = 'Run migrate-db with `command: catch-up`, and again if it does not shrink.';
 
 function fittingForecast({ subject }: Parties, strategy: Strategy): Promise<Finding> {
