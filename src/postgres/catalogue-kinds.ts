@@ -55,7 +55,10 @@ export const KINDS: Kind[] = [
                'identity ' || NULLIF(a.attidentity::text, ''), 'generated ' || NULLIF(a.attgenerated::text, ''),
                'collate ' || NULLIF(a.attcollation, 0)::pg_catalog.regcollation,
                'storage ' || a.attstorage::text,
-               'compression ' || NULLIF(a.attcompression::text, ''),
+               -- A column since version 14: without it, the name means the one of the outer question.
+               'compression ' || (SELECT (SELECT NULLIF(attcompression::text, '') FROM pg_catalog.pg_attribute s
+                                           WHERE s.attrelid = a.attrelid AND s.attnum = a.attnum)
+                                    FROM (VALUES (NULL::text)) AS before_14 (attcompression)),
                (SELECT pg_catalog.string_agg(o, ',' ORDER BY o) FROM pg_catalog.unnest(a.attoptions) o),
                'statistics ' || NULLIF(a.attstattarget, -1)) AS definition
         FROM pg_catalog.pg_attribute a
@@ -284,7 +287,10 @@ export const KINDS: Kind[] = [
              pg_catalog.concat_ws(' ', NULLIF(c.castfunc, 0)::pg_catalog.regprocedure, c.castcontext, c.castmethod) AS definition
         FROM pg_catalog.pg_cast c
         CROSS JOIN LATERAL pg_catalog.pg_identify_object('pg_catalog.pg_cast'::pg_catalog.regclass, c.oid, 0) o
-       WHERE c.oid >= 16384 AND ${isNoExtensionMember('pg_cast', 'c.oid')}`,
+       WHERE c.oid >= 16384 AND ${isNoExtensionMember('pg_cast', 'c.oid')}
+         -- A range type brings the cast to its multirange with it, since version 14.
+         AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend i
+                          WHERE i.classid = 'pg_catalog.pg_cast'::pg_catalog.regclass AND i.objid = c.oid AND i.deptype = 'i')`,
   },
   {
     // 16384 is the first number that objects made after initdb get.

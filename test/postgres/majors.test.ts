@@ -5,9 +5,13 @@ import { clientOfMajor, serverOfMajor, type Available } from '../../rehearsal/se
 import type { PostgresBinaries } from '../../rehearsal/servers/binaries.ts';
 import { startPostgres, type PostgresServer } from '../../rehearsal/servers/postgres.ts';
 import { temporaryDirectory } from '../../rehearsal/servers/process.ts';
+import { systemClock } from '../../src/clock.ts';
+import { NotSupportedError } from '../../src/errors.ts';
 import { silentLog } from '../../src/log.ts';
 import { compareCatalogues, readCatalogue } from '../../src/postgres/catalogue.ts';
-import { closeConnection, connect } from '../../src/postgres/connect.ts';
+import { closeConnection, connect, parsePostgresUrl } from '../../src/postgres/connect.ts';
+import { holdFence } from '../../src/postgres/fence.ts';
+import { beginLive, catchUp, endLive, finishLive, readLag, settleLive } from '../../src/postgres/live.ts';
 import { compareDatabases } from '../../src/postgres/parity.ts';
 import { dumpSchema } from '../../src/postgres/schema-archive.ts';
 import { findPostgresTools } from '../../src/postgres/tools.ts';
@@ -247,5 +251,68 @@ for (const { from, to, tools, needs, sides } of newerTools) {
       }
     },
     2 * minutes,
+  );
+}
+
+/** Says that the live strategy is missing as long as its functions only say so themselves. */
+async function liveStrategy(): Promise<Available<true>> {
+  const nowhere = parsePostgresUrl('postgres://u:p@127.0.0.1:1/d', { mode: 'off' });
+  return readLag(
+    { source: nowhere, target: { owner: nowhere, loader: nowhere } },
+    { migrationId: 'probe', epoch: 0, log },
+  ).then(
+    () => ({ found: true }),
+    (error: unknown) => (error instanceof NotSupportedError ? { missing: error.message } : { found: true }),
+  );
+}
+
+const live = await inFullRun(liveStrategy);
+for (const { from, to, tools, needs, sides } of [...pairs, ...newerTools]) {
+  testNeeding(
+    [live, ...needs],
+    `PostgreSQL ${from} to ${to} by tools of ${tools}: what is written during a live copy arrives, and both sides are equal`,
+    async () => {
+      const servers = await sides();
+      const { source, owner, loader, sourceDatabase, onSource } = await twoSides(
+        `${everythingSql}; ${texts(from)}; ${everyTypeSql(from)}`,
+        servers,
+      );
+      const both = { source, target: { owner, loader } };
+      const options = {
+        migrationId: 'majors',
+        epoch: 1,
+        tools: servers.tools,
+        directory: temporaryDirectory('live'),
+        log,
+        clock: systemClock,
+        onSchemaChange: 'stop',
+      } as const;
+      const write = (round: number): Promise<unknown> =>
+        onSource(`
+          SET search_path = public, heroku_ext; SET SESSION AUTHORIZATION "${sourceDatabase.owner.user}";
+          INSERT INTO orders (user_id, status, net) SELECT n, 'paid', ${round} FROM generate_series(1, 50) n;
+          UPDATE users SET settings = jsonb_build_object('round', ${round}) WHERE id % 3 = 0;
+          UPDATE type_numeric SET v = -v; UPDATE type_xml SET v = '<?xml version="1.0"?><b/>' WHERE id = 1;
+          UPDATE type_timestamp SET v = 'infinity' WHERE id = ${round};
+          UPDATE own_types SET e = 'rot', p = ROW('${round}', 1.10)::pair;
+          DELETE FROM lists WHERE id % 20 = ${round} AND NOT EXISTS (SELECT FROM of_lists WHERE of_lists.id = lists.id);
+          INSERT INTO no_key VALUES ('a', 1), ('a', ${round});
+          SELECT nextval('tickets');`);
+
+      await beginLive(both, { ...options, limits: { logBytes: 1 << 30, leaseMs: 600_000 } });
+      await write(1);
+      expect((await catchUp(both, options)).rows).toBeGreaterThan(0);
+      await write(2);
+      const fence = await holdFence(source, options);
+      await finishLive(both, options);
+      await fence.commit();
+      await settleLive(both, options);
+      const parity = await compareDatabases({ source, target: owner, log });
+      expect(parity.tables.filter((table) => !table.equal)).toEqual([]);
+      expect([...parity.catalogue, ...parity.sequences]).toEqual([]);
+      expect(parity.equal).toBe(true);
+      await endLive(both, options);
+    },
+    5 * minutes,
   );
 }
