@@ -1,9 +1,11 @@
-import { readFile, stat, statfs, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { createHash } from 'node:crypto';
+import type pg from 'pg';
 import type { Clock } from '../clock.ts';
-import { ConfigurationError, NotSupportedError } from '../errors.ts';
+import { ConfigurationError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { databaseArgument, runTool, toolEnvironment, withPrivateDirectory } from './child.ts';
+import type { CapturedTable } from './capture.ts';
+import { withPrivateDirectory } from './child.ts';
+import { planTables } from './chunks.ts';
 import {
   closeConnection,
   connect,
@@ -13,12 +15,29 @@ import {
 } from './connect.ts';
 import { statementError } from './errors.ts';
 import { readDatabaseFacts, type DatabaseFacts } from './facts.ts';
-import { quoteQualified } from './names.ts';
-import { formatBytes, startProgress } from './progress.ts';
-import { rewriteRestoreList, type RemovedEntry } from './restore-list.ts';
+import { measureLink } from './link.ts';
+import { compareCatalogues, readCatalogue, splitAnnounced, SUSPENDED_WHILE_LIVE } from './catalogue.ts';
+import { deferEntries } from './suspend.ts';
+import { untangle } from './untangle.ts';
+import { copyLargeObjects } from './large-objects.ts';
+import { loadTables } from './load.ts';
+import { formatBytes } from './progress.ts';
+import type { RemovedEntry } from './restore-list.ts';
+import { dumpSchema, preDataSql, type SchemaArchive } from './schema-archive.ts';
+import { copySequences } from './sequences.ts';
 import { applicationName } from './settle.ts';
-import { completeStamp, stampTarget } from './stamp.ts';
-import { revokeLoader, swapScript } from './swap.ts';
+import { exportSnapshot, SnapshotLostError, withSnapshot, type Snapshot } from './snapshot.ts';
+import {
+  claimEpoch,
+  completeStamp,
+  forgetCopy,
+  noteBasis,
+  readBasis,
+  stampTarget,
+  type Run,
+} from './stamp.ts';
+import type { Sides } from './sides.ts';
+import { revokeLoader, swapSchema } from './swap.ts';
 import {
   applySettings,
   extensionSchemas,
@@ -38,13 +57,18 @@ export interface CopyOptions {
   /** The role that may create extensions and loads the data (`doadmin`); same database as `owner`. */
   loader: PostgresAddress;
   migrationId: string;
-  /** The lease's epoch, part of the sessions' application name, so that a later epoch can end them. */
+  /** The lease's epoch: a later one ends this copy's sessions, and nothing of it can be committed any more. */
   epoch?: number;
   tools: PostgresTools;
-  /** A directory for the dump; what is put there is removed again. */
+  /** A directory for the schema's dump; what is put there is removed again. */
   directory: string;
-  /** Tables loaded and indexes built at the same time. */
-  jobs: number;
+  /** Chunks copied at the same time; default: by the round trip and the free connections of both sides. */
+  jobs?: number;
+  /**
+   * What the source's capture logs since before this call. With it the copy can be resumed after an interruption, and it
+   * stays writable for the drains that follow: what would get in their way is left for the end.
+   */
+  captured?: { tables: CapturedTable[]; since: string };
   log: Log;
   clock: Clock;
   signal?: AbortSignal;
@@ -55,30 +79,26 @@ export interface CopyOptions {
 export interface CopyResult {
   /** Tables that hold rows, partitions counted one by one. */
   tables: number;
+  /** Copied by this call. */
+  rows: number;
   /** The source database's size. */
   bytes: number;
   /** What the target does without, each with its reason. */
   removed: RemovedEntry[];
+  /** Whole tables, and chunks of others, that an interrupted run had left. */
+  reused: { tables: number; chunks: number };
   milliseconds: number;
 }
 
-/** What the steps of one copy share. */
-interface Copy extends CopyOptions {
-  name: string;
-  facts: DatabaseFacts;
-  dump: string;
-  list: string;
-  /** Entries of `list` that load rows, by pg_restore's number. */
-  tableData: Map<string, number>;
-  sourceEnvironment: Record<string, string>;
-  ownerEnvironment: Record<string, string>;
-  loaderEnvironment: Record<string, string>;
-}
+/** How often a copy whose changes are captured goes on with a new snapshot after the old one was lost. */
+const SNAPSHOTS = 5;
 
 /**
- * Copies a whole database by pg_dump and pg_restore: complete, or failed with the reason. The target is closed from
- * the first moment (its owner may read and not write); only `openWrites` opens it. What an earlier copy of the same
- * migration left is replaced in one transaction; anything else on the target is refused untouched.
+ * Copies a whole database: complete, or failed with the reason. The schema is pg_dump's, the rows are piped from COPY to
+ * COPY under one snapshot, indexes are built as soon as their table is there, and at the end both catalogues are compared
+ * object by object. The target is closed from the first moment (its owner may read and not write); only `openWrites`
+ * opens it. What an earlier copy of the same migration left is replaced in one transaction, or gone on with when every
+ * change since then is captured; anything else on the target is refused untouched.
  *
  * @throws ConfigurationError for a target that is not ours, versions that do not fit, missing extensions
  * @throws NotSupportedError, before anything is changed, for objects that cannot be carried over
@@ -87,44 +107,26 @@ export async function copyDatabase(options: CopyOptions): Promise<CopyResult> {
   const started = options.clock.now().getTime();
   if (options.owner.user === options.loader.user)
     throw new ConfigurationError('A copy needs two roles on the target: one that owns and one that loads.');
-  const name = applicationName(options.migrationId, options.epoch ?? 0);
-  const session = { applicationName: name, log: options.log, ...signalOf(options) };
+  const session = sessionOf(options);
   const facts = await withConnection(options.source, session, readDatabaseFacts);
-  refuseLargeObjects(facts);
-
   const loader = await connect(options.loader, session);
   try {
-    await refuseUnfitTarget(loader, facts, options);
+    const target = await refuseUnfitTarget(loader, facts, options);
     await lockTarget(loader, options.owner);
-    const removed = await withPrivateDirectory(options.directory, async (directory) => {
-      const copy = await prepare(options, name, facts, directory);
-      await dumpSource(copy);
-      const removedEntries = await rewriteList(copy);
-
-      await options.beforeChange?.();
-      await stampTarget(loader, options.migrationId, options.owner.user);
-      await prepareExtensions(loader, facts, options.owner, options.log);
-      await options.beforeChange?.();
-      await swapSchema(copy);
-      await options.beforeChange?.();
-      await loadData(copy);
-      await options.beforeChange?.();
-      await finishSchema(copy);
-      return removedEntries;
-    });
-    await withConnection(options.owner, session, async (owner) => {
-      await owner.query(revokeLoader(options.loader.user));
-      const tables = facts.tables.map((table) => quoteQualified(table.schema, table.name));
-      if (tables.length > 0) await owner.query(`ANALYZE ${tables.join(', ')}`);
-    });
-    await applySettings(options.loader, options.owner, facts, session);
-    await options.beforeChange?.();
-    await completeStamp(loader, options.migrationId);
+    const copied = await withPrivateDirectory(options.directory, (directory) =>
+      underSnapshots(options, (snapshot) =>
+        copyUnder(snapshot, {
+          ...{ ...options, directory, facts, target, loaderClient: loader },
+          run: { migrationId: options.migrationId, epoch: options.epoch ?? 0 },
+          sides: { source: options.source, target: { owner: options.owner, loader: options.loader } },
+        }),
+      ),
+    );
     const milliseconds = options.clock.now().getTime() - started;
     options.log.info(
-      `Copied ${facts.tables.length} tables (${formatBytes(facts.sizeBytes)}) to ${describeAddress(options.owner)} in ${(milliseconds / 1000).toFixed(1)} s.`,
+      `Copied ${copied.tables} tables (${formatBytes(facts.sizeBytes)}) to ${describeAddress(options.owner)} in ${(milliseconds / 1000).toFixed(1)} s.`,
     );
-    return { tables: facts.tables.length, bytes: facts.sizeBytes, removed, milliseconds };
+    return { ...copied, bytes: facts.sizeBytes, milliseconds };
   } catch (thrown) {
     options.signal?.throwIfAborted();
     throw isOpenTarget(thrown)
@@ -135,34 +137,189 @@ export async function copyDatabase(options: CopyOptions): Promise<CopyResult> {
   }
 }
 
-function signalOf(options: CopyOptions): { signal?: AbortSignal } {
-  return options.signal === undefined ? {} : { signal: options.signal };
+/** What the steps of one copy share. */
+interface Copy extends CopyOptions {
+  facts: DatabaseFacts;
+  target: DatabaseFacts;
+  /** Holds the lock that excludes a second copy. */
+  loaderClient: pg.Client;
+  run: Run;
+  sides: Sides;
 }
 
-function refuseLargeObjects(facts: DatabaseFacts): void {
-  if (facts.largeObjects > 0)
-    throw new NotSupportedError(
-      `The source database holds ${facts.largeObjects} large objects, which cannot be copied yet; nothing was changed. Move them to bytea columns or object storage first (or remove orphans with vacuumlo).`,
+/** Runs `body` under a snapshot, and once more under a new one when it is lost and what changed meanwhile is captured. */
+async function underSnapshots<T>(options: CopyOptions, body: (snapshot: Snapshot) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    const snapshot = await exportSnapshot(options.source, {
+      ...sessionOf(options),
+      clock: options.clock,
+    });
+    try {
+      return await body(snapshot);
+    } catch (thrown) {
+      if (!(thrown instanceof SnapshotLostError) || options.captured === undefined || attempt >= SNAPSHOTS)
+        throw thrown;
+      options.log.warning(`${thrown.message} Going on with a new one.`);
+      await options.clock.sleep(1_000 * attempt, options.signal);
+    } finally {
+      await snapshot.release();
+    }
+  }
+}
+
+async function copyUnder(
+  snapshot: Snapshot,
+  copy: Copy,
+): Promise<Omit<CopyResult, 'bytes' | 'milliseconds'>> {
+  const { run, sides } = copy;
+  const archive = await dumpSchema({
+    ...{ source: copy.source, snapshot: snapshot.id, tools: copy.tools, directory: copy.directory },
+    ...{ ...sessionOf(copy), extensionSchemas: extensionSchemas(copy.facts) },
+  });
+  const basis = basisOf(archive, copy.captured?.since);
+  const resume =
+    copy.captured !== undefined && (await readBasis(copy.loaderClient, copy.migrationId)) === basis;
+  await copy.beforeChange?.();
+  if (resume) await claimEpoch(copy.loaderClient, run);
+  else await createSchema(copy, archive, basis);
+
+  await copy.beforeChange?.();
+  const link = await measureLink(copy.source, copy.loader, sessionOf(copy));
+  const tables = await withSnapshot(
+    copy.source,
+    snapshot,
+    { ...sessionOf(copy), clock: copy.clock },
+    (client) => planTables(client, { source: copy.facts, target: copy.target }, link.chunkBytes),
+  );
+  const copied = await loadTables(sides, {
+    ...{ ...run, snapshot, tables, resume, log: copy.log, clock: copy.clock, ...signalOf(copy) },
+    ...{
+      entries: archive.entries,
+      isFollowed: copy.captured !== undefined,
+      searchPath: copy.facts.searchPath,
+    },
+    pairs: copy.jobs ?? link.pairs,
+    keyless: new Set(copy.captured?.tables.filter(({ key }) => key === null).map(({ oid }) => oid)),
+    untangle: (table) =>
+      untangle(sides, table, {
+        ...run,
+        captured: copy.captured?.tables ?? [],
+        log: copy.log,
+        ...signalOf(copy),
+      }),
+  });
+  await copy.beforeChange?.();
+  if (copy.facts.largeObjects > 0)
+    await copyLargeObjects({
+      ...{ ...run, source: copy.source, target: copy.owner, snapshot },
+      ...{ log: copy.log, clock: copy.clock, ...signalOf(copy) },
+    });
+  await withConnection(copy.source, sessionOf(copy), (source) => copySequences(source, copy.loaderClient));
+  if (copy.captured !== undefined)
+    await deferEntries(
+      sides.target,
+      archive.entries.filter(({ section }) => section === 'last'),
+      { ...run, log: copy.log, clock: copy.clock, ...signalOf(copy) },
     );
+  await copy.beforeChange?.();
+  await finish(copy, snapshot);
+  return {
+    tables: copied.tables,
+    rows: copied.rows,
+    removed: archive.removed,
+    reused: copied.reused,
+  };
 }
 
+/** Stamps the target, exchanges its schema and notes what for. */
+async function createSchema(copy: Copy, archive: SchemaArchive, basis: string): Promise<void> {
+  const { loaderClient, migrationId, log } = copy;
+  const started = copy.clock.now().getTime();
+  await stampTarget(loaderClient, migrationId, copy.owner.user);
+  await claimEpoch(loaderClient, copy.run);
+  await forgetCopy(loaderClient);
+  await prepareExtensions(loaderClient, copy.facts, copy.owner, log);
+  await copy.beforeChange?.();
+  await withConnection(copy.owner, sessionOf(copy), (owner) =>
+    swapSchema(owner, preDataSql(archive), copy.loader.user),
+  );
+  await noteBasis(loaderClient, migrationId, basis);
+  const seconds = (copy.clock.now().getTime() - started) / 1000;
+  log.info(`Created the schema on the target, closed for writes, in ${seconds.toFixed(1)} s.`);
+}
+
+/** Rights, settings, and the proof that every object is there. */
+async function finish(copy: Copy, snapshot: Snapshot): Promise<void> {
+  const isFollowed = copy.captured !== undefined;
+  // Drains go on writing as the loader.
+  if (!isFollowed)
+    await withConnection(copy.owner, sessionOf(copy), async (owner) => {
+      await owner.query(revokeLoader(copy.loader.user));
+    });
+  await applySettings(copy.loader, copy.owner, copy.facts, sessionOf(copy));
+  await refuseIncomplete(copy, snapshot, isFollowed ? SUSPENDED_WHILE_LIVE : []);
+  await copy.beforeChange?.();
+  await completeStamp(copy.loaderClient, copy.migrationId);
+}
+
+/** Complete or failed: every object of the source's is on the target, and nothing else is. */
+async function refuseIncomplete(copy: Copy, snapshot: Snapshot, announced: RegExp[]): Promise<void> {
+  const sameMajor = copy.facts.major === copy.target.major;
+  const [source, target] = await Promise.all([
+    withSnapshot(copy.source, snapshot, { ...sessionOf(copy), clock: copy.clock }, (client) =>
+      readCatalogue(client, sameMajor),
+    ),
+    withConnection(copy.owner, sessionOf(copy), (client) => readCatalogue(client, sameMajor)),
+  ]);
+  const { unexpected } = splitAnnounced(compareCatalogues(source, target), announced);
+  if (unexpected.length === 0) return;
+  throw new Error(
+    [
+      'The copy lacks or alters objects of the source, so it is not complete:',
+      ...unexpected.slice(0, 20).map((line) => `  ${line}`),
+      ...(unexpected.length > 20 ? [`  and ${unexpected.length - 20} more`] : []),
+    ].join('\n'),
+  );
+}
+
+/** What an interrupted copy must have been made for, to be gone on with: this schema, under this capture. */
+function basisOf(archive: SchemaArchive, since: string | undefined): string {
+  const hash = createHash('sha256');
+  for (const { kind, schema, name, section, sql } of archive.entries)
+    hash.update(JSON.stringify([kind, schema, name, section, sql]));
+  return `${hash.digest('hex')} ${since ?? 'not captured'}`;
+}
+
+function sessionOf(options: Pick<CopyOptions, 'migrationId' | 'epoch' | 'log' | 'signal'>): {
+  applicationName: string;
+  log: Log;
+  signal?: AbortSignal;
+} {
+  return {
+    applicationName: applicationName(options.migrationId, options.epoch ?? 0),
+    log: options.log,
+    ...signalOf(options),
+  };
+}
+
+function signalOf({ signal }: { signal?: AbortSignal }): { signal?: AbortSignal } {
+  return signal === undefined ? {} : { signal };
+}
+
+/** @returns the target's facts */
 async function refuseUnfitTarget(
-  loader: Awaited<ReturnType<typeof connect>>,
+  loader: pg.Client,
   source: DatabaseFacts,
   options: CopyOptions,
-): Promise<void> {
+): Promise<DatabaseFacts> {
   const target = await readDatabaseFacts(loader);
   if (target.major < source.major)
     throw new ConfigurationError(
       `The target's server is PostgreSQL ${target.major} and the source's ${source.major}; an older server cannot take a newer one's schema. Provision a cluster of version ${source.major} or newer.`,
     );
-  if (options.tools.major < target.major || options.tools.major < source.major)
+  if (options.tools.major < source.major)
     throw new ConfigurationError(
-      `pg_dump is of version ${options.tools.major}; the servers are ${source.major} and ${target.major}. Install postgresql-client-${Math.max(source.major, target.major)} and run again.`,
-    );
-  if (options.tools.major >= 17 && target.major < 17)
-    throw new ConfigurationError(
-      `pg_restore ${options.tools.major} writes a setting (transaction_timeout) that the target's PostgreSQL ${target.major} does not know. Install postgresql-client-${target.major} beside it and run again.`,
+      `pg_dump is of version ${options.tools.major}; the source's server is ${source.major}. Install postgresql-client-${source.major} and run again.`,
     );
   if (target.encoding !== source.encoding)
     throw new ConfigurationError(
@@ -174,182 +331,5 @@ async function refuseUnfitTarget(
     );
   await refuseForeignTarget(loader, options.owner, options.migrationId);
   await refuseMissingExtensions(loader, source);
-}
-
-async function prepare(
-  options: CopyOptions,
-  name: string,
-  facts: DatabaseFacts,
-  directory: string,
-): Promise<Copy> {
-  const tool = { applicationName: name, directory };
-  return {
-    ...options,
-    name,
-    facts,
-    dump: join(directory, 'source.dump'),
-    list: join(directory, 'restore.list'),
-    tableData: new Map(),
-    sourceEnvironment: await toolEnvironment(options.source, tool),
-    ownerEnvironment: await toolEnvironment(options.owner, tool),
-    loaderEnvironment: await toolEnvironment(options.loader, tool),
-  };
-}
-
-async function dumpSource(copy: Copy): Promise<void> {
-  const started = copy.clock.now().getTime();
-  const { bavail, bsize } = await statfs(copy.directory);
-  // Compressing costs more than half of the time of a dump; it is only worth it when the disk is small.
-  const compress = copy.facts.sizeBytes * 2 > bavail * bsize ? 6 : 0;
-  const progress = startProgress(copy.log, copy.clock, async (seconds) => {
-    const { size } = await stat(copy.dump);
-    return `Dumping ${copy.source.database}: ${formatBytes(size)} written, ${formatBytes(size / seconds)}/s`;
-  });
-  try {
-    await runTool(
-      copy.tools.pgDump,
-      [
-        ...['--format=custom', `--compress=${compress}`, `--file=${copy.dump}`],
-        // What cannot be locked within a minute is being changed: an error rather than a wait.
-        '--lock-wait-timeout=60s',
-        ...['--no-owner', '--no-privileges', '--no-tablespaces', '--no-security-labels'],
-        ...['--exclude-schema=_heroku', '--exclude-schema=heroku_to_digitalocean'],
-        databaseArgument(copy.source),
-      ],
-      { env: copy.sourceEnvironment, ...signalOf(copy) },
-    );
-  } finally {
-    progress.stop();
-  }
-  const { size } = await stat(copy.dump);
-  copy.log.info(
-    `Dumped ${describeAddress(copy.source)}: ${formatBytes(size)} in ${seconds(copy, started)} s.`,
-  );
-}
-
-async function rewriteList(copy: Copy): Promise<RemovedEntry[]> {
-  const { stdout } = await runTool(copy.tools.pgRestore, ['--list', copy.dump], {
-    env: copy.sourceEnvironment,
-    ...signalOf(copy),
-  });
-  const { kept, removed } = rewriteRestoreList(stdout, { extensionSchemas: extensionSchemas(copy.facts) });
-  const sizes = new Map(copy.facts.tables.map((table) => [`${table.schema} ${table.name}`, table.bytes]));
-  for (const [, id, table] of kept.matchAll(/^(\d+); \d+ \d+ TABLE DATA (.*) \S+$/gm))
-    if (id !== undefined && table !== undefined) copy.tableData.set(id, sizes.get(table) ?? 0);
-  for (const { entry, reason } of removed) copy.log.info(`Left out: ${entry} (${reason})`);
-  await writeFile(copy.list, kept);
-  return removed;
-}
-
-async function swapSchema(copy: Copy): Promise<void> {
-  const started = copy.clock.now().getTime();
-  const preData = `${copy.dump}.pre.sql`;
-  const script = `${copy.dump}.swap.sql`;
-  await runTool(
-    copy.tools.pgRestore,
-    [...restoreArguments(copy, 'pre-data'), `--file=${preData}`, copy.dump],
-    { env: copy.ownerEnvironment, ...signalOf(copy) },
-  );
-  await writeFile(script, swapScript(await readFile(preData, 'utf8'), copy.loader.user), { mode: 0o600 });
-  await runTool(
-    copy.tools.psql,
-    [
-      '-X',
-      '--quiet',
-      '--set=ON_ERROR_STOP=1',
-      '--single-transaction',
-      '--output=/dev/null',
-      `--file=${script}`,
-    ],
-    { env: copy.ownerEnvironment, ...signalOf(copy) },
-  );
-  copy.log.info(`Created the schema on the target, closed for writes, in ${seconds(copy, started)} s.`);
-}
-
-async function loadData(copy: Copy): Promise<void> {
-  const started = copy.clock.now().getTime();
-  const total = [...copy.tableData.values()].reduce((sum, bytes) => sum + bytes, 0);
-  const loaded = { tables: 0, bytes: 0 };
-  const progress = startProgress(copy.log, copy.clock, (elapsed) => {
-    const rate = loaded.bytes / elapsed;
-    const left = rate === 0 ? '' : `, about ${Math.ceil((total - loaded.bytes) / rate)} s left`;
-    return Promise.resolve(
-      `Loading: ${loaded.tables} of ${copy.tableData.size} tables, ${formatBytes(loaded.bytes)} of ${formatBytes(total)}, ${formatBytes(rate)}/s${left}`,
-    );
-  });
-  try {
-    await runTool(
-      copy.tools.pgRestore,
-      [
-        ...restoreArguments(copy, 'data'),
-        ...['--verbose', '--exit-on-error', `--jobs=${Math.max(copy.jobs, 2)}`],
-        databaseArgument(copy.loader),
-        copy.dump,
-      ],
-      {
-        env: copy.loaderEnvironment,
-        ...signalOf(copy),
-        isProgress: isRestoreProgress,
-        onLine: (line) => {
-          const id = /finished item (\d+) TABLE DATA /.exec(line)?.[1];
-          if (id === undefined) return;
-          loaded.tables += 1;
-          loaded.bytes += copy.tableData.get(id) ?? 0;
-        },
-      },
-    );
-  } finally {
-    progress.stop();
-  }
-  copy.log.info(
-    `Loaded ${copy.tableData.size} tables (${formatBytes(total)}) in ${seconds(copy, started)} s.`,
-  );
-}
-
-async function finishSchema(copy: Copy): Promise<void> {
-  const started = copy.clock.now().getTime();
-  const built = { items: 0 };
-  const progress = startProgress(copy.log, copy.clock, () =>
-    Promise.resolve(`Building indexes, keys and triggers: ${built.items} done`),
-  );
-  try {
-    await runTool(
-      copy.tools.pgRestore,
-      [
-        ...restoreArguments(copy, 'post-data'),
-        ...['--verbose', '--exit-on-error', `--jobs=${Math.max(copy.jobs, 2)}`],
-        databaseArgument(copy.owner),
-        copy.dump,
-      ],
-      {
-        env: copy.ownerEnvironment,
-        ...signalOf(copy),
-        isProgress: isRestoreProgress,
-        onLine: (line) => {
-          if (line.includes(' finished item ')) built.items += 1;
-        },
-      },
-    );
-  } finally {
-    progress.stop();
-  }
-  copy.log.info(`Built ${built.items} indexes, keys, triggers and the like in ${seconds(copy, started)} s.`);
-}
-
-function restoreArguments(copy: Copy, section: 'pre-data' | 'data' | 'post-data'): string[] {
-  return [
-    `--section=${section}`,
-    `--use-list=${copy.list}`,
-    ...['--no-owner', '--no-privileges', '--no-tablespaces', '--no-security-labels'],
-    ...['--no-publications', '--no-subscriptions'],
-  ];
-}
-
-/** With --verbose pg_restore says what it does; errors and what belongs to them look different. */
-function isRestoreProgress(line: string): boolean {
-  return line.startsWith('pg_restore: ') && !/^pg_restore: (error|warning|hint|detail|from)\b/i.test(line);
-}
-
-function seconds(copy: Copy, started: number): string {
-  return ((copy.clock.now().getTime() - started) / 1000).toFixed(1);
+  return target;
 }
