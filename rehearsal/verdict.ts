@@ -40,6 +40,10 @@ const compared = z.object({ compared: z.number(), different: z.number() });
 const journalled = z.object({
   parity: z.object({ rows: compared, keys: compared }),
 });
+/** A live copy is compared while Heroku serves; inside the fence only what was written since. */
+const followed = z.object({
+  live: z.object({ proof: z.object({ rows: z.object({ compared: z.number() }) }) }),
+});
 const cost = z.object({ usdPerMonth: z.number().nullable() });
 const priced = z.object({ plan: z.object({ costs: z.object({ before: cost, after: cost }) }) });
 
@@ -50,7 +54,11 @@ export function conclude(evidence: Evidence): { verdict: Verdict; reasons: strin
   const costs = newest(sections, 'assess', priced)?.plan.costs;
   const { acknowledged, found, missing, doubled } = judgement.writes;
   const { enqueued, run, retried, lost, twice } = judgement.jobs;
-  const rows = parity?.rows ?? { compared: 0, different: 0 };
+  const before = newest(sections, 'migrate-db', followed)?.live.proof.rows.compared ?? 0;
+  const rows = {
+    compared: before + (parity?.rows.compared ?? 0),
+    different: parity?.rows.different ?? 0,
+  };
   const keys = parity?.keys ?? { compared: 0, different: 0 };
 
   const mustBeZero: [string, number][] = [
