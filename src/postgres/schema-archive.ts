@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Log } from '../log.ts';
 import { databaseArgument, inherited, runTool, toolEnvironment } from './child.ts';
 import type { PostgresAddress } from './connect.ts';
+import { fitGrants, writersBeside, type TargetRoles } from './grants.ts';
 import { rewriteRestoreList, type ListedEntry, type RemovedEntry } from './restore-list.ts';
 import type { PostgresTools } from './tools.ts';
 
@@ -49,6 +50,8 @@ export interface DumpSchemaOptions {
   applicationName: string;
   /** Schemas that exist on the target before the restore because an extension lives in them. */
   extensionSchemas: string[];
+  /** The target's roles, from `readRoles`: grants to them are kept. Without it all grants are left out. */
+  targetRoles?: TargetRoles;
   log: Log;
   signal?: AbortSignal;
 }
@@ -102,7 +105,10 @@ export async function dumpSchema(options: DumpSchemaOptions): Promise<SchemaArch
   const { kept, removed, entries } = rewriteRestoreList(list, {
     extensionSchemas: options.extensionSchemas,
   });
-  for (const { entry, reason } of removed) options.log.info(`Left out: ${entry} (${reason})`);
+  const tell = (left: RemovedEntry[]): void => {
+    for (const { entry, reason } of left) options.log.info(`Left out: ${entry} (${reason})`);
+  };
+  tell(removed);
   if (entries.length === 0) return { entries: [], removed };
   // The section is pg_dump's to say: a function or view that needs a primary key moves behind the rows.
   const preData = new Set(idsOf(await restore(['--list', '--section=pre-data'])));
@@ -113,17 +119,14 @@ export async function dumpSchema(options: DumpSchemaOptions): Promise<SchemaArch
     ...['--no-owner', '--no-tablespaces', '--no-security-labels'],
   ]);
   const archive = withSections(splitScript(script, entries), preData);
-  const grants = archive.filter((entry) => entry.kind === 'ACL' || entry.kind === 'DEFAULT ACL');
-  return {
-    entries: archive.filter((entry) => !grants.includes(entry)),
-    removed: [
-      ...removed,
-      ...grants.map((entry) => ({
-        entry: `${entry.kind} ${entry.name}`,
-        reason: 'grants name roles of the old side',
-      })),
-    ],
-  };
+  const grants = fitGrants(archive, options.source.user, options.targetRoles);
+  tell(grants.removed);
+  const writers = writersBeside(grants.entries, options.targetRoles?.owner ?? '');
+  if (writers.length > 0)
+    options.log.warning(
+      `These roles have grants to write, which the target gets with the schema; let none of them in before the switch, which only opens the side to the owner: ${writers.join(', ')}.`,
+    );
+  return { entries: grants.entries, removed: [...removed, ...grants.removed] };
 }
 
 /** A statement that no dump holds: how many of them were answered tells which entry a script stopped at. */
