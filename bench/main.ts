@@ -22,6 +22,7 @@ async function main(args: readonly string[]): Promise<void> {
     ...redisLines(results.redis),
   ])
     log.info(line);
+  if (Object.keys(results.postgres?.failed ?? {}).length > 0) process.exitCode = 1;
   if (!options.json) return;
   const json = {
     ...(results.postgres === undefined ? {} : { postgres: postgresJson(results.postgres) }),

@@ -1,9 +1,10 @@
 import { totalmem } from 'node:os';
 import { temporaryDirectory } from '../rehearsal/servers/process.ts';
+import { messageOf } from '../src/errors.ts';
 import type { Log } from '../src/log.ts';
 import { findPostgresTools } from '../src/postgres/tools.ts';
 import { ratioOf, spreadOf, type Spread } from './measure.ts';
-import type { BenchOptions, PostgresPart } from './options.ts';
+import type { BenchOptions } from './options.ts';
 import {
   copyLines,
   floorsOf,
@@ -22,6 +23,8 @@ import { measureWideArea, type WanResult } from './postgres/wide-area.ts';
 
 export interface PostgresResult {
   environment: Record<string, unknown>;
+  /** Parts that could not be measured, each with its reason. */
+  failed: Record<string, string>;
   copy?: CopyResult;
   parity?: ParityResult;
   overhead?: OverheadResult;
@@ -52,52 +55,76 @@ const MOST_BYTES_OVER_WAN = 400e6;
 
 /**
  * What the Postgres engine does, part by part, beside what one would use without it, between two servers of this
- * machine. What was copied is proven equal; a peer that did less than the whole work is none.
+ * machine. What was copied is proven equal; a peer that did less than the whole work is none. A part that fails is told
+ * and is null in the result: the others took long enough.
  */
 export async function benchPostgres(options: BenchOptions, log: Log): Promise<PostgresResult> {
+  const { rounds, parts } = options;
   const servers = await startServers();
   useLibraries(servers);
-  const result: PostgresResult = { environment: environmentOf(servers) };
+  const result: PostgresResult = { environment: environmentOf(servers), failed: {} };
   log.info(`Two servers: ${JSON.stringify(result.environment)}`);
-  const wants = (part: PostgresPart): boolean => options.parts.has(part);
   const tools = await findPostgresTools(servers.from.binaries.major, { environmentPath: servers.bin });
   const directory = temporaryDirectory('bench');
-  const pgcopydb = wants('copy') || wants('wan') ? await findPgcopydb(log) : undefined;
-  const work = async (name: string, bytes: number): Promise<CopyWork> => {
+  const pgcopydb = parts.has('copy') || parts.has('wan') ? await findPgcopydb(log) : undefined;
+
+  const make = async (bytes: number): Promise<CopyWork> => {
     const started = performance.now();
-    const source = await makeSource(servers, name, bytes);
-    const sizeBytes = await sizeOf(servers.from, name);
-    log.info(
-      `Made ${(sizeBytes / 1e6).toFixed(0)} MB of an application's data in ${((performance.now() - started) / 1000).toFixed(0)} s`,
-    );
-    return { servers, source, sizeBytes, tools, directory, rounds: options.rounds, log };
+    const source = await makeSource(servers, `app_${bytes}`, bytes);
+    const sizeBytes = await sizeOf(servers.from, source.database);
+    const seconds = ((performance.now() - started) / 1000).toFixed(0);
+    log.info(`Made ${(sizeBytes / 1e6).toFixed(0)} MB of an application's data in ${seconds} s`);
+    return { servers, source, sizeBytes, tools, directory, rounds, log };
+  };
+  const measurePart = async (part: string, body: () => Promise<void>): Promise<void> => {
+    try {
+      log.info(`-- ${part}`);
+      await body();
+    } catch (thrown) {
+      const reason = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+      log.warning(`${part} was not measured: ${reason}`);
+      result.failed[part] = messageOf(thrown);
+    }
   };
 
   const wantedBytes = options.sizeBytes ?? DEFAULT_BYTES;
-  if (wants('copy') || wants('parity')) {
-    const main = await work('app', wantedBytes);
-    const copies = await measureCopies(main, wants('copy') ? peersOf(pgcopydb) : [], true);
-    if (wants('copy')) result.copy = copyResult(copies, main, log);
-    const copied = copies.copied.owner;
-    if (wants('parity')) result.parity = await measureParity(main.source, copied, reporting(options, log));
-    else await proveEqual(main.source, copied, quiet(log));
-  }
-  if (wants('overhead')) result.overhead = await measureOverhead(servers, { ...options, directory, log });
-  if (wants('drain') || wants('window')) {
-    const sizes = [...new Set([...(wants('window') ? [SMALL_WINDOW_BYTES] : []), wantedBytes])];
-    for (const bytes of sizes.sort((a, b) => a - b)) {
-      const live = { ...(await work(`live_${bytes}`, bytes)), bytes };
-      if (wants('drain') && result.drain === undefined) result.drain = await measureDrain(live);
-      if (!wants('window')) continue;
-      const milliseconds = await measureWindow(live);
+  if (parts.has('copy') || parts.has('parity'))
+    await measurePart('copy and parity', async () => {
+      const work = await make(wantedBytes);
+      const copies = parts.has('copy')
+        ? await measureCopies(work, peersOf(pgcopydb), true)
+        : await measureCopies({ ...work, rounds: 1 }, [], false);
+      const copied = copies.copied.owner;
+      const quietly = quiet(log);
+      await proveEqual(work.source, copied, { log: quietly });
+      if (parts.has('copy')) result.copy = copyResult(copies, work);
+      if (parts.has('parity'))
+        result.parity = await measureParity(work.source, copied, { rounds, log, quiet: quietly });
+      await dropDatabase(servers.to, copied.database);
+      await dropDatabase(servers.from, work.source.database);
+    });
+  if (parts.has('overhead'))
+    await measurePart('overhead', async () => {
+      result.overhead = await measureOverhead(servers, { rounds, directory, log });
+    });
+  const least = Math.min(wantedBytes, SMALL_WINDOW_BYTES);
+  if (parts.has('drain'))
+    await measurePart('drain', async () => {
+      const work = { ...(await make(least)), bytes: least };
+      result.drain = await measureDrain(work);
+      await dropDatabase(servers.from, work.source.database);
+    });
+  for (const bytes of parts.has('window') ? new Set([least, wantedBytes]) : [])
+    await measurePart(`window at ${sizeName(bytes)}`, async () => {
+      const work = { ...(await make(bytes)), bytes };
+      const milliseconds = await measureWindow(work);
       result.window = [...(result.window ?? []), { size: sizeName(bytes), milliseconds }];
-      await dropDatabase(servers.from, live.source.database);
-    }
-  }
-  if (wants('wan')) {
-    const small = await work('app_wan', Math.min(wantedBytes, MOST_BYTES_OVER_WAN));
-    result.wan = await measureWideArea(small, pgcopydb);
-  }
+      await dropDatabase(servers.from, work.source.database);
+    });
+  if (parts.has('wan'))
+    await measurePart('wan', async () => {
+      result.wan = await measureWideArea(await make(Math.min(wantedBytes, MOST_BYTES_OVER_WAN)), pgcopydb);
+    });
   return result;
 }
 
@@ -111,8 +138,8 @@ function peersOf(pgcopydb: Peer | undefined): Peer[] {
   ];
 }
 
-function copyResult({ ours, theirs, peakBytes }: MeasuredCopies, work: CopyWork, log: Log): CopyResult {
-  for (const line of copyLines([ours, ...theirs], work.sizeBytes)) log.info(line);
+function copyResult({ ours, theirs, peakBytes }: MeasuredCopies, work: CopyWork): CopyResult {
+  for (const line of copyLines([ours, ...theirs], work.sizeBytes)) work.log.info(line);
   const [dump, two, four, uncompressed, pgcopydb] = theirs;
   if (dump === undefined || two === undefined || four === undefined || uncompressed === undefined)
     throw new Error('A peer was not measured.');
@@ -149,10 +176,6 @@ function useLibraries({ from }: BenchServers): void {
     const before = process.env[name];
     process.env[name] = before === undefined ? value : `${value}:${before}`;
   }
-}
-
-function reporting({ rounds }: BenchOptions, log: Log): { rounds: number; log: Log; quiet: Log } {
-  return { rounds, log, quiet: quiet(log) };
 }
 
 /** What a copy tells of itself would stand between the measurements. */

@@ -14,6 +14,15 @@ interface Usage {
  * ended and were waited for: a server's sessions come and go.
  */
 export function treeCpuSeconds(root: number): number {
+  for (;;) {
+    const before = usageOf(root)?.ticks;
+    const ticks = treeTicks(root);
+    // A session that ends while we look is in its own account no longer and in its parent's not yet.
+    if (usageOf(root)?.ticks === before) return ticks / TICKS_PER_SECOND;
+  }
+}
+
+function treeTicks(root: number): number {
   const usages = new Map<number, Usage>();
   for (const name of readdirSync('/proc')) {
     const usage = /^\d+$/.test(name) ? usageOf(Number(name)) : undefined;
@@ -24,7 +33,7 @@ export function treeCpuSeconds(root: number): number {
     for (const pid of frontier) ticks += usages.get(pid)?.ticks ?? 0;
     frontier = new Set([...usages].filter(([, { parent }]) => frontier.has(parent)).map(([pid]) => pid));
   }
-  return ticks / TICKS_PER_SECOND;
+  return ticks;
 }
 
 /** CPU seconds of children of this process that have ended: what a tool and its workers took. */

@@ -38,7 +38,9 @@ export function postgresJson(result: PostgresResult): Figures {
     ...figure('writeOverhead', overhead?.share),
     ...figure('writeOverheadCpu', overhead?.cpuShare),
     ...figure('parityVsRowHash', parity?.vsRowHash),
+    ...figure('parityVsRowHashAcrossMajors', parity?.vsRowHashAcrossMajors),
     ...figure('peakMb', copy === undefined ? undefined : inMegabytes(copy.peakBytes), 0),
+    failed: result.failed,
   };
 }
 
@@ -65,7 +67,10 @@ export function postgresLines({ copy, wan, window, drain, overhead, parity }: Po
     lines.set('capture: writes slower by, %', told(times(overhead.share, 100), 1));
     lines.set('capture: CPU of a transaction more by, %', told(times(overhead.cpuShare, 100), 1));
   }
-  if (parity !== undefined) lines.set('parity: time / row-hash sum', told(parity.vsRowHash));
+  if (parity !== undefined) {
+    lines.set('parity: time / row-hash sum', told(parity.vsRowHash));
+    lines.set('parity as across majors: time / row-hash sum', told(parity.vsRowHashAcrossMajors));
+  }
   const width = Math.max(0, ...[...lines.keys()].map((name) => name.length));
   return ['', ...[...lines].map(([name, value]) => `${name.padEnd(width)}  ${value}`)];
 }

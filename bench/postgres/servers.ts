@@ -75,6 +75,7 @@ export async function makeSource(
   name: string,
   sizeBytes: number,
 ): Promise<PostgresAddress> {
+  await dropDatabase(from, name);
   await from.query('postgres', `CREATE DATABASE ${name} OWNER app`);
   await setSearchPath(from, name);
   await makeApplication(from.url(name, 'app', PASSWORD), sizeBytes);
