@@ -6,9 +6,6 @@ import type { RedisCopyResult } from '../src/redis/copy.ts';
 import type { Parties } from './parties.ts';
 import { sideBySide } from './side-by-side.ts';
 
-// pg_restore loads this many tables at a time; the smallest managed clusters have one CPU and 22 connections.
-const JOBS = 4;
-
 export interface BothCopies {
   postgres: CopyResult;
   /** `null` for an application without a Redis. */
@@ -33,7 +30,6 @@ export async function copyBoth(parties: Parties): Promise<BothCopies> {
         epoch: parties.epoch,
         tools: parties.tools,
         directory: parties.directory,
-        jobs: JOBS,
         log,
         clock,
         signal,
@@ -61,7 +57,7 @@ export function copyOnlyRedis(parties: Parties): Promise<RedisCopyResult | null>
   });
 }
 
-/** A run that was cut off may have left a restore going on the new cluster. */
+/** A run that was cut off may have left a copy going on the new cluster. */
 export async function endOlderCopies({ subject, newSide, epoch, log, signal }: Parties): Promise<void> {
   const { migrationId } = subject.environment;
   for (const address of [newSide.loader, newSide.owner]) {

@@ -139,7 +139,7 @@ export async function gatherParties(
         return app.ingressHost;
       },
     },
-    tools: await findPostgresTools(major, {}),
+    tools: await findPostgresTools(major, { install: { log: edge.log } }),
     epoch: 0,
     checkLease: () => Promise.resolve(),
     directory: edge.environment.temporaryDirectory,

@@ -114,12 +114,6 @@ const database: Finder = ({ inventory, database: facts, catalogue, cluster, unkn
         unknown.join('; ') || 'no config var DATABASE_URL',
         'Check that DATABASE_URL is set and that the token has the scope read-protected, then run assess again.',
       ),
-    (facts?.largeObjects ?? 0) > 0 &&
-      problem(
-        `the database holds ${facts?.largeObjects ?? 0} large objects`,
-        'a large object belongs to the role that loads it and cannot be given to the application',
-        'Move them into bytea columns or to object storage first.',
-      ),
     missing.length > 0 &&
       problem(
         `DigitalOcean does not offer ${missing.join(', ')}`,
@@ -195,17 +189,27 @@ const schedule: Finder = ({ inventory, schedules }) => [
     ),
 ];
 
-const strategyNotes: Finder = ({ strategyChoice: { strategy, by, why, forecasts, obstacles } }) => [
-  forecasts !== null &&
-    !forecasts[strategy].fits &&
-    problem(
-      'the forecast of the downtime does not fit the budget',
-      why,
-      'See what the practice copy measures, then raise `downtime-budget` or make smaller what is copied inside the window.',
-    ),
-  // With `strategy: live` they block; for `auto` they say why it did not take live although window does not fit.
-  ...(by === 'auto' && forecasts?.window.fits === false ? obstacles : []),
-];
+const strategyNotes: Finder = ({ database: facts, strategyChoice }) => {
+  const { strategy, by, why, forecasts, obstacles } = strategyChoice;
+  return [
+    strategy === 'live' &&
+      (facts?.largeObjects ?? 0) > 0 &&
+      problem(
+        `the database holds ${facts?.largeObjects ?? 0} large objects`,
+        'no trigger sees their changes, so they are copied inside the window',
+        'Remove orphans first (`vacuumlo`), or move them into bytea columns or to object storage.',
+      ),
+    forecasts !== null &&
+      !forecasts[strategy].fits &&
+      problem(
+        'the forecast of the downtime does not fit the budget',
+        why,
+        'See what the practice copy measures, then raise `downtime-budget` or make smaller what is copied inside the window.',
+      ),
+    // With `strategy: live` they block; for `auto` they say why it did not take live although window does not fit.
+    ...(by === 'auto' && forecasts?.window.fits === false ? obstacles : []),
+  ];
+};
 
 const MOVED_SERVICES = new Set(['heroku-postgresql', 'heroku-redis', 'scheduler']);
 

@@ -259,7 +259,6 @@ test.each<[string, Partial<PlanInput>, RegExp]>([
     { inventory: { ...inventory, parked: true } },
     /Run the job of that cutover again/,
   ],
-  ['large objects', { database: { ...database, largeObjects: 3 } }, /3 large objects/],
   [
     'an extension that is missing',
     { database: { ...database, extensions: [{ name: 'plv8', version: '3', schema: 'public' }] } },
@@ -310,6 +309,11 @@ test.each<[string, Partial<PlanInput>, RegExp]>([
 });
 
 test.each<[string, Partial<PlanInput>, RegExp]>([
+  [
+    'large objects that live cannot follow',
+    { config: { ...config, strategy: 'live' }, database: { ...database, largeObjects: 3 } },
+    /3 large objects: no trigger sees their changes/,
+  ],
   ['fewer connections', {}, /97 connections, the old one 120/],
   [
     'an add-on that stays',
