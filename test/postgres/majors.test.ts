@@ -17,7 +17,7 @@ import { dumpSchema } from '../../src/postgres/schema-archive.ts';
 import { findPostgresTools } from '../../src/postgres/tools.ts';
 import { foundIn, inFullRun, testNeeding } from '../support/or-skipped.ts';
 import { everyTypeSql, everyTypeTables } from './every-type.ts';
-import { everythingSql, twoSides, type SidesOptions } from './two-sides.ts';
+import { twoSides, type SidesOptions } from './two-sides.ts';
 
 const log = silentLog;
 const minutes = 60_000;
@@ -80,6 +80,16 @@ function texts(major: number): string {
            CREATE TYPE floats AS RANGE (subtype = float8, multirange_type_name = many_floats);`
         : ''
     }
+    CREATE TABLE users (id bigserial PRIMARY KEY, email heroku_ext.citext NOT NULL UNIQUE, settings jsonb NOT NULL DEFAULT '{}', avatar bytea);
+    CREATE TABLE orders (id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, user_id bigint NOT NULL REFERENCES users ON DELETE CASCADE, net bigint);
+    CREATE TABLE no_key (a text, b integer);
+    CREATE SEQUENCE tickets START 1000 INCREMENT 5;
+    CREATE MATERIALIZED VIEW totals AS SELECT user_id, sum(net) AS net FROM orders WHERE net BETWEEN 1 AND 1000 AND user_id > 0 GROUP BY user_id;
+    INSERT INTO users (email, avatar) SELECT 'User' || n || '@example.com', decode(lpad(to_hex(n), 8, '0'), 'hex') FROM generate_series(1, 300) n;
+    INSERT INTO orders (user_id, net) SELECT 1 + n % 300, n FROM generate_series(1, 2000) n;
+    INSERT INTO no_key VALUES ('a', 1), ('a', 1), (NULL, NULL);
+    SELECT nextval('tickets');
+    REFRESH MATERIALIZED VIEW totals;
     INSERT INTO deparsed (a, b, place, code) SELECT 'a' || n, 20, box(point(n, n), point(n, n)), 'ABC' FROM generate_series(1, 500) n;
     INSERT INTO others SELECT n, 7 FROM generate_series(1, 5) n;
     INSERT INTO lists SELECT n, (ARRAY['a', 'b', 'c'])[1 + n % 3] FROM generate_series(1, 300) n;
@@ -132,10 +142,10 @@ const pairs = [
   await pair(15, 17, 18),
   await pair(15, 18, 18),
   await pair(13, 18, 18),
+  // What a runner with newer tools than either server has.
+  await pair(14, 15, 18),
+  await pair(15, 15, 18),
 ];
-
-// What a runner with newer tools than either server has.
-const newerTools = [await pair(14, 15, 18), await pair(15, 15, 18), await pair(15, 16, 18)];
 
 for (const { from, to, tools, needs, sides } of pairs) {
   const title = `PostgreSQL ${from} to ${to} by tools of ${tools}`;
@@ -143,16 +153,13 @@ for (const { from, to, tools, needs, sides } of pairs) {
     needs,
     `${title}: the whole copy is equal, values and objects`,
     async () => {
-      const { source, owner, copy } = await twoSides(
-        `${everythingSql}; ${texts(from)}; ${everyTypeSql(from)}`,
-        await sides(),
-      );
+      const { source, owner, copy } = await twoSides(`${texts(from)}; ${everyTypeSql(from)}`, await sides());
       await copy();
       const parity = await compareDatabases({ source, target: owner, log });
       expect(parity.tables.filter((table) => !table.equal)).toEqual([]);
       expect([...parity.catalogue, ...parity.sequences]).toEqual([]);
       expect(parity.equal).toBe(true);
-      expect(parity.rows.compared).toBeGreaterThan(4000);
+      expect(parity.rows.compared).toBeGreaterThan(3000);
     },
     5 * minutes,
   );
@@ -161,10 +168,7 @@ for (const { from, to, tools, needs, sides } of pairs) {
     needs,
     `${title}: one byte, one object and one text that differ are still found`,
     async () => {
-      const { source, owner, copy, onTarget } = await twoSides(
-        `${everythingSql}; ${texts(from)}`,
-        await sides(),
-      );
+      const { source, owner, copy, onTarget } = await twoSides(texts(from), await sides());
       await copy();
       await onTarget(`UPDATE public.users SET avatar = set_byte(avatar, 0, 7) WHERE id = 123`);
       await onTarget(`ALTER TABLE public.deparsed ALTER year SET DEFAULT 7`);
@@ -217,13 +221,13 @@ for (const { from, to, needs, sides } of pairs.filter(
   );
 }
 
-for (const { from, to, tools, needs, sides } of newerTools) {
+for (const { from, to, tools, needs, sides } of pairs.filter((each) => each.tools > each.to)) {
   testNeeding(
     needs,
     `a schema that tools of PostgreSQL ${tools} read from ${from} is made on ${to}, without the settings that are new to it`,
     async () => {
       const servers = await sides();
-      const { source, owner, onTarget } = await twoSides(`${everythingSql}; ${texts(from)}`, servers);
+      const { source, owner, onTarget } = await twoSides(texts(from), servers);
       const archive = await dumpSchema({
         source,
         tools: servers.tools,
@@ -267,14 +271,14 @@ async function liveStrategy(): Promise<Available<true>> {
 }
 
 const live = await inFullRun(liveStrategy);
-for (const { from, to, tools, needs, sides } of [...pairs, ...newerTools]) {
+for (const { from, to, tools, needs, sides } of pairs) {
   testNeeding(
     [live, ...needs],
     `PostgreSQL ${from} to ${to} by tools of ${tools}: what is written during a live copy arrives, and both sides are equal`,
     async () => {
       const servers = await sides();
       const { source, owner, loader, sourceDatabase, onSource } = await twoSides(
-        `${everythingSql}; ${texts(from)}; ${everyTypeSql(from)}`,
+        `${texts(from)}; ${everyTypeSql(from)}`,
         servers,
       );
       const both = { source, target: { owner, loader } };
@@ -290,7 +294,7 @@ for (const { from, to, tools, needs, sides } of [...pairs, ...newerTools]) {
       const write = (round: number): Promise<unknown> =>
         onSource(`
           SET search_path = public, heroku_ext; SET SESSION AUTHORIZATION "${sourceDatabase.owner.user}";
-          INSERT INTO orders (user_id, status, net) SELECT n, 'paid', ${round} FROM generate_series(1, 50) n;
+          INSERT INTO orders (user_id, net) SELECT n, ${round} FROM generate_series(1, 50) n;
           UPDATE users SET settings = jsonb_build_object('round', ${round}) WHERE id % 3 = 0;
           UPDATE type_numeric SET v = -v; UPDATE type_xml SET v = '<?xml version="1.0"?><b/>' WHERE id = 1;
           UPDATE type_timestamp SET v = 'infinity' WHERE id = ${round};
