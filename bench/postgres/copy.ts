@@ -43,8 +43,6 @@ export interface MeasuredCopies {
   copied: Target;
 }
 
-/** As `copyBoth` of the actions does. */
-const JOBS = 4;
 export const MIGRATION = 'bench';
 
 /**
@@ -102,7 +100,7 @@ function ourCopy(work: CopyWork): Counted & { costs: CopyCost[]; copied(): Targe
           source: reach(work.source),
           owner: reach(target().owner),
           loader: reach(target().loader),
-          ...{ tools, directory, migrationId: MIGRATION, jobs: JOBS },
+          ...{ tools, directory, migrationId: MIGRATION },
         });
         cpu.push({ ...since(before, servers), client: cost.cpuSeconds });
         costs.push(cost);
