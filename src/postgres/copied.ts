@@ -86,7 +86,6 @@ export function remainderOf(table: TableToCopy, copied: CopiedChunk[], snapshot?
  * are left alone: emptying one gives it a new file.
  */
 export async function emptyTables(client: pg.Client, relations: string[]): Promise<void> {
-  if (relations.length === 0) return;
   await client.query(`DELETE FROM ${OUR_SCHEMA}.copied WHERE relation = ANY ($1::text[])`, [relations]);
   const { rows } = await client.query<{ relation: string }>(
     `SELECT relation FROM pg_catalog.unnest($1::text[]) AS relation

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts';
 import { messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { chunksOf, type Chunk, type TableToCopy } from './chunks.ts';
-import { remainderOf, type CopiedChunk } from './copied.ts';
+import { remainderOf, type CopiedChunk, type Remainder } from './copied.ts';
 import type { PostgresAddress } from './connect.ts';
 import { codeOf } from './errors.ts';
 import { isNotedAlready, Pair } from './pair.ts';
@@ -124,13 +124,7 @@ class TableCopy {
 
   async run(): Promise<CopiedTables> {
     const { log, clock, tables } = this.#options;
-    const first = await this.#open();
-    try {
-      await this.#plan(first);
-    } catch (thrown) {
-      first.cut();
-      throw thrown;
-    }
+    const first = await this.#prepare();
     const progress = startProgress(log, clock, (elapsed) => Promise.resolve(this.#line(elapsed)));
     try {
       await this.#work(first);
@@ -158,18 +152,29 @@ class TableCopy {
   }
 
   /** Decides what is still to be done, and empties on the target what is to be copied from its beginning. */
-  async #plan(pair: Pair): Promise<void> {
-    const { tables, resume, log } = this.#options;
-    const copied = resume ? await pair.readCopied(tables) : new Map<string, CopiedChunk[]>();
-    const afresh: string[] = [];
-    for (const table of tables) {
-      const { chunks, reused } = remainderOf(
-        table,
-        copied.get(table.relation) ?? [],
-        this.#options.keyless?.has(table.oid) === true ? this.#options.snapshot.id : undefined,
-      );
-      if (reused.length === 0) afresh.push(table.relation);
-      else if (chunks.length === 0) this.#reused.tables += 1;
+  async #prepare(): Promise<Pair> {
+    const { tables, resume } = this.#options;
+    for (let attempt = 1; ; attempt += 1) {
+      const pair = await this.#open();
+      try {
+        const copied = resume ? await pair.readCopied(tables) : new Map<string, CopiedChunk[]>();
+        const remainders = tables.map((table) => remainderOf(table, copied.get(table.relation) ?? []));
+        const afresh = tables.filter((_, index) => remainders[index]?.reused.length === 0);
+        await pair.empty(afresh.map(({ relation }) => relation));
+        this.#plan(remainders);
+        return pair;
+      } catch (thrown) {
+        pair.cut();
+        await this.#pause('Preparing the tables', attempt, thrown);
+      }
+    }
+  }
+
+  #plan(remainders: Remainder[]): void {
+    for (const [index, { chunks, reused }] of remainders.entries()) {
+      const table = this.#options.tables[index];
+      if (table === undefined) continue;
+      if (reused.length > 0 && chunks.length === 0) this.#reused.tables += 1;
       else this.#reused.chunks += reused.length;
       const parts = chunks.length + reused.length;
       const of: Progress = {
@@ -181,12 +186,12 @@ class TableCopy {
       this.#progress.push(of);
       this.#queue.push(...chunks.map((chunk) => ({ of, chunk, attempt: 1 })));
     }
-    await pair.empty(afresh);
     const { tables: whole, chunks } = this.#reused;
     if (whole + chunks > 0)
-      log.info(`Reusing what an earlier run copied: ${whole} whole tables and ${chunks} chunks of others.`);
-    for (const { table, left, snapshots } of this.#progress)
-      if (left === 0) this.#options.onTable?.(table, { mixed: snapshots.size > 1 });
+      this.#options.log.info(
+        `Reusing what an earlier run copied: ${whole} whole tables and ${chunks} chunks of others.`,
+      );
+    for (const { table, left } of this.#progress) if (left === 0) this.#options.onTable?.(table);
   }
 
   /** As many pairs as there is work for. Where a side does not let all of them in, fewer do it. */
@@ -302,7 +307,9 @@ class TableCopy {
       this.#moved.bytes += bytes;
     };
     try {
-      return await pair.copy(of.table, chunk, { more: this.#queue.length > 0, onBytes: count });
+      // What the caller does after a chunk may want the epoch for itself: then no next transaction holds it meanwhile.
+      const more = this.#queue.length > 0 && this.#options.afterChunk === undefined;
+      return await pair.copy(of.table, chunk, { more, onBytes: count });
     } catch (thrown) {
       count(-moved);
       throw thrown;
@@ -344,16 +351,20 @@ class TableCopy {
 
   /** Queues the job once more, after a pause, when the error may pass; throws it otherwise. */
   async #again(job: Job, thrown: unknown): Promise<void> {
+    await this.#pause(job.of.table.relation, job.attempt, thrown);
+    if (!job.of.waiting) this.#queue.unshift({ ...job, attempt: job.attempt + 1 });
+  }
+
+  async #pause(what: string, attempt: number, thrown: unknown): Promise<void> {
     const { snapshot, log, clock } = this.#options;
     this.#signal.throwIfAborted();
     if (snapshot.lost.aborted) throw snapshot.lost.reason;
-    if (thrown instanceof SnapshotLostError || !mayPass(thrown) || job.attempt >= ATTEMPTS) throw thrown;
-    const pause = FIRST_PAUSE_MS * 2 ** (job.attempt - 1);
+    if (thrown instanceof SnapshotLostError || !mayPass(thrown) || attempt >= ATTEMPTS) throw thrown;
+    const pause = FIRST_PAUSE_MS * 2 ** (attempt - 1);
     log.warning(
-      `${job.of.table.relation}: attempt ${job.attempt} of ${ATTEMPTS} failed, the next one follows in ${pause / 1000} s: ${messageOf(thrown)}`,
+      `${what}: attempt ${attempt} of ${ATTEMPTS} failed, the next one follows in ${pause / 1000} s: ${messageOf(thrown)}`,
     );
     await clock.sleep(pause, this.#signal);
-    if (!job.of.waiting) this.#queue.unshift({ ...job, attempt: job.attempt + 1 });
   }
 
   #now(): number {

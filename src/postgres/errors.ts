@@ -65,16 +65,14 @@ function adviceByMessage(message: string): string | undefined {
 export function statementError(thrown: unknown, where: string): Error {
   if (thrown instanceof pg.DatabaseError)
     return new PostgresError(`${where}: ${thrown.message}${statementAdvice(thrown.code)}`, thrown.code ?? '');
-  if (thrown instanceof Error && isDriverError(thrown))
-    return new PostgresError(`${where}: ${thrown.message}`, codeOf(thrown));
+  if (isDriverError(thrown)) return new PostgresError(`${where}: ${messageOf(thrown)}`, codeOf(thrown));
   return thrown instanceof Error ? thrown : new Error(messageOf(thrown));
 }
 
-function isDriverError(error: Error): boolean {
-  const code = codeOf(error);
+function isDriverError(thrown: unknown): boolean {
   return (
-    /^E[A-Z]+$/.test(code) ||
-    /^Connection terminated|^Client (has encountered|was closed)/.test(error.message)
+    /^E[A-Z]+$/.test(codeOf(thrown)) ||
+    /^Connection terminated|^Client (has encountered|was closed)/.test(messageOf(thrown))
   );
 }
 

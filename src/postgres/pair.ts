@@ -135,6 +135,7 @@ export class Pair {
 
   /** Empties tables on the target and forgets what was noted of them. */
   async empty(relations: string[]): Promise<void> {
+    if (relations.length === 0) return;
     await this.rest();
     await this.#onTarget(async (client) => {
       await client.query('BEGIN');
