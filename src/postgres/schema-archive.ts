@@ -159,12 +159,15 @@ function idsOf(list: string): number[] {
 const HEADER =
   /^--\n-- TOC entry (\d+) \(class (\d+) OID (\d+)\)\n(?:-- Dependencies: ([\d ]+)\n)?-- Name: (.*)\n(?:-- Data Pos: \d+\n)?--\n\n/gm;
 
+/** With the time of day, so that the same schema would be another text each time. */
+const END = /\n-- Completed on [^\n]*\n\n--\n-- PostgreSQL database dump complete\n--\s*$/;
+
 /**
  * Takes a script of `pg_restore --verbose` apart. Every listed entry must come exactly once and nothing else: text that
  * looks like a header, in a function's body, makes one too many and is an error, never a wrong cut.
  */
 export function splitScript(script: string, listed: ListedEntry[]): Omit<SchemaEntry, 'section'>[] {
-  const text = withoutRestriction(script);
+  const text = withoutRestriction(script).replace(END, '');
   const headers = [...text.matchAll(HEADER)];
   const expected = new Map(listed.map((entry) => [entry.id, entry]));
   const found = headers.map((header, index) => {

@@ -78,7 +78,8 @@ export function swapScript(preData: string, loader: string): string {
 
 /**
  * Drops everything that the role owns in this database. pg_shdepend lists it whatever its kind; DROP OWNED would also
- * take away the rights that the loader gave the role. The schema public and extensions stay.
+ * take away the rights that the loader gave the role. The schema public and extensions stay; what is part of another
+ * object (a range type's multirange) goes with that.
  */
 const dropEarlierCopy = `
 DO $swap$
@@ -112,7 +113,8 @@ BEGIN
        AND object.type NOT IN ('extension', 'default acl', 'event trigger', 'publication', 'subscription', 'large object')
        AND NOT (object.type = 'schema' AND object.identity = 'public')
        AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend member
-                        WHERE member.classid = d.classid AND member.objid = d.objid AND member.deptype = 'e')
+                        WHERE member.classid = d.classid AND member.objid = d.objid AND member.objsubid = 0
+                          AND member.deptype IN ('e', 'i'))
      ORDER BY CASE object.type WHEN 'schema' THEN 0 WHEN 'table' THEN 1 ELSE 2 END, d.objid
   LOOP
     EXECUTE command;
