@@ -25,9 +25,9 @@ export interface FindToolsOptions {
 
 /**
  * Finds pg_dump, pg_restore and psql of one major version that is at least `minimumMajor`: pg_dump refuses servers
- * newer than itself. The lowest that fits is taken, since newer ones write settings that older servers do not know
- * (`transaction_timeout` since 17). Looks at `environmentPath` and at Debian's own directories. With `install`, what is
- * missing is installed from the distribution's or PostgreSQL's own packages where apt-get and root's rights are there.
+ * newer than itself. The lowest that fits is taken: what pg_dump writes is only promised to be read by servers of its own
+ * version and newer. Looks at `environmentPath` and at Debian's own directories. With `install`, what is missing is
+ * installed from the distribution's or PostgreSQL's own packages where apt-get and root's rights are there.
  *
  * @throws ConfigurationError naming the package to install
  */
