@@ -56,6 +56,14 @@ const STATE = `
     validate text,
     state text NOT NULL DEFAULT 'suspended' CHECK (state IN ('suspended', 'restored', 'validated'))
   );
+  -- What the schema was made from, one row for each entry of its dump: a later one is compared with it.
+  CREATE TABLE IF NOT EXISTS ${OUR_SCHEMA}.entries (
+    kind text NOT NULL,
+    schema text NOT NULL,
+    name text NOT NULL,
+    relation text,
+    digest text NOT NULL
+  );
   -- Keys that drains have written since the tables were last proven equal.
   CREATE TABLE IF NOT EXISTS ${OUR_SCHEMA}.touched (relation text NOT NULL, key text[]);
   CREATE TABLE IF NOT EXISTS ${OUR_SCHEMA}.proof (
@@ -65,7 +73,7 @@ const STATE = `
     proven_at timestamptz NOT NULL
   );`;
 
-const TABLES = ['copied', 'suspended', 'touched', 'proof', 'stamp'];
+const TABLES = ['entries', 'copied', 'suspended', 'touched', 'proof', 'stamp'];
 
 /**
  * Marks the target as this migration's before anything of it is there, so that a copy that dies is recognised. Run by
@@ -182,7 +190,7 @@ export async function holdEpoch(client: pg.Client, run: Run, mode: 'shared' | 'e
 }
 
 /** `holdEpoch` as text, for batches of several statements; `refuseEpoch` judges the row that it answers. */
-export function holdEpochStatement(migrationId: string, mode: 'shared' | 'exclusive'): string {
+export function holdEpochStatement(migrationId: string, mode: 'shared' | 'exclusive' | 'none'): string {
   return `SELECT epoch::text FROM ${OUR_SCHEMA}.stamp WHERE migration_id = ${quoteLiteral(migrationId)} ${holdEpochLock(mode)}`;
 }
 
@@ -203,7 +211,8 @@ export function refuseEpoch(stored: string | undefined, run: Run): void {
     );
 }
 
-function holdEpochLock(mode: 'shared' | 'exclusive'): string {
+function holdEpochLock(mode: 'shared' | 'exclusive' | 'none'): string {
+  if (mode === 'none') return '';
   return mode === 'shared' ? 'FOR SHARE' : 'FOR UPDATE';
 }
 

@@ -1,0 +1,74 @@
+import { systemClock } from '../../src/clock.ts';
+import { silentLog } from '../../src/log.ts';
+import { installCapture } from '../../src/postgres/capture.ts';
+import { parsePostgresUrl, withConnection, type PostgresAddress } from '../../src/postgres/connect.ts';
+import { Drainer, type Drained, type DrainOptions, type PassOptions } from '../../src/postgres/drain.ts';
+import type { Sides } from '../../src/postgres/sides.ts';
+import { claimEpoch, stampTarget } from '../../src/postgres/stamp.ts';
+import { suspend } from '../../src/postgres/suspend.ts';
+import { freshDatabase, type FreshDatabase } from '../support/servers.ts';
+
+/** A source whose changes are captured, and a target with the same schema, both empty but for `rows` on the source. */
+export interface Draining {
+  sides: Sides;
+  source: FreshDatabase;
+  target: FreshDatabase;
+  options: DrainOptions;
+  /** One pass with sessions of its own. */
+  pass: (options?: Partial<PassOptions & DrainOptions>) => Promise<Drained>;
+  /** The rows of every table, on both sides: equal, or the test says where they differ. */
+  contents: (database: FreshDatabase) => Promise<Record<string, string[]>>;
+}
+
+export const off = { mode: 'off' } as const;
+
+export function addressOf(database: FreshDatabase): PostgresAddress {
+  return parsePostgresUrl(database.url, off);
+}
+
+export async function draining(sql: string, rows = ''): Promise<Draining> {
+  const source = await freshDatabase({ name: 'from', sql });
+  const target = await freshDatabase({ name: 'to', sql });
+  const sides = {
+    source: addressOf(source),
+    target: { owner: addressOf(target), loader: addressOf(target) },
+  };
+  const run = { migrationId: 'shop-test', epoch: 1 };
+  const common = { ...run, log: silentLog, clock: systemClock };
+  await withConnection(sides.target.loader, { applicationName: 'test' }, async (client) => {
+    await stampTarget(client, 'shop-test', sides.target.owner.user);
+    await claimEpoch(client, run);
+  });
+  await suspend(sides.target, common);
+  await installCapture(sides.source, { ...common, limits: { logBytes: 1e9, leaseMs: 3_600_000 } });
+  if (rows !== '') await source.query(rows);
+  const options = { ...common, look: () => Promise.resolve('') };
+  return {
+    sides,
+    source,
+    target,
+    options,
+    pass: async (changed = {}) => {
+      const drainer = new Drainer(sides, { ...options, ...changed });
+      try {
+        return await drainer.pass({ tables: 'all', ...changed });
+      } finally {
+        await drainer.close();
+      }
+    },
+    contents,
+  };
+}
+
+async function contents(database: FreshDatabase): Promise<Record<string, string[]>> {
+  const tables = await database.query<{ name: string }>(`
+    SELECT c.oid::regclass::text AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'heroku_to_digitalocean')
+     ORDER BY 1`);
+  const rows: Record<string, string[]> = {};
+  for (const { name } of tables)
+    rows[name] = (
+      await database.query<{ row: string }>(`SELECT t::text AS row FROM ONLY ${name} t ORDER BY 1`)
+    ).map(({ row }) => row);
+  return rows;
+}
