@@ -3,12 +3,12 @@ import { withConnection } from '../../src/postgres/connect.ts';
 import { preDataSql } from '../../src/postgres/schema-archive.ts';
 import { swapSchema } from '../../src/postgres/swap.ts';
 import { dumpOf, prepareTarget } from './schema-sides.ts';
-import { everythingSql, twoSides } from './two-sides.ts';
+import { rareSql, twoSides } from './two-sides.ts';
 
 const session = { applicationName: 'test' };
 
 test('the schema is exchanged in one round trip, and again over what is there', async () => {
-  const sides = await twoSides(everythingSql);
+  const sides = await twoSides(rareSql);
   const preData = preDataSql(await dumpOf(sides));
   await prepareTarget(sides);
   await withConnection(sides.owner, session, async (owner) => {

@@ -158,3 +158,78 @@ export const everythingSql = `
   REFRESH MATERIALIZED VIEW totals;
   CREATE TRIGGER users_touch BEFORE INSERT OR UPDATE ON users FOR EACH ROW EXECUTE FUNCTION touch();
 `;
+
+/** And what fewer of them have: everything that pg_dump lists and a role without superuser can make. */
+export const rareSql = `${everythingSql}
+  CREATE DOMAIN price AS cents CHECK (VALUE < 1000000000);
+  CREATE DOMAIN code AS text COLLATE "C" DEFAULT 'none' NOT NULL;
+  CREATE TYPE span AS RANGE (subtype = float8, subtype_diff = float8mi);
+  CREATE COLLATION numbered (provider = icu, locale = 'en-u-kn-true');
+  CREATE TABLE items (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(), name text COLLATE numbered, cost price, kind code, during tstzrange,
+    over span, homes address[], words tsvector GENERATED ALWAYS AS (to_tsvector('english'::regconfig, COALESCE(name, ''))) STORED,
+    place point, CONSTRAINT apart EXCLUDE USING gist (during WITH &&),
+    CONSTRAINT cheap CHECK (cost < 5000) NOT VALID, UNIQUE NULLS NOT DISTINCT (name, cost) DEFERRABLE
+  ) WITH (fillfactor = 90);
+  CREATE INDEX items_lower ON items (lower(name) text_pattern_ops, (cost + 1) DESC NULLS LAST);
+  CREATE INDEX items_words ON items USING gin (words);
+  CREATE INDEX items_place ON items USING gist (place);
+  CREATE INDEX items_brin ON items USING brin (cost) WITH (pages_per_range = 8);
+  CREATE INDEX items_hash ON items USING hash (kind);
+  ALTER INDEX items_lower ALTER COLUMN 2 SET STATISTICS 500;
+  ALTER TABLE items CLUSTER ON items_lower;
+  ALTER TABLE items ALTER COLUMN name SET STATISTICS 300;
+  CREATE STATISTICS items_stats (ndistinct, mcv) ON (lower(name)), cost FROM items;
+  COMMENT ON INDEX items_lower IS 'for searching';
+  COMMENT ON CONSTRAINT apart ON items IS 'one at a time';
+  COMMENT ON SCHEMA "Odd Names" IS 'odd; --';
+  CREATE TABLE logged (id bigint NOT NULL, note text);
+  CREATE UNIQUE INDEX logged_id ON logged (id);
+  ALTER TABLE logged REPLICA IDENTITY USING INDEX logged_id;
+  CREATE UNLOGGED TABLE scratch (id integer PRIMARY KEY);
+  CREATE TABLE animals (id integer PRIMARY KEY, name text CHECK (name <> ''));
+  CREATE TABLE dogs (breed text, PRIMARY KEY (id)) INHERITS (animals);
+  CREATE TABLE event_types (id integer PRIMARY KEY);
+  INSERT INTO event_types VALUES (1);
+  ALTER TABLE events ADD COLUMN type integer DEFAULT 1 REFERENCES event_types;
+  CREATE TABLE event_notes (at date, id bigint, FOREIGN KEY (at, id) REFERENCES events);
+  CREATE INDEX events_body ON events (body);
+  CREATE TABLE regions (region text, city text, people integer, UNIQUE (region, city)) PARTITION BY LIST (region);
+  CREATE TABLE regions_north PARTITION OF regions FOR VALUES IN ('north') PARTITION BY HASH (city);
+  CREATE TABLE regions_north_0 PARTITION OF regions_north FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+  CREATE TABLE regions_north_1 PARTITION OF regions_north FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+  CREATE TABLE regions_rest PARTITION OF regions DEFAULT;
+  CREATE TABLE tree (id integer PRIMARY KEY, parent integer REFERENCES tree ON DELETE SET NULL, CONSTRAINT young FOREIGN KEY (parent) REFERENCES tree NOT VALID);
+  CREATE VIEW per_user AS SELECT u.id, u.email, count(o.id) AS orders FROM users u LEFT JOIN orders o ON o.user_id = u.id GROUP BY u.id;
+  CREATE MATERIALIZED VIEW best AS SELECT user_id FROM totals JOIN per_user ON per_user.id = user_id WHERE net > 10;
+  CREATE MATERIALIZED VIEW a_first AS SELECT * FROM best;
+  CREATE MATERIALIZED VIEW empty_yet AS SELECT 1 AS one WITH NO DATA;
+  CREATE VIEW settable AS SELECT a, b FROM no_key;
+  CREATE RULE settable_insert AS ON INSERT TO settable DO INSTEAD INSERT INTO no_key VALUES (NEW.a, NEW.b);
+  CREATE RULE quiet AS ON DELETE TO no_key DO ALSO NOTHING;
+  CREATE FUNCTION plus(integer, integer DEFAULT 1) RETURNS integer LANGUAGE sql IMMUTABLE BEGIN ATOMIC SELECT $1 + $2; END;
+  CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+  CREATE PROCEDURE tidy() LANGUAGE sql AS 'DELETE FROM public.no_key WHERE false';
+  CREATE OPERATOR @+@ (LEFTARG = integer, RIGHTARG = integer, FUNCTION = plus);
+  CREATE CAST (address AS text) WITH INOUT;
+  CREATE TEXT SEARCH CONFIGURATION plain_words (COPY = simple);
+  CREATE SEQUENCE "never called" AS integer START 7 CYCLE CACHE 10;
+  CREATE SEQUENCE countdown INCREMENT -1 START -1 MINVALUE -1000;
+  ALTER DEFAULT PRIVILEGES IN SCHEMA "Odd Names" GRANT SELECT ON TABLES TO PUBLIC;
+  CREATE PUBLICATION everything FOR TABLE users, orders;
+  INSERT INTO items (name, cost, kind, during, over, homes, place)
+    SELECT 'Item ' || n, n, 'k' || n % 7, tstzrange('2026-01-01'::timestamptz + n * interval '1 day', '2026-01-01'::timestamptz + (n + 1) * interval '1 day'),
+           span(n, n + 0.5), ARRAY[ROW('a', 'b')::address, NULL], point(n, -n) FROM generate_series(1, 400) n;
+  INSERT INTO logged VALUES (1, 'x'); INSERT INTO scratch VALUES (1);
+  INSERT INTO animals VALUES (1, 'cat'); INSERT INTO dogs VALUES (2, 'rex', 'collie');
+  INSERT INTO event_notes SELECT at, id FROM events WHERE id < 20;
+  INSERT INTO regions SELECT CASE n % 3 WHEN 0 THEN 'north' ELSE 'r' || n % 3 END, 'c' || n, n FROM generate_series(1, 90) n;
+  INSERT INTO tree SELECT n, NULLIF(n / 2, 0) FROM generate_series(1, 50) n;
+  CREATE TRIGGER events_seen AFTER INSERT ON events FOR EACH ROW EXECUTE FUNCTION nothing();
+  CREATE CONSTRAINT TRIGGER orders_late AFTER UPDATE ON orders DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.net > 5) EXECUTE FUNCTION nothing();
+  CREATE TRIGGER orders_off AFTER DELETE ON orders FOR EACH STATEMENT EXECUTE FUNCTION nothing();
+  ALTER TABLE orders DISABLE TRIGGER orders_off;
+  COMMENT ON TRIGGER users_touch ON users IS 'touches';
+  SELECT nextval('countdown'), nextval('countdown');
+  REFRESH MATERIALIZED VIEW best; REFRESH MATERIALIZED VIEW a_first;
+`;
