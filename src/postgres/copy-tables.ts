@@ -153,12 +153,18 @@ class TableCopy {
 
   /** Decides what is still to be done, and empties on the target what is to be copied from its beginning. */
   async #prepare(): Promise<Pair> {
-    const { tables, resume } = this.#options;
+    const { tables, resume, keyless, snapshot } = this.#options;
     for (let attempt = 1; ; attempt += 1) {
       const pair = await this.#open();
       try {
         const copied = resume ? await pair.readCopied(tables) : new Map<string, CopiedChunk[]>();
-        const remainders = tables.map((table) => remainderOf(table, copied.get(table.relation) ?? []));
+        const remainders = tables.map((table) =>
+          remainderOf(
+            table,
+            copied.get(table.relation) ?? [],
+            keyless?.has(table.oid) === true ? snapshot.id : undefined,
+          ),
+        );
         const afresh = tables.filter((_, index) => remainders[index]?.reused.length === 0);
         await pair.empty(afresh.map(({ relation }) => relation));
         this.#plan(remainders);
@@ -191,7 +197,8 @@ class TableCopy {
       this.#options.log.info(
         `Reusing what an earlier run copied: ${whole} whole tables and ${chunks} chunks of others.`,
       );
-    for (const { table, left } of this.#progress) if (left === 0) this.#options.onTable?.(table);
+    for (const { table, left, snapshots } of this.#progress)
+      if (left === 0) this.#options.onTable?.(table, { mixed: snapshots.size > 1 });
   }
 
   /** As many pairs as there is work for. Where a side does not let all of them in, fewer do it. */

@@ -5,6 +5,7 @@ import { startTcpProxy } from '../../rehearsal/servers/tcp-proxy.ts';
 import { systemClock } from '../../src/clock.ts';
 import { silentLog } from '../../src/log.ts';
 import { withConnection } from '../../src/postgres/connect.ts';
+import type { CopyTablesOptions } from '../../src/postgres/copy-tables.ts';
 import { exportSnapshot, SnapshotLostError } from '../../src/postgres/snapshot.ts';
 import { claimEpoch, SupersededError } from '../../src/postgres/stamp.ts';
 import { copying } from './copying.ts';
@@ -19,15 +20,18 @@ const rows = `INSERT INTO events SELECT n, repeat(md5(n::text), 3) FROM generate
 const chunkBytes = 65_536;
 
 /** Runs `act` once, after the first chunk of a table was committed. */
-function afterFirstChunk(name: string, act: () => Promise<unknown>): { afterChunk: () => Promise<void> } {
+function afterFirstChunk(
+  name: string,
+  act: () => Promise<unknown>,
+): Required<Pick<CopyTablesOptions, 'afterChunk'>> {
   let done = false;
   return {
-    afterChunk: async (...[table]: { name: string }[]) => {
-      if (done || table?.name !== name) return;
+    afterChunk: async (table) => {
+      if (done || table.name !== name) return;
       done = true;
       await act();
     },
-  } as { afterChunk: () => Promise<void> };
+  };
 }
 
 test.each(['VACUUM FULL events', 'CLUSTER events USING events_id', 'ALTER TABLE events SET LOGGED'])(
@@ -78,7 +82,9 @@ test('a table that is rewritten again and again ends the copy with its name', as
     sides.copyRows({
       chunkBytes,
       pairs: 1,
-      afterChunk: async () => void (await sides.onSource('VACUUM FULL events')),
+      afterChunk: async () => {
+        await sides.onSource('VACUUM FULL events');
+      },
     }),
   ).rejects.toThrow(/"events" was rewritten on the source 4 times/);
 });
@@ -91,7 +97,7 @@ test.each(['source', 'loader'] as const)(
     proxy.knobs.bytesPerSecond = 200_000;
     const log = recordingLog();
     const snapshot = await exportSnapshot(sides.source, session);
-    const copying_ = sides.copyRows({
+    const running = sides.copyRows({
       ...{ snapshot, tables: await sides.plan(snapshot, 4 * chunkBytes), pairs: 2, log },
       [side]: { ...sides[side], host: proxy.host, port: proxy.port },
     });
@@ -100,7 +106,7 @@ test.each(['source', 'loader'] as const)(
       proxy.cut();
     }
     proxy.knobs.bytesPerSecond = 0;
-    const copied = await copying_;
+    const copied = await running;
     await snapshot.release();
     await proxy.close();
     expect(log.lines.join('\n')).toMatch(/attempt 1 of 5 failed/);
