@@ -15,8 +15,11 @@ import {
 } from './connect.ts';
 import { statementError } from './errors.ts';
 import { readDatabaseFacts, type DatabaseFacts } from './facts.ts';
+import { readRoles } from './grants.ts';
 import { measureLink } from './link.ts';
-import { compareCatalogues, readCatalogue, splitAnnounced, SUSPENDED_WHILE_LIVE } from './catalogue.ts';
+import { SUSPENDED_WHILE_LIVE } from './catalogue.ts';
+import { missingObjects, refuseIncomplete } from './complete.ts';
+import { noteEntries } from './schema-parts.ts';
 import { deferEntries } from './suspend.ts';
 import { untangle } from './untangle.ts';
 import { copyLargeObjects } from './large-objects.ts';
@@ -175,6 +178,7 @@ async function copyUnder(
   const archive = await dumpSchema({
     ...{ source: copy.source, snapshot: snapshot.id, tools: copy.tools, directory: copy.directory },
     ...{ ...sessionOf(copy), extensionSchemas: extensionSchemas(copy.facts) },
+    targetRoles: await readRoles(copy.loaderClient, copy.owner.user),
   });
   const basis = basisOf(archive, copy.captured?.since);
   const resume =
@@ -243,6 +247,7 @@ async function createSchema(copy: Copy, archive: SchemaArchive, basis: string): 
   await withConnection(copy.owner, sessionOf(copy), (owner) =>
     swapSchema(owner, preDataSql(archive), copy.loader.user),
   );
+  await noteEntries(loaderClient, archive);
   await noteBasis(loaderClient, migrationId, basis);
   const seconds = (copy.clock.now().getTime() - started) / 1000;
   log.info(`Created the schema on the target, closed for writes, in ${seconds.toFixed(1)} s.`);
@@ -257,29 +262,14 @@ async function finish(copy: Copy, snapshot: Snapshot): Promise<void> {
       await owner.query(revokeLoader(copy.loader.user));
     });
   await applySettings(copy.loader, copy.owner, copy.facts, sessionOf(copy));
-  await refuseIncomplete(copy, snapshot, isFollowed ? SUSPENDED_WHILE_LIVE : []);
+  refuseIncomplete(
+    await missingObjects(copy.sides, snapshot, {
+      ...{ ...sessionOf(copy), clock: copy.clock, sameMajor: copy.facts.major === copy.target.major },
+      announced: isFollowed ? SUSPENDED_WHILE_LIVE : [],
+    }),
+  );
   await copy.beforeChange?.();
   await completeStamp(copy.loaderClient, copy.migrationId);
-}
-
-/** Complete or failed: every object of the source's is on the target, and nothing else is. */
-async function refuseIncomplete(copy: Copy, snapshot: Snapshot, announced: RegExp[]): Promise<void> {
-  const sameMajor = copy.facts.major === copy.target.major;
-  const [source, target] = await Promise.all([
-    withSnapshot(copy.source, snapshot, { ...sessionOf(copy), clock: copy.clock }, (client) =>
-      readCatalogue(client, sameMajor),
-    ),
-    withConnection(copy.owner, sessionOf(copy), (client) => readCatalogue(client, sameMajor)),
-  ]);
-  const { unexpected } = splitAnnounced(compareCatalogues(source, target), announced);
-  if (unexpected.length === 0) return;
-  throw new Error(
-    [
-      'The copy lacks or alters objects of the source, so it is not complete:',
-      ...unexpected.slice(0, 20).map((line) => `  ${line}`),
-      ...(unexpected.length > 20 ? [`  and ${unexpected.length - 20} more`] : []),
-    ].join('\n'),
-  );
 }
 
 /** What an interrupted copy must have been made for, to be gone on with: this schema, under this capture. */

@@ -48,7 +48,7 @@ export async function swapSchema(client: pg.Client, preData: string, loader: str
 }
 
 /** As pg_dump's own scripts begin, but only as long as the transaction. */
-const settings = `
+export const settings = `
 SET LOCAL check_function_bodies = false;
 SET LOCAL xmloption = content;
 SET LOCAL client_min_messages = warning;
@@ -155,7 +155,7 @@ END
 $swap$;`;
 
 /** The owner keeps SELECT: building indexes, checking foreign keys and refreshing materialized views need no more. */
-function closeOwner(): string {
+export function closeOwner(): string {
   return perRelation({
     table: 'REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON TABLE %1$s FROM CURRENT_USER',
     sequence: 'REVOKE USAGE, UPDATE ON SEQUENCE %1$s FROM CURRENT_USER',
@@ -163,7 +163,7 @@ function closeOwner(): string {
 }
 
 /** DELETE and TRUNCATE are for a drain, and for a table that is copied again. `revokeLoader` takes all of it back. */
-function grantLoader(loader: string): string {
+export function grantLoader(loader: string): string {
   const role = quoteIdentifier(loader);
   return perRelation({
     table: `GRANT SELECT, INSERT, DELETE, TRUNCATE ON TABLE %1$s TO ${role}`,
