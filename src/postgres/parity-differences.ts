@@ -127,7 +127,7 @@ async function sumBuckets(
 }
 
 /** Key texts (or nothing, where there is no key), the row's hash, and how many rows have both. */
-interface FetchedRow {
+export interface FetchedRow {
   key: string[] | null;
   h: string;
   times: string;

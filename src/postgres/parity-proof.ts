@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { Log } from '../log.ts';
-import { closeConnection, connect, type PostgresAddress } from './connect.ts';
+import { closeConnection, connect, withConnection, type PostgresAddress } from './connect.ts';
 import { quoteLiteral, quoteQualified } from './names.ts';
 import type { Side } from './parity-side.ts';
 import { OUR_SCHEMA } from './user-objects.ts';
@@ -133,4 +133,28 @@ async function writeProof(
     [relations, tables.map(([, table]) => table.rows), tables.map(([, table]) => table.hash)],
   );
   await client.query('COMMIT');
+}
+
+/**
+ * Takes the touched keys of these relations out of the list that were there in the target's state; later ones stay. What
+ * was proven before is proven as of now.
+ */
+export async function clearTouched(
+  writer: PostgresAddress,
+  target: Side,
+  options: { applicationName: string; log: Log; signal: AbortSignal | undefined; relations: string[] },
+): Promise<void> {
+  const { applicationName, log, signal, relations } = options;
+  const session = { applicationName, log, ...(signal === undefined ? {} : { signal }) };
+  await withConnection(writer, session, async (client) => {
+    await client.query(
+      `BEGIN ISOLATION LEVEL REPEATABLE READ; SET TRANSACTION SNAPSHOT ${quoteLiteral(target.snapshot)}`,
+    );
+    await client.query(`DELETE FROM ${OUR_SCHEMA}.touched WHERE relation = ANY ($1::text[])`, [relations]);
+    await client.query(
+      `UPDATE ${OUR_SCHEMA}.proof SET proven_at = pg_catalog.now() WHERE relation = ANY ($1::text[])`,
+      [relations],
+    );
+    await client.query('COMMIT');
+  });
 }

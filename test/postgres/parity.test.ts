@@ -1,55 +1,9 @@
 import { expect, test } from '@jest/globals';
-import { randomBytes } from 'node:crypto';
-import { silentLog } from '../../src/log.ts';
-import type { PostgresAddress } from '../../src/postgres/connect.ts';
-import { compareDatabases, type DatabaseParity, type ParityOptions } from '../../src/postgres/parity.ts';
-import { testPostgres } from '../support/servers.ts';
-import { everythingSql, recordingLog, twoSides, type TwoSides } from './two-sides.ts';
-
-interface Compared {
-  source: PostgresAddress;
-  target: PostgresAddress;
-  onSource: TwoSides['onSource'];
-  onTarget: TwoSides['onTarget'];
-  compare: (options?: Partial<ParityOptions>) => Promise<DatabaseParity>;
-}
-
-let template: Promise<TwoSides> | undefined;
-let sharedSource: Promise<PostgresAddress> | undefined;
-
-/** A clone of a database that has most of what real applications have. */
-async function clone(): Promise<PostgresAddress> {
-  template ??= twoSides(everythingSql);
-  const { source, sourceDatabase } = await template;
-  const { server } = sourceDatabase;
-  const database = `clone_${randomBytes(4).toString('hex')}`;
-  await server.query(
-    'postgres',
-    `CREATE DATABASE ${database} TEMPLATE ${source.database} OWNER "${source.user}"`,
-  );
-  // A clone does not inherit what is set on the database.
-  await server.query('postgres', `ALTER DATABASE ${database} SET search_path = "$user", public, heroku_ext`);
-  return { ...source, database };
-}
-
-/** Two databases that hold the same. The target is the test's own; the source too, for those that change it. */
-async function copied(options: { changesSource?: boolean } = {}): Promise<Compared> {
-  if (options.changesSource !== true) sharedSource ??= clone();
-  const source =
-    options.changesSource === true ? await clone() : await (sharedSource as Promise<PostgresAddress>);
-  const target = await clone();
-  const server = await testPostgres();
-  return {
-    source,
-    target,
-    onSource: (statement) => server.query(source.database, statement),
-    onTarget: (statement) => server.query(target.database, statement),
-    compare: (options = {}) => compareDatabases({ source, target, log: silentLog, ...options }),
-  };
-}
+import { clones } from './parity-clones.ts';
+import { recordingLog, type TwoSides } from './two-sides.ts';
 
 test('two databases that hold the same are equal, row by row and object by object', async () => {
-  const { compare } = await copied();
+  const { compare } = await clones();
   const parity = await compare();
   expect(parity).toMatchObject({
     equal: true,
@@ -112,7 +66,7 @@ test.each([
     'no key; 1 rows only on the source, 1 only on the target',
   ],
 ])('parity names the row in which %s differs', async (_what, change, table, key) => {
-  const { onTarget, compare } = await copied();
+  const { onTarget, compare } = await clones();
   await onTarget(
     `ALTER TABLE public.users DISABLE TRIGGER users_touch; ${change}; ALTER TABLE public.users ENABLE TRIGGER users_touch`,
   );
@@ -125,7 +79,7 @@ test.each([
 });
 
 test('many differing rows are counted, and at most five keys are named', async () => {
-  const { onTarget, compare } = await copied();
+  const { onTarget, compare } = await clones();
   await onTarget('UPDATE public.orders SET code = code || 1 WHERE id <= 40');
   const parity = await compare();
   const orders = parity.tables.find((table) => table.name === 'public.orders');
@@ -135,7 +89,7 @@ test('many differing rows are counted, and at most five keys are named', async (
 });
 
 test('the settings of databases do not change what rows say, and are compared themselves', async () => {
-  const { source, target, onSource, onTarget, compare } = await copied({ changesSource: true });
+  const { source, target, onSource, onTarget, compare } = await clones({ changesSource: true });
   await onSource(`
     ALTER DATABASE ${source.database} SET TimeZone = 'Asia/Tokyo'; ALTER DATABASE ${source.database} SET DateStyle = 'German';
     ALTER DATABASE ${source.database} SET quote_all_identifiers = on`);
@@ -201,7 +155,7 @@ test.each([
     /^missing on the target: constraint cents_check/,
   ],
 ])('the catalogue tells %s that differs', async (_what, change, line) => {
-  const { onTarget, compare } = await copied();
+  const { onTarget, compare } = await clones();
   await onTarget(change);
   const parity = await compare();
   expect(parity.equal).toBe(false);
@@ -209,7 +163,7 @@ test.each([
 });
 
 test('a sequence that stands elsewhere is told', async () => {
-  const { onTarget, compare } = await copied();
+  const { onTarget, compare } = await clones();
   await onTarget(`SELECT setval('public.tickets', 1000, false)`);
   const parity = await compare();
   expect(parity.equal).toBe(false);
@@ -217,7 +171,7 @@ test('a sequence that stands elsewhere is told', async () => {
 });
 
 test('a table that is missing counts each of its rows, and the log names it', async () => {
-  const { onTarget, compare } = await copied();
+  const { onTarget, compare } = await clones();
   await onTarget('DROP TABLE public.events_2025');
   const log = recordingLog();
   const parity = await compare({ log });
@@ -229,7 +183,7 @@ test('a table that is missing counts each of its rows, and the log names it', as
 });
 
 test('nothing is written on either side by comparing', async () => {
-  const sides = await copied();
+  const sides = await clones();
   const read = (run: TwoSides['onSource']): Promise<unknown> =>
     run(
       `SELECT pg_current_xact_id_if_assigned() AS assigned, (SELECT sum(n_tup_ins + n_tup_upd + n_tup_del) FROM pg_stat_user_tables) AS writes`,
