@@ -79,7 +79,7 @@ export async function noteEntries(client: pg.Client, archive: SchemaArchive): Pr
   await client.query(`DELETE FROM ${OUR_SCHEMA}.entries`);
   await client.query(
     `INSERT INTO ${OUR_SCHEMA}.entries (kind, schema, name, relation, digest)
-     SELECT * FROM pg_catalog.unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])`,
+     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])`,
     [
       noted.map(({ kind }) => kind),
       noted.map(({ schema }) => schema),
