@@ -19,6 +19,7 @@ import {
 } from './drain-plan.ts';
 import { codeOf, statementError } from './errors.ts';
 import { quoteLiteral } from './names.ts';
+import { SchemaWatch } from './schema-watch.ts';
 import { applicationName } from './settle.ts';
 import type { Sides } from './sides.ts';
 import { splice } from './splice.ts';
@@ -29,11 +30,8 @@ export interface DrainOptions extends Run {
   log: Log;
   clock: Clock;
   signal?: AbortSignal;
-  /**
-   * Looks at the source's schema over a session without a transaction, and answers a text that changes when a table's
-   * file or a trigger of the capture does. Throws when the schema is not the one that was copied.
-   */
-  look: (watch: pg.Client) => Promise<string>;
+  /** How the source's schema is looked at, as `SchemaWatch.look` does, which is the default. */
+  look?: (watch: pg.Client) => Promise<string>;
   /** Called before each step; what it throws ends the drain there. `commit` is the last moment for "not me any more". */
   guard?: (step: DrainStep) => Promise<void>;
   /** When to give up on tables that the application holds locked, in milliseconds; default 30,000. */
@@ -89,10 +87,13 @@ export class Drainer {
   #open: Sessions | undefined;
   /** Rows deleted since the last VACUUM, by log. */
   readonly #deleted = new Map<string, number>();
+  readonly #look: (watch: pg.Client) => Promise<string>;
 
   constructor(sides: Sides, options: DrainOptions) {
     this.#sides = sides;
     this.#options = options;
+    const schema = new SchemaWatch(options.migrationId);
+    this.#look = options.look ?? ((watch) => schema.look(watch));
   }
 
   /** Connects and plans, so that the next pass has nothing to do but drain. */
@@ -105,8 +106,8 @@ export class Drainer {
    * transaction on the target replaces them. Only after that has committed is exactly what the snapshot saw taken off the
    * logs. Whatever fails in between is repeated by the next pass, with the same result.
    *
-   * @throws SupersededError when a newer run has claimed the target; CaptureBroken; what `look` and `guard` throw. The
-   * target is then as it was.
+   * @throws DriftError when the source's schema is not the one that was copied; SupersededError when a newer run has
+   * claimed the target; CaptureBroken when changes were lost; what `guard` throws. The target is then as it was.
    */
   async pass(options: PassOptions & { keepSnapshot: true }): Promise<Drained & { snapshots: EqualSnapshots }>;
   async pass(options: PassOptions): Promise<Drained>;
@@ -152,10 +153,10 @@ export class Drainer {
     sessions: Sessions,
     options: PassOptions,
   ): Promise<Omit<Drained, 'milliseconds'> & { snapshots?: EqualSnapshots }> {
-    const { guard, look } = this.#options;
+    const { guard } = this.#options;
     const { source, target, watch, plan } = sessions;
     const [seen, pending] = await Promise.all([
-      look(watch),
+      this.#look(watch),
       beginOnSource(source, plan),
       beginOnTarget(target, this.#options),
     ]);
@@ -191,12 +192,12 @@ export class Drainer {
       { source: readBatch(work), target: writeBatch(work) },
       async () => {
         // Whatever happened to a table before we read it is committed by now: we hold its lock since.
-        if ((await this.#options.look(watch)) !== seen) throw changed;
+        if ((await this.#look(watch)) !== seen) throw changed;
       },
     ).catch(async (thrown: unknown) => {
       if (thrown === changed || codeOf(thrown) === TABLE_IN_USE) throw thrown;
       // A column that is gone says less than the difference of the schema.
-      await this.#options.look(watch);
+      await this.#look(watch);
       throw thrown;
     });
     return countOf(work, answer);

@@ -2,6 +2,7 @@ import { systemClock } from '../../src/clock.ts';
 import { silentLog } from '../../src/log.ts';
 import { installCapture } from '../../src/postgres/capture.ts';
 import { parsePostgresUrl, withConnection, type PostgresAddress } from '../../src/postgres/connect.ts';
+import { readShape, saveShape } from '../../src/postgres/drift.ts';
 import { Drainer, type Drained, type DrainOptions, type PassOptions } from '../../src/postgres/drain.ts';
 import type { Sides } from '../../src/postgres/sides.ts';
 import { claimEpoch, stampTarget } from '../../src/postgres/stamp.ts';
@@ -41,8 +42,11 @@ export async function draining(sql: string, rows = ''): Promise<Draining> {
   });
   await suspend(sides.target, common);
   await installCapture(sides.source, { ...common, limits: { logBytes: 1e9, leaseMs: 3_600_000 } });
+  await withConnection(sides.source, { applicationName: 'test' }, async (client) => {
+    await saveShape(client, run.migrationId, await readShape(client));
+  });
   if (rows !== '') await source.query(rows);
-  const options = { ...common, look: () => Promise.resolve('') };
+  const options = common;
   return {
     sides,
     source,
