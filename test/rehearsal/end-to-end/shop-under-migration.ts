@@ -18,6 +18,7 @@ import {
   startWorld,
   type EnvironmentName,
   type OldSide,
+  type StrategyName,
   type World,
 } from '../../../rehearsal/world.ts';
 import { silentLog } from '../../../src/log.ts';
@@ -48,6 +49,9 @@ export const BEFORE = [
   'copy',
   'parity',
 ] as const;
+/** What the live strategy has before the point of no return, and after it, in place of `copy` and `parity`. */
+export const BEFORE_LIVE = ['catch-up', 'fence', 'final-drain', 'reverse-capture'] as const;
+export const AFTER_LIVE = ['open-new-side', 'settle'] as const;
 export const AFTER = ['set-old-jobs-aside', 'open-new-side', 'dns', 'smoke'] as const;
 
 /** A shop in its world, the environment that is looked at, and what visitors were told was done. */
@@ -67,6 +71,7 @@ export interface Shop {
 export async function openShop(options: {
   environments: readonly EnvironmentName[];
   schedules: boolean;
+  strategy?: StrategyName;
 }): Promise<Shop> {
   const directory = temporaryDirectory('end-to-end');
   const world = await startWorld({
@@ -75,6 +80,7 @@ export async function openShop(options: {
     sizeMb: 1,
     seed,
     directory,
+    ...(options.strategy === undefined ? {} : { strategy: options.strategy }),
     ...(options.schedules ? {} : { schedulerMinuteMs: NEVER_MS }),
   });
   for (const { app } of world.oldSides.values()) await app.settled();
@@ -132,6 +138,11 @@ export function cutOver(
       'prepare-run-id': String(prepared.runId),
     },
   });
+}
+
+/** As on its schedule, or with a command given by hand. */
+export function catchUp(shop: Shop, command: 'catch-up' | 'uninstall' = 'catch-up'): Promise<WorkflowResult> {
+  return shop.run('catch-up.yml', { inputs: { application: 'shop', command } });
 }
 
 export function rollBack(shop: Shop, options: Partial<PipelineOptions> = {}): Promise<WorkflowResult> {
