@@ -44,7 +44,9 @@ export const createHome = `
     relation oid NOT NULL UNIQUE,
     schema text NOT NULL,
     name text NOT NULL,
-    key text[]
+    key text[],
+    -- The transaction that made the triggers: one that was touched since has another xmin, whatever it looks like.
+    made bigint NOT NULL DEFAULT pg_catalog.txid_current()
   );
   CREATE TABLE IF NOT EXISTS ${OUR_SCHEMA}.broken (
     at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),

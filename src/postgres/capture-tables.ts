@@ -41,7 +41,7 @@ export interface InstalledParts {
   /** Columns of the log after the time, as `name type`. */
   logColumns: string[];
   functionSource: string | null;
-  /** Both triggers are there, fire always and call the table's own function. */
+  /** Both triggers are there, call the table's own function, and nobody touched them since they were made. */
   triggers: boolean;
 }
 
@@ -163,6 +163,7 @@ const INSTALLED = `
                       'triggers', (SELECT pg_catalog.count(*) = 2
                                      FROM pg_catalog.pg_trigger t
                                     WHERE t.tgrelid = c.oid AND t.tgfoid = p.oid AND t.tgenabled = 'A'
+                                      AND t.xmin::text = (captured.made & 4294967295)::text
                                       AND t.tgname IN ('${OUR_SCHEMA}_capture', '${OUR_SCHEMA}_capture_truncate'))) AS parts
                FROM ${OUR_SCHEMA}.captured
                JOIN pg_catalog.pg_namespace home ON home.nspname = '${OUR_SCHEMA}'

@@ -228,11 +228,11 @@ async function installOn(
   options: CaptureOptions,
 ): Promise<number[]> {
   const numbered = withNumbers(tables, await highestNumber(client));
-  const made = numbered.filter(({ table, number }) => !isWhole(table, number));
+  const made = numbered.filter(({ table, number }) => !isWhole(options, table, number));
   // REINDEX CONCURRENTLY gives an index another number: the function still logs, only slower.
   const stale = numbered.filter(
     ({ table, number }) =>
-      isWhole(table, number) && table.installed?.functionSource !== sourceOf(options, number, table),
+      isWhole(options, table, number) && table.installed?.functionSource !== sourceOf(options, number, table),
   );
   for (const { number, table } of stale)
     await client.query(createFunction(options.migrationId, number, table));
@@ -260,15 +260,23 @@ function withNumbers(
   return tables.map((table) => ({ number: table.installed?.number ?? (next += 1), table }));
 }
 
-/** Whether nothing that changed since the last call was missed: the log fits the key, and the triggers are as we made them. */
-function isWhole(table: TableToCapture, number: number): boolean {
+/**
+ * Whether nothing that changed since the last call was missed: the log fits the key, and the triggers and the function
+ * are as we made them, but for the index that the function looks at.
+ */
+function isWhole(options: CaptureOptions, table: TableToCapture, number: number): boolean {
   const installed = table.installed;
   return (
     installed?.number === number &&
     installed.triggers &&
     installed.logOid !== null &&
-    installed.logColumns.join('\n') === logColumns(table.key?.columns ?? []).join('\n')
+    installed.logColumns.join('\n') === logColumns(table.key?.columns ?? []).join('\n') &&
+    withoutIndex(installed.functionSource ?? '') === withoutIndex(sourceOf(options, number, table))
   );
+}
+
+function withoutIndex(source: string): string {
+  return source.replaceAll(/pg_get_indexdef\(\d+::/g, 'pg_get_indexdef(');
 }
 
 function sourceOf(options: CaptureOptions, number: number, table: TableToCapture): string {
@@ -296,7 +304,8 @@ function install(migrationId: string, number: number, table: TableToCapture): Lo
       INSERT INTO ${OUR_SCHEMA}.captured (number, relation, schema, name, key)
       VALUES (${number}, ${table.oid}, ${quoteLiteral(table.schema)}, ${quoteLiteral(table.name)},
               ${key === undefined ? 'NULL' : `ARRAY[${key}]::text[]`})
-      ON CONFLICT (number) DO UPDATE SET schema = EXCLUDED.schema, name = EXCLUDED.name, key = EXCLUDED.key`,
+      ON CONFLICT (number) DO UPDATE
+        SET schema = EXCLUDED.schema, name = EXCLUDED.name, key = EXCLUDED.key, made = EXCLUDED.made`,
   };
 }
 
