@@ -2,6 +2,7 @@ import type pg from 'pg';
 import type { Clock } from '../clock.ts';
 import { ConfigurationError, messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { APPLYING } from './capture-sql.ts';
 import {
   closeConnection,
   connect,
@@ -35,13 +36,32 @@ export interface Fence {
   tables: number;
   /** Aborts when the session that holds the locks is gone: writers can write again. */
   lost: AbortSignal;
-  /**
-   * The point of no return. Resolves only when it is known to be committed; throws FenceNotCommitted when it is
-   * known not to be, FenceUnknown when neither could be found out.
-   */
+  /** The point of no return: see `passPointOfNoReturn`. */
   commit(): Promise<void>;
   /** Lets the writers go on; leaves nothing behind. Does nothing after `commit`. */
   release(): Promise<void>;
+}
+
+/**
+ * Passes the point of no return, for the phase that runs it and for its tests. The contract:
+ *
+ * - Before: `holdFence` holds every table, the last drain has committed, and its result is proven. Nothing on the new
+ *   side has written yet.
+ * - It is one COMMIT in the very session that holds the locks: triggers that refuse every write on every table, and a
+ *   marker. So it cannot be passed unless no writer got in between: when that session was lost, for a moment even, the
+ *   locks were too, and this throws FenceNotCommitted; so it does when tables came or went meanwhile.
+ * - When it resolves, the old side takes no write from anybody but this migration's own drains, and the new side may be
+ *   opened. It never resolves on a guess: when the answer to COMMIT does not come, the old session is ended and the marker
+ *   is read; only when the server cannot be asked either, it throws FenceUnknown, and `readFence` decides later.
+ * - When it throws FenceNotCommitted, the old side serves as before and nothing is left there: it has healed by itself.
+ * - `liftFence` takes it back.
+ */
+export async function passPointOfNoReturn(fence: Fence): Promise<void> {
+  if (fence.lost.aborted)
+    throw new FenceNotCommitted(
+      `The point of no return was not passed: ${messageOf(fence.lost.reason)} What was written since has not been drained.`,
+    );
+  await fence.commit();
 }
 
 /** The point of no return was not passed: the old side still takes writes. */
@@ -105,7 +125,7 @@ export async function holdFence(source: PostgresAddress, options: FenceOptions):
 }
 
 async function refuseClosed(client: pg.Client, where: string): Promise<void> {
-  const marker = await readMarker(client);
+  const marker = await readFenceMarker(client);
   if (marker !== undefined)
     throw new ConfigurationError(
       `${where} was already closed for good by the migration ${marker}: the point of no return has been passed.`,
@@ -314,10 +334,19 @@ async function commit(
   }
 }
 
-/** Everything that closes the old side, as one batch: the price of the point of no return is one round trip. */
+/**
+ * Everything that closes the old side, as one batch: the price of the point of no return is one round trip. The triggers
+ * let our own writes of the way back pass, by a setting of their transaction that holds this migration's id.
+ */
 function closingStatements(migrationId: string, tables: Table[]): string {
   const message = `heroku-to-digitalocean: this database was moved to DigitalOcean (migration ${migrationId}); writes here are refused`;
-  const body = `BEGIN RAISE EXCEPTION ${quoteLiteral(message)} USING ERRCODE = 'read_only_sql_transaction'; END`;
+  const body = `
+    BEGIN
+      IF pg_catalog.current_setting('${APPLYING}', true) IS DISTINCT FROM ${quoteLiteral(migrationId)} THEN
+        RAISE EXCEPTION ${quoteLiteral(message)} USING ERRCODE = 'read_only_sql_transaction';
+      END IF;
+      RETURN NULL;
+    END`;
   const triggers = tables.map((table) => {
     const on = quoteQualified(table.schema, table.name);
     return [
@@ -356,7 +385,7 @@ async function resolveCommit(
     try {
       closed = await withConnection(source, session, async (client) => {
         if (!(await isGone(client, backend))) return undefined;
-        return (await readMarker(client)) === options.migrationId;
+        return (await readFenceMarker(client)) === options.migrationId;
       });
     } catch (thrown) {
       last = messageOf(thrown);
@@ -383,7 +412,7 @@ async function isGone(client: pg.Client, backend: Backend): Promise<boolean> {
   return rows.length === 0;
 }
 
-async function readMarker(client: pg.Client): Promise<string | undefined> {
+export async function readFenceMarker(client: pg.Client): Promise<string | undefined> {
   const { rows: found } = await client.query<{ found: boolean }>(
     'SELECT pg_catalog.to_regclass($1) IS NOT NULL AS found',
     [`${OUR_SCHEMA}.fence`],
@@ -406,7 +435,7 @@ export async function readFence(
   options: { signal?: AbortSignal } = {},
 ): Promise<'open' | 'closed'> {
   return withConnection(source, { applicationName: 'h2d fence', ...options }, async (client) => {
-    const marker = await readMarker(client);
+    const marker = await readFenceMarker(client);
     if (marker === undefined) return 'open';
     if (marker === migrationId) return 'closed';
     throw new ConfigurationError(
