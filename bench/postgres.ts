@@ -19,7 +19,7 @@ import { findPgcopydb, pgDump, pgDumpParallel, type Peer } from './postgres/peer
 import { measureDrain, measureWindow } from './postgres/live.ts';
 import { measureOverhead, type OverheadResult } from './postgres/overhead.ts';
 import { dropDatabase, makeSource, sizeOf, startServers, type BenchServers } from './postgres/servers.ts';
-import { measureWideArea, type WanResult } from './postgres/wide-area.ts';
+import { LINES, measureWideArea, type WanResult } from './postgres/wide-area.ts';
 
 export interface PostgresResult {
   environment: Record<string, unknown>;
@@ -121,9 +121,10 @@ export async function benchPostgres(options: BenchOptions, log: Log): Promise<Po
       result.window = [...(result.window ?? []), { size: sizeName(bytes), milliseconds }];
       await dropDatabase(servers.from, work.source.database);
     });
-  if (parts.has('wan'))
-    await measurePart('wan', async () => {
-      result.wan = await measureWideArea(await make(Math.min(wantedBytes, MOST_BYTES_OVER_WAN)), pgcopydb);
+  for (const line of parts.has('wan') ? LINES : [])
+    await measurePart(`wan at ${line.roundTripMs} ms`, async () => {
+      const work = await make(Math.min(wantedBytes, MOST_BYTES_OVER_WAN));
+      result.wan = [...(result.wan ?? []), await measureWideArea(work, line, pgcopydb)];
     });
   return result;
 }

@@ -28,17 +28,17 @@ export const LINES: readonly Line[] = [
 ];
 
 /** The same copies with a long line between the client and both servers, which everybody uses alike. */
-export async function measureWideArea(work: CopyWork, pgcopydb: Peer | undefined): Promise<WanResult[]> {
-  const results: WanResult[] = [];
-  for (const line of LINES) {
-    const area = openWideArea(line);
-    try {
-      results.push(await overLine(work, line, area, pgcopydb));
-    } finally {
-      await area.close();
-    }
+export async function measureWideArea(
+  work: CopyWork,
+  line: Line,
+  pgcopydb: Peer | undefined,
+): Promise<WanResult> {
+  const area = openWideArea(line);
+  try {
+    return await overLine(work, line, area, pgcopydb);
+  } finally {
+    await area.close();
   }
-  return results;
 }
 
 async function overLine(
