@@ -1,9 +1,9 @@
 import type pg from 'pg';
-import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
+import { splice } from './splice.ts';
 
 export interface Piped<T> {
   rows: number;
-  /** As they travelled, in the statement's format. */
+  /** As they travelled, in the statement's format and with the protocol's five bytes a row. */
   bytes: number;
   /** What `afterRead` answered. */
   after: T;
@@ -23,43 +23,33 @@ export interface PipeOptions<T> {
  * fast as the slower of both takes it: some hundred kilobytes are in memory, whatever a row's size. It answers when the
  * target has taken everything and both sides count the same rows; neither side's transaction is ended.
  *
- * After an error both connections are of no use any more: one may still be sending rows, or waiting for some. They are
- * to be cut, which rolls back what they did.
+ * After an error both connections are cut, which rolls back what they did: one might still be sending rows, or waiting.
  */
 export async function pipeCopy<T>(
   sides: { source: pg.Client; target: pg.Client },
   statements: { out: string; into: string },
   options: PipeOptions<T>,
 ): Promise<Piped<T>> {
-  const reading = sides.source.query(copyTo(statements.out));
-  const writing = sides.target.query(copyFrom(statements.into));
   let bytes = 0;
-  reading.on('data', (piece: Buffer) => {
-    bytes += piece.length;
-    options.onBytes?.(piece.length);
-  });
-  const after = await new Promise<T>((resolve, reject) => {
-    const failOn = (side: 'source' | 'target') => (thrown: unknown) => {
-      // It stays as a listener: the streams have more to say when their connections are cut.
-      reading.unpipe(writing);
-      const error = options.errorOf(thrown, side);
-      reject(error instanceof Error ? error : new Error(String(error)));
-    };
-    reading.on('error', failOn('source'));
-    writing.on('error', failOn('target'));
-    const written = new Promise<void>((finished) => writing.once('finish', finished));
-    // The query waits in the driver until the source has ended the COPY, so that its count is known afterwards.
-    reading.once('end', () => {
-      Promise.all([options.afterRead(sides.source), written]).then(
-        ([answer]) => resolve(answer),
-        failOn('source'),
-      );
-    });
-    reading.pipe(writing);
-  });
-  if (reading.rowCount !== writing.rowCount)
+  const answer: { after?: T } = {};
+  const { read, written } = await splice(
+    sides,
+    { source: statements.out, target: statements.into },
+    async () => {
+      answer.after = await options.afterRead(sides.source);
+    },
+    {
+      onBytes: (piece) => {
+        bytes += piece;
+        options.onBytes?.(piece);
+      },
+      errorOf: options.errorOf,
+    },
+  );
+  const [sent, taken] = [read[0] ?? 0, written[0] ?? 0];
+  if (sent !== taken)
     throw new Error(
-      `The source sent ${reading.rowCount} rows and the target took ${writing.rowCount}: nothing of it was committed.`,
+      `The source sent ${sent} rows and the target took ${taken}: nothing of it was committed.`,
     );
-  return { rows: writing.rowCount, bytes, after };
+  return { rows: taken, bytes, after: answer.after as T };
 }

@@ -50,7 +50,10 @@ export async function exportSnapshot(source: PostgresAddress, options: SnapshotO
   const client = await connect(source, options);
   const lost = new AbortController();
   const released = new AbortController();
-  client.once('end', () => lost.abort(lostBecause(source, 'its session ended')));
+  client.once('end', () => {
+    lost.abort(lostBecause(source, 'its session ended'));
+    released.abort(new Error('ended'));
+  });
   try {
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
     const { rows } = await client.query<{ id: string }>('SELECT pg_catalog.pg_export_snapshot() AS id');

@@ -6,6 +6,13 @@ export interface Spliced {
   written: number[];
 }
 
+export interface SpliceOptions {
+  /** Told how much of copied data passes, as it passes. */
+  onBytes?: (bytes: number) => void;
+  /** Gives an error of one side its words. */
+  errorOf?: (thrown: unknown, side: 'source' | 'target') => unknown;
+}
+
 /**
  * Runs a batch of statements on each side in one round trip: what the `COPY … TO STDOUT` of the source's batch send is
  * what the `COPY … FROM STDIN` of the target's take, in their order. There must be as many of the one as of the other,
@@ -20,18 +27,25 @@ export async function splice(
   sides: { source: pg.Client; target: pg.Client },
   batches: { source: string; target: string },
   afterRead: () => Promise<void> = () => Promise.resolve(),
+  { onBytes = () => undefined, errorOf = (thrown) => thrown }: SpliceOptions = {},
 ): Promise<Spliced> {
   const writing = new Batch(batches.target);
-  const reading = new Batch(batches.source, (connection) => tap(connection, sides.target));
+  const reading = new Batch(batches.source, (connection) => tap(connection, sides.target, onBytes));
   sides.target.query(writing);
   sides.source.query(reading);
   try {
     const [written, read] = await Promise.all([
-      writing.done,
-      reading.done.then(async (rows) => {
-        await afterRead();
-        return rows;
+      writing.done.catch((thrown: unknown) => {
+        throw errorOf(thrown, 'target');
       }),
+      reading.done
+        .then(async (rows) => {
+          await afterRead();
+          return rows;
+        })
+        .catch((thrown: unknown) => {
+          throw errorOf(thrown, 'source');
+        }),
     ]);
     return { read, written };
   } catch (thrown) {
@@ -106,7 +120,7 @@ const HEADER_BYTES = 5;
  * Stands between the source's socket and the driver until the batch is over: frames of copied data go to the target's
  * socket as they are, at the pace at which that takes them, and everything else to the driver.
  */
-function tap(connection: pg.Connection, target: pg.Client): void {
+function tap(connection: pg.Connection, target: pg.Client, onBytes: (bytes: number) => void): void {
   const from = connection.stream;
   const to = target.connection.stream;
   const driver = from.listeners('data') as ((bytes: Buffer) => void)[];
@@ -121,7 +135,9 @@ function tap(connection: pg.Connection, target: pg.Client): void {
   const pass = (bytes: Buffer): void => {
     if (bytes.length === 0) return;
     if (route === 'driver') for (const listener of driver) listener.call(from, bytes);
-    else if (route === 'target' && !to.destroyed && !to.write(bytes)) {
+    else if (route === 'target' && !to.destroyed) {
+      onBytes(bytes.length);
+      if (to.write(bytes)) return;
       from.pause();
       to.once('drain', () => from.resume());
     }
