@@ -29,6 +29,7 @@ export function liveOptions(parties: Parties): LiveOptions {
     signal,
     beforeChange: checkLease,
     onSchemaChange: subject.config.live.onSchemaChange,
+    limits: captureLimits(parties),
   };
 }
 

@@ -1,9 +1,32 @@
 import type { Clock } from '../clock.ts';
-import { NotSupportedError } from '../errors.ts';
+import { ConfigurationError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { extendLease, installCapture, readCapture, type InstalledCapture } from './capture.ts';
+import { describeAddress, withConnection } from './connect.ts';
+import { copyDatabase, type CopyResult } from './copy.ts';
+import { readShape, saveShape } from './drift.ts';
+import { readDatabaseFacts } from './facts.ts';
+import { captureBegan, followSchema } from './follow.ts';
+import { readFenceMarker } from './fence.ts';
+import { FollowingDrainer } from './following.ts';
+import { readLag as readLogs } from './lag.ts';
+import { copyLargeObjects } from './large-objects.ts';
+import { proveAll, proveTouched, type LiveProof } from './live-proof.ts';
+import { quoteQualified } from './names.ts';
 import type { RemovedEntry } from './restore-list.ts';
+import { copySequences } from './sequences.ts';
+import { applicationName } from './settle.ts';
 import type { Sides } from './sides.ts';
+import { exportSnapshot } from './snapshot.ts';
+import { claimEpoch, completeStamp, readBasis, readStamp, removeStamp, stampTarget } from './stamp.ts';
+import { readSuspended, restore, suspend, validate } from './suspend.ts';
+import { revokeLoader } from './swap.ts';
 import type { PostgresTools } from './tools.ts';
+import { uninstallCapture } from './uninstall-capture.ts';
+import { OUR_SCHEMA } from './user-objects.ts';
+
+export type { LiveProof } from './live-proof.ts';
+export { SchemaChangedError } from './following.ts';
 
 export interface LiveOptions {
   migrationId: string;
@@ -19,6 +42,7 @@ export interface LiveOptions {
   beforeChange?: () => Promise<void>;
   /** What to do about a schema change on the source: say it and stop, or copy the tables concerned again. */
   onSchemaChange: 'stop' | 'recopy';
+  limits: CaptureLimits;
 }
 
 /** The capture's own limits: beyond them it stops logging and marks itself broken rather than fill the source's disk. */
@@ -75,88 +99,325 @@ export interface FinalDrain {
   milliseconds: number;
 }
 
+/** A drain that leaves no more than this is as good as caught up: the window takes milliseconds for it. */
+const LITTLE = 500;
+/** A source that is written to faster than we drain is told as lag, not waited for. */
+const MOST_PASSES = 50;
+
 /** Installs the capture, copies under a snapshot taken after it, and drains until little is left. Repeating it resumes. */
-export function beginLive(
-  _sides: Sides,
-  _options: LiveOptions & { limits: CaptureLimits },
-): Promise<LiveCopy> {
-  return Promise.reject(new NotSupportedError('strategy: live is not there yet'));
+export async function beginLive(sides: Sides, options: LiveOptions): Promise<LiveCopy> {
+  const { log, clock } = options;
+  const session = sessionOf(options);
+  const capture = await installCapture(sides.source, options);
+  const { since, completed } = await readStanding(sides, options);
+  const started = clock.now().getTime();
+  let copied: CopyResult | undefined;
+  if (completed !== since) {
+    // Before the snapshot: what changes from here on is noticed.
+    await withConnection(sides.source, session, async (source) =>
+      saveShape(source, options.migrationId, await readShape(source)),
+    );
+    await forgetGaps(sides, capture, options);
+    copied = await copyDatabase({
+      ...{ ...options, source: sides.source, ...sides.target },
+      captured: { tables: capture.tables, since },
+    });
+  } else {
+    log.info('Everything was copied by an earlier run: only what changed since is drained.');
+    await followGaps(sides, capture, options);
+  }
+  const copyMs = clock.now().getTime() - started;
+  const caught = await catchUp(sides, options);
+  return {
+    tables: copied?.tables ?? capture.tables.length,
+    bytes: copied?.bytes ?? (await withConnection(sides.source, session, readDatabaseFacts)).sizeBytes,
+    removed: copied?.removed ?? [],
+    reused: copied?.reused ?? { tables: capture.tables.length, chunks: 0 },
+    whole: capture.whole,
+    lag: caught.lag,
+    copyMs,
+    drainedRows: caught.rows,
+    drainMs: caught.milliseconds,
+  };
 }
 
 /** Drains until little is left, extends the capture's lease, and follows the schema as `onSchemaChange` says. */
-export function catchUp(_sides: Sides, _options: LiveOptions): Promise<CatchUp> {
-  return Promise.reject(new NotSupportedError('strategy: live is not there yet'));
-}
-
-/** Changes that wait on the source. */
-export function readLag(
-  _sides: Sides,
-  _options: Pick<LiveOptions, 'migrationId' | 'epoch' | 'log' | 'signal'>,
-): Promise<Lag> {
-  return Promise.reject(new NotSupportedError('strategy: live is not there yet'));
+export async function catchUp(sides: Sides, options: LiveOptions): Promise<CatchUp> {
+  const { clock } = options;
+  const started = clock.now().getTime();
+  await beginRun(sides, options);
+  const done = { passes: 0, rows: 0, recopied: [] as string[] };
+  const drainer = new FollowingDrainer(sides, options);
+  try {
+    for (let rows = Infinity; rows > LITTLE && done.passes < MOST_PASSES;) {
+      const drained = await drainer.pass({ tables: 'keyed' });
+      ({ rows } = drained);
+      done.rows += rows;
+      done.passes += 1;
+      if (rows > LITTLE) options.log.info(`Drained ${rows} rows in ${drained.milliseconds} ms.`);
+    }
+  } finally {
+    await drainer.close();
+  }
+  done.recopied = drainer.recopied;
+  await extendLease(sides.source, { ...options, leaseMs: options.limits.leaseMs });
+  const milliseconds = clock.now().getTime() - started;
+  return {
+    ...done,
+    rowsPerSecond: done.rows === 0 ? 0 : Math.round((done.rows * 1000) / Math.max(milliseconds, 1)),
+    lag: await readLag(sides, options),
+    milliseconds,
+  };
 }
 
 /**
- * The last drain while the fence holds the writers: rows, tables without a key, sequences, the foreign keys (not yet
- * validated) and triggers, and the proof of everything written since the last full one.
+ * Changes that wait on the source.
+ *
+ * @throws ConfigurationError when nothing is captured there
  */
-export function finishLive(_sides: Sides, _options: LiveOptions): Promise<FinalDrain> {
-  return Promise.reject(new NotSupportedError('strategy: live is not there yet'));
+export async function readLag(
+  sides: Sides,
+  options: Pick<LiveOptions, 'migrationId' | 'epoch' | 'log' | 'signal'>,
+): Promise<Lag> {
+  return withConnection(sides.source, sessionOf(options), async (source) => {
+    const tables = await readCapture(source, options.migrationId);
+    if (tables === undefined) throw notCaptured(sides);
+    return readLogs(source, tables);
+  });
 }
 
-/** What comparing a target that is kept in step found. */
-export interface LiveProof {
-  /** `pending`: keys that changed since the state that was compared; they are left out, and said. */
-  rows: { compared: number; pending: number };
-  tables: number;
-  milliseconds: number;
+/**
+ * The last drain while the fence holds the writers: rows, tables without a key, large objects, sequences, the foreign
+ * keys (not yet validated) and triggers, and the proof of everything written since the last full one.
+ *
+ * @throws SchemaChangedError when the source's schema is not the one that was copied: copy it again, outside the fence
+ */
+export async function finishLive(sides: Sides, options: LiveOptions): Promise<FinalDrain> {
+  const { clock } = options;
+  const started = clock.now().getTime();
+  await options.beforeChange?.();
+  await beginRun(sides, options);
+  const drainer = new FollowingDrainer(sides, { ...options, onSchemaChange: 'stop' });
+  let drained: Awaited<ReturnType<FollowingDrainer['pass']>>;
+  try {
+    drained = await drainer.pass({ tables: 'all' });
+    // Nothing was left to read under a snapshot that a TRUNCATE could have emptied.
+    if (drained.rows > 0) await drainer.pass({ tables: 'all' });
+  } finally {
+    await drainer.close();
+  }
+  await copyLargeObjectsAgain(sides, options);
+  const session = sessionOf(options);
+  const [sequences, compared] = await Promise.all([
+    withConnection(sides.source, session, (source) =>
+      withConnection(sides.target.loader, session, (loader) => copySequences(source, loader)),
+    ),
+    proveTouched(sides, [...drained.whole], proofOptions(options)),
+  ]);
+  await options.beforeChange?.();
+  await restore(sides.target, options);
+  return {
+    rows: drained.rows,
+    whole: drained.whole,
+    sequences,
+    compared: compared.compared.keys + compared.compared.rows,
+    milliseconds: clock.now().getTime() - started,
+  };
 }
 
 /**
  * Compares both sides while the source goes on writing: `full` every row, `touched` what drains wrote since the last
- * proof. What is put out of the target's way until the switch (foreign keys, triggers) is no difference.
+ * proof. What is put out of the target's way until the switch (foreign keys, triggers) is no difference. Both are read at
+ * exactly equal states: one snapshot of the source was drained, and the target is read as that drain left it.
  *
  * @throws Error that names tables, keys and objects that differ
  */
-export function proveLive(
-  _sides: Sides,
-  _options: LiveOptions,
-  _mode: 'full' | 'touched',
+export async function proveLive(
+  sides: Sides,
+  options: LiveOptions,
+  mode: 'full' | 'touched',
 ): Promise<LiveProof> {
-  return Promise.reject(new NotSupportedError('strategy: live is not there yet'));
+  const { clock } = options;
+  const started = clock.now().getTime();
+  await beginRun(sides, options);
+  const drainer = new FollowingDrainer(sides, options);
+  try {
+    const { snapshots, skippedWhole } = await drainer.pass({ tables: 'keyed', keepSnapshot: true });
+    const signal = AbortSignal.any([
+      snapshots.lost,
+      ...(options.signal === undefined ? [] : [options.signal]),
+    ]);
+    try {
+      const proof = { ...proofOptions(options), snapshots, signal };
+      if (mode === 'full') {
+        const waiting = skippedWhole.map(({ relation }) => relation);
+        const proven = await proveAll(sides, waiting, proof);
+        return { ...proven, milliseconds: clock.now().getTime() - started };
+      }
+      const { compared, tables, whole } = await proveTouched(sides, [], proof);
+      return {
+        rows: { compared: compared.keys + compared.rows, pending: 0 },
+        tables: tables.length + whole.length,
+        milliseconds: clock.now().getTime() - started,
+      };
+    } finally {
+      await snapshots.release();
+    }
+  } finally {
+    await drainer.close();
+  }
 }
 
 /** After the switch, while the new side serves: foreign keys validated, materialized views refreshed, the loader's rights taken. */
-export function settleLive(_sides: Sides, _options: LiveOptions): Promise<void> {
-  return Promise.reject(new NotSupportedError('strategy: live is not there yet'));
+export async function settleLive(sides: Sides, options: LiveOptions): Promise<void> {
+  const { owner, loader } = sides.target;
+  const session = sessionOf(options);
+  await withConnection(loader, session, (client) => claimEpoch(client, options));
+  await restore(sides.target, options);
+  await validate(sides.target, options);
+  if (owner.user !== loader.user)
+    await withConnection(owner, session, async (client) => {
+      await client.query(revokeLoader(loader.user));
+    });
 }
 
 /**
  * Before the point of no return: the capture on the new side, towards the old one. `sides` is the way back: source is
- * the new side's owner, target the old side.
+ * the new side's owner, target the old side, which a fence keeps closed from then on.
  */
-export function beginReverse(
-  _sides: Sides,
-  _options: LiveOptions & { limits: CaptureLimits },
-): Promise<void> {
-  return Promise.reject(new NotSupportedError('strategy: live is not there yet'));
+export async function beginReverse(sides: Sides, options: LiveOptions): Promise<void> {
+  await installCapture(sides.source, options);
+  await withConnection(sides.source, sessionOf(options), async (source) =>
+    saveShape(source, options.migrationId, await readShape(source)),
+  );
+  await withConnection(sides.target.loader, sessionOf(options), async (client) => {
+    await stampTarget(client, options.migrationId, sides.target.owner.user);
+    await claimEpoch(client, options);
+    await completeStamp(client, options.migrationId);
+  });
 }
 
 /**
  * Undoes `beginReverse` before the point of no return: the capture on the new side goes; the one on the old side stays,
  * so that the next attempt only catches up. `sides` as for `beginReverse`. Idempotent.
  */
-export function endReverse(
-  _sides: Sides,
-  _options: Pick<LiveOptions, 'migrationId' | 'epoch' | 'log' | 'clock' | 'signal'>,
+export async function endReverse(
+  sides: Sides,
+  options: Pick<LiveOptions, 'migrationId' | 'epoch' | 'log' | 'clock' | 'signal'>,
 ): Promise<void> {
-  return Promise.reject(new NotSupportedError('strategy: live is not there yet'));
+  await uninstallCapture(sides.source, options);
+  await withConnection(sides.target.loader, sessionOf(options), async (client) => {
+    const { suspended, restored } = await readSuspended(client);
+    if (suspended + restored > 0)
+      throw new Error(
+        `Foreign keys and triggers of ${describeAddress(sides.target.owner)} are still out of the way: restore and validate them first.`,
+      );
+    await removeStamp(client);
+  });
 }
 
 /** Removes everything of ours from both sides; afterwards the source's schema is as it was before. Idempotent. */
-export function endLive(
-  _sides: Sides,
-  _options: Pick<LiveOptions, 'migrationId' | 'epoch' | 'log' | 'clock' | 'signal'>,
+export async function endLive(
+  sides: Sides,
+  options: Pick<LiveOptions, 'migrationId' | 'epoch' | 'log' | 'clock' | 'signal'>,
 ): Promise<void> {
-  return Promise.reject(new NotSupportedError('strategy: live is not there yet'));
+  await uninstallCapture(sides.source, options);
+}
+
+/**
+ * Makes this run the one that writes, and takes out of its way what an attempt at the end had put back. On the way back
+ * the target is a side that served: it must be closed by a fence.
+ */
+async function beginRun(sides: Sides, options: LiveOptions): Promise<void> {
+  const { owner, loader } = sides.target;
+  await withConnection(loader, sessionOf(options), async (client) => {
+    const stamp = await readStamp(client);
+    if (stamp?.migrationId !== options.migrationId || !stamp.completed)
+      throw new ConfigurationError(
+        `${describeAddress(owner)} holds no complete copy of ${options.migrationId}: copy with the live strategy first.`,
+      );
+    if (owner.user === loader.user && (await readFenceMarker(client)) !== options.migrationId)
+      throw new ConfigurationError(
+        `${describeAddress(owner)} is not closed by ${options.migrationId}: draining into it would mix with its own writes. Nothing was changed.`,
+      );
+    await claimEpoch(client, options);
+  });
+  await suspend(sides.target, options);
+}
+
+/** `completed`: the capture under which the copy on the target was completed. */
+async function readStanding(
+  sides: Sides,
+  options: LiveOptions,
+): Promise<{ since: string; completed: string | undefined }> {
+  const session = sessionOf(options);
+  const since = await withConnection(sides.source, session, captureBegan);
+  return withConnection(sides.target.loader, session, async (loader) => {
+    const stamp = await readStamp(loader);
+    if (stamp?.migrationId !== options.migrationId || !stamp.completed)
+      return { since, completed: undefined };
+    const [, ...basis] = ((await readBasis(loader, options.migrationId)) ?? '').split(' ');
+    const completed = basis.join(' ');
+    return { since, completed: completed.startsWith(since) ? since : completed };
+  });
+}
+
+/** What was copied before a table's changes were captured without a gap does not count. */
+async function forgetGaps(sides: Sides, capture: InstalledCapture, options: LiveOptions): Promise<void> {
+  await withConnection(sides.target.loader, sessionOf(options), async (loader) => {
+    if ((await readStamp(loader)) === undefined) return;
+    await loader.query(`DELETE FROM ${OUR_SCHEMA}.copied WHERE relation = ANY ($1::text[])`, [
+      capture.made.map(({ schema, name }) => quoteQualified(schema, name)),
+    ]);
+  });
+}
+
+async function followGaps(sides: Sides, capture: InstalledCapture, options: LiveOptions): Promise<void> {
+  if (capture.made.length === 0) return;
+  await beginRun(sides, options);
+  await followSchema(
+    sides,
+    capture.made.map(({ schema, name }) => quoteQualified(schema, name)),
+    options,
+  );
+}
+
+/** No trigger sees large objects change, so they are copied whole, inside the window. */
+async function copyLargeObjectsAgain(sides: Sides, options: LiveOptions): Promise<void> {
+  const session = { ...sessionOf(options), clock: options.clock };
+  const { largeObjects } = await withConnection(sides.source, session, readDatabaseFacts);
+  if (largeObjects === 0) return;
+  const snapshot = await exportSnapshot(sides.source, session);
+  try {
+    await copyLargeObjects({ ...options, source: sides.source, target: sides.target.owner, snapshot });
+  } finally {
+    await snapshot.release();
+  }
+}
+
+function proofOptions(options: LiveOptions): Parameters<typeof proveAll>[2] {
+  const { migrationId, epoch, log, clock, signal } = options;
+  return {
+    ...{ migrationId, log, clock, applicationName: applicationName(migrationId, epoch) },
+    ...(signal === undefined ? {} : { signal }),
+  };
+}
+
+function notCaptured({ source }: Sides): ConfigurationError {
+  return new ConfigurationError(
+    `Nothing is captured on ${describeAddress(source)}: copy with the live strategy first.`,
+  );
+}
+
+function sessionOf(options: Pick<LiveOptions, 'migrationId' | 'epoch' | 'log' | 'signal'>): {
+  applicationName: string;
+  log: Log;
+  signal?: AbortSignal;
+} {
+  const { log, signal } = options;
+  return {
+    applicationName: applicationName(options.migrationId, options.epoch),
+    log,
+    ...(signal === undefined ? {} : { signal }),
+  };
 }

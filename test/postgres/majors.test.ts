@@ -290,6 +290,7 @@ for (const { from, to, tools, needs, sides } of pairs) {
         log,
         clock: systemClock,
         onSchemaChange: 'stop',
+        limits: { logBytes: 1 << 30, leaseMs: 600_000 },
       } as const;
       const write = (round: number): Promise<unknown> =>
         onSource(`
