@@ -26,10 +26,10 @@ export type Announced = string | RegExp;
  * materialized views are filled at the end.
  */
 export const SUSPENDED_WHILE_LIVE: RegExp[] = [
-  /^(missing on the target|only on the target|different): (foreign key|trigger|rule) /,
+  /^(missing on the target|only on the target|different): (foreign key|trigger|rule|policy) /,
   /^(missing on the target|different): row security of /,
   /^different: content of materialized view /,
-  /^missing on the target: comment on (table constraint|trigger|rule) /,
+  /^missing on the target: comment on (table constraint|trigger|rule|policy) /,
 ];
 
 /**
