@@ -36,17 +36,17 @@ const USERS = 16384;
  * and ANALYZE write their figures in place and are not seen.
  */
 export function digestSql(rights: ServerRights): string {
-  const sum = (columns: string): string =>
-    `pg_catalog.concat(pg_catalog.count(*), ' ', pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.concat_ws(' ', ${columns}), 0)))`;
-  const ofTables: [catalog: string, table: string, columns: string][] = [
-    ['pg_attribute', 'attrelid', 'x.attrelid, x.attnum, x.xmin'],
-    ['pg_attrdef', 'adrelid', 'x.oid, x.xmin'],
-    ['pg_index', 'indrelid', 'x.indexrelid, x.xmin'],
-    ['pg_trigger', 'tgrelid', 'x.oid, x.xmin'],
-    ['pg_rewrite', 'ev_class', 'x.oid, x.xmin'],
-    ['pg_policy', 'polrelid', 'x.oid, x.xmin'],
-    ['pg_inherits', 'inhrelid', 'x.inhrelid, x.inhparent, x.xmin'],
-    ['pg_sequence', 'seqrelid', 'x.seqrelid, x.xmin'],
+  // A number, the row's transaction and what else tells it apart, hashed and added up: no sorting, no texts.
+  const sum = (oid: string, xmin = 'x.xmin', more = '0'): string =>
+    `pg_catalog.concat(pg_catalog.count(*), ' ', pg_catalog.sum(pg_catalog.hashint8extended(${oid}::bigint << 32 | ${xmin}::text::bigint, ${more})))`;
+  const ofTables: [catalog: string, table: string, sum: string][] = [
+    ['pg_attrdef', 'adrelid', sum('x.oid')],
+    ['pg_index', 'indrelid', sum('x.indexrelid')],
+    ['pg_trigger', 'tgrelid', sum('x.oid')],
+    ['pg_rewrite', 'ev_class', sum('x.oid')],
+    ['pg_policy', 'polrelid', sum('x.oid')],
+    ['pg_inherits', 'inhrelid', sum('x.inhrelid', 'x.xmin', 'x.inhparent::bigint')],
+    ['pg_sequence', 'seqrelid', sum('x.seqrelid')],
   ];
   const inSchemas: [catalog: string, schema: string][] = [
     ['pg_constraint', 'connamespace'],
@@ -61,36 +61,40 @@ export function digestSql(rights: ServerRights): string {
     ['pg_ts_config', 'cfgnamespace'],
     ['pg_ts_dict', 'dictnamespace'],
   ];
-  const plain = ['pg_enum', 'pg_extension', 'pg_cast', 'pg_aggregate', 'pg_description'];
+  const plain: [catalog: string, key: string, sum: string][] = [
+    ['pg_enum', 'oid', sum('x.oid')],
+    ['pg_extension', 'oid', sum('x.oid')],
+    ['pg_cast', 'oid', sum('x.oid')],
+    ['pg_aggregate', 'aggfnoid::pg_catalog.oid', sum('x.aggfnoid::pg_catalog.oid')],
+    ['pg_description', 'objoid', sum('x.objoid', 'x.xmin', 'x.classoid::bigint << 16 | x.objsubid')],
+  ];
   const parts = [
     `SELECT 'server' AS part, ${serverSql(rights)}::text AS sum`,
-    `SELECT 'pg_namespace', ${sum('oid, xmin')} FROM mine`,
-    `SELECT 'pg_class', ${sum('oid, xmin')} FROM relations`,
+    `SELECT 'pg_namespace', ${sum('x.oid')} FROM mine x`,
+    `SELECT 'pg_class', ${sum('x.oid')} FROM relations x`,
+    // Those of indexes and sequences say nothing of their own.
+    `SELECT 'pg_attribute', ${sum('x.attrelid', 'x.xmin', 'x.attnum')} FROM pg_catalog.pg_attribute x
+      WHERE x.attnum > 0 AND x.attrelid IN (SELECT oid FROM relations WHERE relkind NOT IN ('i', 'I', 'S'))`,
     ...ofTables.map(
-      ([catalog, table, columns]) =>
-        `SELECT '${catalog}', ${sum(columns)} FROM pg_catalog.${catalog} x WHERE x.${table} IN (SELECT oid FROM relations)`,
+      ([catalog, table, total]) =>
+        `SELECT '${catalog}', ${total} FROM pg_catalog.${catalog} x WHERE x.${table} IN (SELECT oid FROM relations)`,
     ),
     ...inSchemas.map(
       ([catalog, schema]) =>
-        `SELECT '${catalog}', ${sum('x.oid, x.xmin')} FROM pg_catalog.${catalog} x WHERE x.${schema} IN (SELECT oid FROM mine)`,
+        `SELECT '${catalog}', ${sum('x.oid')} FROM pg_catalog.${catalog} x WHERE x.${schema} IN (SELECT oid FROM mine)`,
     ),
-    ...plain.map((catalog) => {
-      const [key, columns] =
-        catalog === 'pg_aggregate'
-          ? ['aggfnoid::pg_catalog.oid', 'x.aggfnoid::pg_catalog.oid, x.xmin']
-          : catalog === 'pg_description'
-            ? ['objoid', 'x.classoid, x.objoid, x.objsubid, x.xmin']
-            : ['oid', 'x.oid, x.xmin'];
-      return `SELECT '${catalog}', ${sum(columns)} FROM pg_catalog.${catalog} x WHERE x.${key} >= ${USERS}`;
-    }),
-    `SELECT 'capture', ${sum('p.oid, p.xmin')} FROM pg_catalog.pg_proc p
+    ...plain.map(
+      ([catalog, key, total]) =>
+        `SELECT '${catalog}', ${total} FROM pg_catalog.${catalog} x WHERE x.${key} >= ${USERS}`,
+    ),
+    `SELECT 'capture', ${sum('p.oid', 'p.xmin')} FROM pg_catalog.pg_proc p
       JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = '${OUR_SCHEMA}'`,
   ];
   return `
   WITH mine AS MATERIALIZED (
          SELECT n.oid, n.xmin FROM pg_catalog.pg_namespace n WHERE ${isUserSchema('n.nspname')}),
        relations AS MATERIALIZED (
-         SELECT c.oid, c.xmin FROM pg_catalog.pg_class c
+         SELECT c.oid, c.relkind, c.xmin FROM pg_catalog.pg_class c
           WHERE c.relnamespace IN (SELECT oid FROM mine) AND c.relpersistence <> 't')
   SELECT pg_catalog.md5(pg_catalog.string_agg(part || ' ' || sum, E'\\n' ORDER BY part)) AS digest
     FROM (${parts.join('\n      UNION ALL ')}) parts`;
