@@ -1,8 +1,11 @@
 import { expect, test } from '@jest/globals';
+import { serverOfMajor } from '../../rehearsal/servers/other-majors.ts';
+import { startPostgres, type PostgresServer } from '../../rehearsal/servers/postgres.ts';
 import type { PostgresAddress } from '../../src/postgres/connect.ts';
 import { parsePostgresUrl } from '../../src/postgres/connect.ts';
 import { silentLog } from '../../src/log.ts';
 import { compareDatabases, type DatabaseParity, type ParityOptions } from '../../src/postgres/parity.ts';
+import { foundIn, inFullRun, testNeeding } from '../support/or-skipped.ts';
 import { freshDatabase, type FreshDatabase } from '../support/servers.ts';
 
 interface Pair {
@@ -11,9 +14,12 @@ interface Pair {
   compare: (options?: Partial<ParityOptions>) => Promise<DatabaseParity>;
 }
 
-async function pair(source: string, target = source): Promise<Pair> {
+async function pair(source: string, target = source, sourceServer?: PostgresServer): Promise<Pair> {
   const address = ({ url }: FreshDatabase): PostgresAddress => parsePostgresUrl(url, { mode: 'off' });
-  const [one, other] = [await freshDatabase({ sql: source }), await freshDatabase({ sql: target })];
+  const [one, other] = [
+    await freshDatabase({ sql: source, ...(sourceServer && { server: sourceServer }) }),
+    await freshDatabase({ sql: target }),
+  ];
   return {
     one,
     other,
@@ -210,3 +216,30 @@ test('large objects are compared by content, piece by piece', async () => {
     'large object=70003 (only on the source)',
   ]);
 });
+
+for (const major of [13, 14, 16, 17, 18]) {
+  const binaries = await inFullRun(() => serverOfMajor(major, { log: silentLog }));
+  testNeeding(
+    [binaries],
+    `across major versions (${major}) the same values are equal, and alike ones differ, by either hash function`,
+    async () => {
+      const server = await startPostgres({ name: `parity-${major}`, binaries: foundIn(binaries) });
+      const sql = tablesOf(([, value]) => value);
+      for (const hash of ['auto', 'portable'] as const) {
+        const same = await pair(sql, sql, server);
+        expect(await same.compare({ hash })).toMatchObject({
+          rows: { different: 0 },
+          catalogue: [],
+          equal: true,
+        });
+        const alike = await pair(
+          sql,
+          tablesOf(([, , other]) => other),
+          server,
+        );
+        expect((await alike.compare({ hash })).rows.different).toBe(ALIKE.length);
+      }
+      await server.stop();
+    },
+  );
+}
