@@ -58,25 +58,6 @@ SET LOCAL default_table_access_method = heap;
 SET LOCAL lock_timeout = '30s';`;
 
 /**
- * The script that exchanges the schema in one transaction, run by psql as the owner: what an earlier copy left is
- * dropped, the new objects are created, and before anybody can see them the owner's own right to write is revoked and
- * the loader's granted. So the target is closed from the first moment, and a failure leaves the earlier copy whole.
- *
- * `preData` is what pg_restore made of the rewritten list.
- */
-export function swapScript(preData: string, loader: string): string {
-  return [
-    // Sessions of the warm application may hold locks for a moment; one that holds them for ever is an error.
-    "SET lock_timeout = '30s';",
-    "SELECT pg_catalog.set_config('search_path', '', false);",
-    dropEarlierCopy,
-    preData,
-    closeAndGrant(loader),
-    '',
-  ].join('\n');
-}
-
-/**
  * Drops everything that the role owns in this database. pg_shdepend lists it whatever its kind; DROP OWNED would also
  * take away the rights that the loader gave the role. The schema public and extensions stay; what is part of another
  * object (a range type's multirange) goes with that.
@@ -172,16 +153,7 @@ export function grantLoader(loader: string): string {
   });
 }
 
-/** The owner keeps SELECT: building indexes, checking foreign keys and refreshing materialized views need no more. */
-function closeAndGrant(loader: string): string {
-  return perRelation({
-    table: `REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON TABLE %1$s FROM CURRENT_USER; GRANT SELECT, INSERT ON TABLE %1$s TO ${quoteIdentifier(loader)}`,
-    sequence: `REVOKE USAGE, UPDATE ON SEQUENCE %1$s FROM CURRENT_USER; GRANT SELECT, UPDATE ON SEQUENCE %1$s TO ${quoteIdentifier(loader)}`,
-    schema: `GRANT USAGE ON SCHEMA %1$I TO ${quoteIdentifier(loader)}`,
-  });
-}
-
-/** Takes back what `swapScript` gave to the loader; run as the owner. */
+/** Takes back what `swapSchema` gave to the loader; run as the owner. */
 export function revokeLoader(loader: string): string {
   return perRelation({
     table: `REVOKE ALL ON TABLE %1$s FROM ${quoteIdentifier(loader)}`,

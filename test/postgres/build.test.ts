@@ -5,6 +5,7 @@ import { buildEntries, type BuildOptions, type BuildResult } from '../../src/pos
 import { closeConnection, connect, type PostgresAddress } from '../../src/postgres/connect.ts';
 import { compareDatabases } from '../../src/postgres/parity.ts';
 import type { SchemaArchive } from '../../src/postgres/schema-archive.ts';
+import { testPostgres } from '../support/servers.ts';
 import { dumpOf, loadedTarget } from './schema-sides.ts';
 import { rareSql, recordingLog, twoSides, type TwoSides } from './two-sides.ts';
 
@@ -82,6 +83,34 @@ test('an index on a function that relies on the application’s search path is b
     /Could not make INDEX public\.things_folded on the target: .*helper.*SET search_path/,
   );
   expect(await build(sides, archive, { searchPath: '"$user", public' })).toMatchObject({ built: 1 });
+});
+
+test('no statement waits for a lock of another one', async () => {
+  const sides = await twoSides(rareSql);
+  const archive = await loadedTarget(sides);
+  await sides.onTarget(
+    `ALTER DATABASE "${sides.owner.database}" SET log_lock_waits = on; ALTER DATABASE "${sides.owner.database}" SET deadlock_timeout = '1ms'`,
+  );
+  const server = await testPostgres();
+  const before = server.log().length;
+  const [probe, holder] = [await connect(sides.owner, session), await connect(sides.owner, session)];
+  const waits = (): string[] =>
+    [
+      ...server
+        .log()
+        .slice(before)
+        .matchAll(/h2d test 0 .*still waiting for \w+ on relation[^]*?STATEMENT: .*/g),
+    ].map(([lines]) => lines);
+  await build(sides, archive, { connections: 6 });
+  expect(waits()).toEqual([]);
+  // The log does tell of a wait.
+  await holder.query('BEGIN; LOCK public.users IN ACCESS SHARE MODE');
+  const waiting = probe.query('ALTER TABLE public.users ADD COLUMN more integer');
+  for (let tries = 0; waits().length === 0 && tries < 200; tries += 1) await systemClock.sleep(20);
+  expect(waits()).toHaveLength(1);
+  await holder.query('ROLLBACK');
+  await waiting;
+  await Promise.all([closeConnection(probe), closeConnection(holder)]);
 });
 
 test('an index begins when its own table is complete, and nothing waits for the slowest table', async () => {
