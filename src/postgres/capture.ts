@@ -92,7 +92,7 @@ export async function installCapture(
       missing = made.length;
     }
     await endInstall(client, options);
-    const captured = await readTables(client);
+    const captured = (await readState(client))?.tables ?? [];
     const whole = tables
       .filter((table) => table.key === null)
       .map((table) => ({ relation: quoteQualified(table.schema, table.name), bytes: table.bytes }));
@@ -117,7 +117,7 @@ export async function readCapture(
   if (state === undefined) return undefined;
   refuseOthers(state, migrationId, 'this database');
   refuseBroken(state);
-  return state.completed ? readTables(client) : undefined;
+  return state.completed ? state.tables : undefined;
 }
 
 /** Lets the capture go on for `leaseMs` from now. Does nothing where none is installed. */
@@ -135,19 +135,33 @@ export async function extendLease(
   });
 }
 
-/** A capture function that looks for another number than that of the sign, and so logs nothing. */
-const STRANGE_FUNCTION = `
-              SELECT FROM pg_catalog.pg_proc p
-               WHERE p.pronamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = '${OUR_SCHEMA}')
-                 AND p.proname ~ '^capture_[0-9]+$'
-                 AND pg_catalog.strpos(p.prosrc, pg_catalog.format('has_function_privilege(%s::',
-                       pg_catalog.to_regprocedure('${OUR_SCHEMA}.unbroken()')::oid)) = 0`;
+/**
+ * What of ours is missing, or looks for another number than that of the sign and so logs nothing. The capture functions
+ * are silent about both, because they run inside the application's transactions.
+ */
+const MISSING_PART = `
+              SELECT CASE WHEN sign.oid IS NULL THEN 'somebody dropped parts of it'
+                          WHEN p.oid IS NULL OR log.oid IS NULL
+                          THEN pg_catalog.format('somebody dropped the log of %s or its function', captured.relation::pg_catalog.regclass)
+                          ELSE 'its functions are those of another server: the database was restored or upgraded' END
+                FROM (SELECT pg_catalog.to_regprocedure('${OUR_SCHEMA}.unbroken()')::oid AS oid) sign
+                LEFT JOIN (${OUR_SCHEMA}.captured
+                           JOIN pg_catalog.pg_class relation ON relation.oid = captured.relation
+                           JOIN pg_catalog.pg_namespace home ON home.nspname = '${OUR_SCHEMA}') ON true
+                LEFT JOIN pg_catalog.pg_proc p ON p.pronamespace = home.oid AND p.proname = 'capture_' || captured.number
+                LEFT JOIN pg_catalog.pg_class log ON log.relnamespace = home.oid AND log.relname = 'log_' || captured.number
+               WHERE sign.oid IS NULL
+                  OR captured.number IS NOT NULL
+                     AND (p.oid IS NULL OR log.oid IS NULL
+                          OR pg_catalog.strpos(p.prosrc, pg_catalog.format('has_function_privilege(%s::', sign.oid)) = 0)
+               LIMIT 1`;
 
 interface CaptureState {
   /** Empty when the tables were made and the capture not yet begun. */
   migrationId: string;
   completed: boolean;
   broken: string | null;
+  tables: CapturedTable[];
 }
 
 async function readState(client: pg.Client): Promise<CaptureState | undefined> {
@@ -161,19 +175,50 @@ async function readState(client: pg.Client): Promise<CaptureState | undefined> {
     throw new CaptureBroken(
       `Parts of the capture are missing: somebody dropped tables of the schema ${OUR_SCHEMA}. Uninstall the capture, install it again and copy everything again.`,
     );
-  const { rows } = await client.query<{ migration_id: string; completed: boolean; broken: string | null }>(
+  const { rows } = await client.query<{
+    migration_id: string;
+    completed: boolean;
+    broken: string | null;
+    tables: TableRow[] | null;
+  }>(
     `SELECT c.migration_id, c.completed_at IS NOT NULL AS completed,
             COALESCE((SELECT pg_catalog.concat(reason, ' (', at, ')') FROM ${OUR_SCHEMA}.broken ORDER BY at LIMIT 1),
-                     CASE WHEN pg_catalog.to_regprocedure('${OUR_SCHEMA}.unbroken()') IS NULL
-                          THEN 'somebody dropped parts of it'
-                          WHEN EXISTS (${STRANGE_FUNCTION})
-                          THEN 'its functions are not those of this server: the database was restored or upgraded' END) AS broken
+                     (${MISSING_PART})) AS broken,
+            (SELECT pg_catalog.json_agg(t ORDER BY t.number) FROM (${TABLES}) t) AS tables
        FROM ${OUR_SCHEMA}.capture c`,
   );
   const row = rows[0];
-  if (row === undefined) return { migrationId: '', completed: false, broken: null };
-  return { migrationId: row.migration_id, completed: row.completed, broken: row.broken };
+  if (row === undefined) return { migrationId: '', completed: false, broken: null, tables: [] };
+  return {
+    migrationId: row.migration_id,
+    completed: row.completed,
+    broken: row.broken,
+    tables: (row.tables ?? []).map(toCapturedTable),
+  };
 }
+
+interface TableRow {
+  number: number;
+  oid: number;
+  schema: string;
+  name: string;
+  key: string[] | null;
+}
+
+function toCapturedTable(row: TableRow): CapturedTable {
+  return {
+    ...row,
+    log: logName(row.number),
+    timeColumn: timeColumn((row.key ?? []).map((name) => ({ name }))),
+  };
+}
+
+/** Those that are still there, by the names that they have now. */
+const TABLES = `
+              SELECT captured.number, c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name, captured.key
+                FROM ${OUR_SCHEMA}.captured
+                JOIN pg_catalog.pg_class c ON c.oid = captured.relation
+                JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace`;
 
 function refuseOthers(state: CaptureState, migrationId: string, where: string): void {
   if (!['', migrationId].includes(state.migrationId))
@@ -294,8 +339,15 @@ function install(migrationId: string, number: number, table: TableToCapture): Lo
     oid: table.oid,
     sql: `
       SET LOCAL client_min_messages = warning;
-      -- What CREATE TRIGGER takes anyway, asked for before there is anything to roll back.
-      LOCK TABLE ONLY ${quoteQualified(table.schema, table.name)} IN SHARE ROW EXCLUSIVE MODE;
+      -- What CREATE TRIGGER takes anyway, asked for before there is anything to roll back. An owner whose right to write
+      -- was taken (the new side before the switch) may not ask, and holds up nobody.
+      DO $lock$
+      BEGIN
+        IF pg_catalog.has_table_privilege(${table.oid}::oid, 'UPDATE, DELETE, TRUNCATE') THEN
+          LOCK TABLE ONLY ${quoteQualified(table.schema, table.name)} IN SHARE ROW EXCLUSIVE MODE;
+        END IF;
+      END
+      $lock$;
       ${stillTheSame(table)}
       ${createLog(number, table.key?.columns ?? [])}
       ${createFunction(migrationId, number, table)}
@@ -336,27 +388,6 @@ async function endInstall(client: pg.Client, options: CaptureOptions): Promise<v
         : ''
     }
     COMMIT`);
-}
-
-async function readTables(client: pg.Client): Promise<CapturedTable[]> {
-  const { rows } = await client.query<{
-    number: number;
-    oid: number;
-    schema: string;
-    name: string;
-    key: string[] | null;
-  }>(
-    `SELECT captured.number, c.oid::bigint::float8 AS oid, n.nspname AS schema, c.relname AS name, captured.key
-       FROM ${OUR_SCHEMA}.captured
-       JOIN pg_catalog.pg_class c ON c.oid = captured.relation
-       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-      ORDER BY captured.number`,
-  );
-  return rows.map((row) => ({
-    ...row,
-    log: logName(row.number),
-    timeColumn: timeColumn((row.key ?? []).map((name) => ({ name }))),
-  }));
 }
 
 function session(options: { migrationId: string; epoch: number; signal?: AbortSignal; log?: Log }): {

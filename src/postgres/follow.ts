@@ -103,7 +103,8 @@ async function followTables(
     planTables(client, { source: facts, target: targetFacts }, link.chunkBytes, [...change.copy]),
   );
   await loadTables(sides, {
-    ...{ ...options, snapshot, tables, resume: false, isFollowed: true },
+    // A partition that is attached to a parent with indexes has got its own by that: they are left.
+    ...{ ...options, snapshot, tables, resume: true, isFollowed: true },
     ...{ entries: change.make, searchPath: facts.searchPath, pairs: link.pairs, keyless: new Set<number>() },
     untangle: () => Promise.resolve(),
   });

@@ -163,6 +163,9 @@ function isOnlyNewTables({ rewritten, schema, captureTouched }: ShapeComparison)
   );
   return (
     rewritten.length + captureTouched.length === 0 &&
-    schema.every(({ change, table }) => change === 'added' && isNew.has(table))
+    schema.every(
+      ({ change, table, what }) =>
+        change === 'added' && (isNew.has(table) || (table === null && what.startsWith('sequence '))),
+    )
   );
 }

@@ -2,9 +2,9 @@ import type { Clock } from '../clock.ts';
 import { ConfigurationError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { extendLease, installCapture, readCapture, type InstalledCapture } from './capture.ts';
-import { describeAddress, withConnection } from './connect.ts';
+import { describeAddress, withConnection, type PostgresAddress } from './connect.ts';
 import { copyDatabase, type CopyResult } from './copy.ts';
-import { readShape, saveShape } from './drift.ts';
+import { compareShapes, readBaseline, readShape, saveShape } from './drift.ts';
 import { readDatabaseFacts } from './facts.ts';
 import { captureBegan, followSchema } from './follow.ts';
 import { readFenceMarker } from './fence.ts';
@@ -273,8 +273,10 @@ export async function settleLive(sides: Sides, options: LiveOptions): Promise<vo
   const { owner, loader } = sides.target;
   const session = sessionOf(options);
   await withConnection(loader, session, (client) => claimEpoch(client, options));
-  await restore(sides.target, options);
-  await validate(sides.target, options);
+  await withBaselineKept(owner, options, async () => {
+    await restore(sides.target, options);
+    await validate(sides.target, options);
+  });
   if (owner.user !== loader.user)
     await withConnection(owner, session, async (client) => {
       await client.query(revokeLoader(loader.user));
@@ -360,6 +362,28 @@ async function readStanding(
     const completed = basis.join(' ');
     return { since, completed: completed.startsWith(since) ? since : completed };
   });
+}
+
+/**
+ * Runs `body`, whose own changes of the schema are none to the capture of the way back. What somebody else had changed
+ * before stays a change.
+ */
+async function withBaselineKept(
+  owner: PostgresAddress,
+  options: LiveOptions,
+  body: () => Promise<void>,
+): Promise<void> {
+  const session = sessionOf(options);
+  const isKept = await withConnection(owner, session, async (client) => {
+    if ((await readCapture(client, options.migrationId)) === undefined) return false;
+    const baseline = await readBaseline(client, options.migrationId);
+    return baseline !== undefined && compareShapes(baseline, await readShape(client)).schema.length === 0;
+  });
+  await body();
+  if (!isKept) return;
+  await withConnection(owner, session, async (client) =>
+    saveShape(client, options.migrationId, await readShape(client)),
+  );
 }
 
 /** What was copied before a table's changes were captured without a gap does not count. */
