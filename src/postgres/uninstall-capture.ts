@@ -48,7 +48,14 @@ export async function uninstallCapture(source: PostgresAddress, options: Uninsta
         oid: table.oid,
         sql: `
           SET LOCAL client_min_messages = warning;
-          LOCK TABLE ONLY ${quoteQualified(table.schema, table.name)} IN ACCESS EXCLUSIVE MODE;
+          -- As when it is installed: an owner whose right to write was taken may not ask for the lock beforehand.
+          DO $lock$
+          BEGIN
+            IF pg_catalog.has_table_privilege(${table.oid}::oid, 'UPDATE, DELETE, TRUNCATE') THEN
+              LOCK TABLE ONLY ${quoteQualified(table.schema, table.name)} IN ACCESS EXCLUSIVE MODE;
+            END IF;
+          END
+          $lock$;
           ${stillTheSame(table)}
           ${dropTriggers(table)}`,
       })),
