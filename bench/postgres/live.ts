@@ -36,8 +36,9 @@ export interface LiveWork {
 const BACKLOG = 6_000;
 /** Transactions a second while the live copy runs and the window opens. */
 const LOAD = 150;
-/** The site goes on for so long between the last catch-up and the window. */
+/** Between the two catch-ups, and between the last one and the window: the site goes on meanwhile. */
 const BEFORE_WINDOW_MS = 3_000;
+const SINCE_CATCH_UP_MS = 500;
 
 /** How fast what has piled up is drained, with nothing else going on. */
 export async function measureDrain(work: LiveWork): Promise<{ rowsPerSecond: Spread }> {
@@ -66,37 +67,56 @@ export async function measureWindow(work: LiveWork): Promise<Spread> {
   const windows: number[] = [];
   for (let round = 0; round < work.rounds; round += 1) {
     const load = await startLoad(loadOf(work), LOAD);
-    const { sides, options } = await begin(work, `window${round}`);
-    await proveLive(sides, options, 'full');
-    await catchUp(sides, options);
-    await delay(BEFORE_WINDOW_MS);
-    await catchUp(sides, options);
-
-    const started = performance.now();
-    const fence = await holdFence(sides.source, options);
-    const held = performance.now();
-    const final = await finishLive(sides, options);
-    const ready = performance.now();
-    windows.push(ready - started);
-    work.log.info(
-      `round ${round + 1} of ${work.rounds}: window ${(ready - started).toFixed(0)} ms (locks ${(held - started).toFixed(0)} ms): ${final.rows} rows drained, ${final.whole.length} tables whole, ${final.sequences} sequences, ${final.compared} rows compared`,
-    );
-    await proveSame(sides);
-    await load.stop();
-    await fence.release();
-    await endLive(sides, options);
+    try {
+      const { milliseconds, told } = await openWindow(work, `window${round}`, () => load.stop());
+      windows.push(milliseconds);
+      work.log.info(`round ${round + 1} of ${work.rounds}: ${told}`);
+    } finally {
+      await load.stop();
+    }
   }
   return spreadOf(windows);
+}
+
+async function openWindow(
+  work: LiveWork,
+  migrationId: string,
+  stopWriting: () => Promise<void>,
+): Promise<{ milliseconds: number; told: string }> {
+  const { sides, options } = await begin(work, migrationId);
+  await proveLive(sides, options, 'full');
+  // As the scheduled catch-up does, and some seconds later the cutover's own first step.
+  await catchUp(sides, options);
+  await proveLive(sides, options, 'touched');
+  await delay(BEFORE_WINDOW_MS);
+  await catchUp(sides, options);
+  await delay(SINCE_CATCH_UP_MS);
+
+  const started = performance.now();
+  const fence = await holdFence(sides.source, options);
+  const held = performance.now();
+  const final = await finishLive(sides, options);
+  const milliseconds = performance.now() - started;
+  await proveSame(sides);
+  await stopWriting();
+  await fence.release();
+  await endLive(sides, options);
+  return {
+    milliseconds,
+    told:
+      `window ${milliseconds.toFixed(0)} ms (locks ${(held - started).toFixed(0)} ms): ${final.rows} rows drained, ` +
+      `${final.whole.length} tables whole, ${final.sequences} sequences, ${final.compared} rows compared`,
+  };
 }
 
 async function begin(work: LiveWork, migrationId: string): Promise<{ sides: Sides; options: LiveOptions }> {
   const sides = { source: work.source, target: await newTarget(work.servers, 'live') };
   const options: LiveOptions = {
     ...{ migrationId, epoch: 1, tools: work.tools, directory: work.directory },
-    ...{ log: silentLog, clock: systemClock, onSchemaChange: 'stop' },
+    ...{ log: silentLog, clock: systemClock, onSchemaChange: 'stop', limits: LIMITS },
   };
   const started = performance.now();
-  const { drainedRows, copyMs } = await beginLive(sides, { ...options, limits: LIMITS });
+  const { drainedRows, copyMs } = await beginLive(sides, options);
   work.log.info(
     `Live copy in ${((performance.now() - started) / 1000).toFixed(1)} s (copied in ${(copyMs / 1000).toFixed(1)} s, ${drainedRows} rows drained)`,
   );
