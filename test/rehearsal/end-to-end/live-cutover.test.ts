@@ -1,0 +1,137 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { WorkflowResult } from '../../../rehearsal/runner/options.ts';
+import {
+  AFTER_LIVE,
+  BEFORE_LIVE,
+  at,
+  catchUp,
+  cutOver,
+  errorsOf,
+  expectConclusion,
+  expectReached,
+  full,
+  herokuServesAsBefore,
+  isWhere,
+  letLeaseExpire,
+  logOf,
+  nothingIsLost,
+  openShop,
+  pick,
+  prepare,
+  rollBack,
+  serves,
+  stateOfHeroku,
+  type Shop,
+} from './shop-under-migration.ts';
+
+// One shop that is followed while it serves, with the shipped workflows and bundles, by the second dispatch.
+let shop: Shop;
+/** Before anything, and with the capture installed. */
+let untouched: Record<string, unknown>;
+let followed: Record<string, unknown>;
+let prepared: WorkflowResult;
+
+beforeAll(async () => {
+  shop = await openShop({ environments: ['production'], schedules: false, strategy: 'live' });
+  shop.world.github.configureEnvironment('production', {});
+  untouched = await stateOfHeroku(shop);
+  prepared = await prepare(shop);
+  expectConclusion(prepared, 'success');
+  followed = await stateOfHeroku(shop);
+}, 180_000);
+
+afterAll(() => shop.close());
+
+/** Names are kept by resolvers for as long as their record says. */
+const untilNamesExpire = () => delay(shop.world.ttl.playedMs);
+
+// What takes long and is not the story itself is absent from the short run.
+const inTheFullRun: (name: string, body: () => Promise<void>, limitMs: number) => void = full
+  ? test
+  : () => undefined;
+
+test('what visitors write while Heroku serves is drained by the scheduled catch-up, and the lag is told', async () => {
+  await serves(shop, 'heroku');
+  const result = await catchUp(shop);
+  expectConclusion(result, 'success');
+  const [, rows = '0'] = /Drained ([\d,]+) rows from Heroku to DigitalOcean/.exec(logOf(result)) ?? [];
+  expect(Number(rows.replaceAll(',', ''))).toBeGreaterThan(0);
+  expect(logOf(result)).toMatch(/lag: 0 rows/);
+  expect(await stateOfHeroku(shop)).toEqual(followed);
+}, 120_000);
+
+inTheFullRun(
+  'uninstalled, nothing is left on Heroku; copied again, it is followed again',
+  async () => {
+    expectConclusion(await catchUp(shop, 'uninstall'), 'success');
+    expect(await stateOfHeroku(shop)).toEqual(untouched);
+    const idle = await catchUp(shop);
+    expectConclusion(idle, 'success');
+    expect(logOf(idle)).toMatch(/Nothing is captured/);
+    prepared = await prepare(shop);
+    expectConclusion(prepared, 'success');
+  },
+  180_000,
+);
+
+for (const step of full ? BEFORE_LIVE : [pick(BEFORE_LIVE, 2)]) {
+  test(`interrupted at ${step}: everything is undone, Heroku serves as before and is still followed`, async () => {
+    const interrupt = at(step, 'interrupt');
+    const result = await cutOver(shop, prepared, interrupt);
+    expectReached(interrupt, result);
+    expectConclusion(result, 'failure');
+    expect(errorsOf(result)).toMatch(/Heroku serves as before/);
+    await herokuServesAsBefore(shop, followed);
+    expectConclusion(await catchUp(shop), 'success');
+  }, 180_000);
+}
+
+for (const step of full ? [...BEFORE_LIVE, 'point-of-no-return', ...AFTER_LIVE] : []) {
+  test(`a runner that dies at ${step}: re-run failed jobs completes the cutover; without new writes it is rolled back`, async () => {
+    const kill = at(step, 'runner');
+    const first = await cutOver(shop, prepared, kill);
+    expectReached(kill, first);
+    expectConclusion(first, 'failure');
+    expectConclusion(await cutOver(shop, prepared, { rerunOf: first }), 'success');
+    await isWhere(shop, 'digitalocean');
+    await nothingIsLost(shop, 'digitalocean');
+    expectConclusion(await rollBack(shop), 'success');
+    await untilNamesExpire();
+    await herokuServesAsBefore(shop, followed);
+  }, 240_000);
+}
+
+inTheFullRun(
+  'a runner that dies before the point of no return: catch-up refuses until a roll-back has undone all',
+  async () => {
+    const kill = at('final-drain', 'runner');
+    expectConclusion(await cutOver(shop, prepared, kill), 'failure');
+    await letLeaseExpire(shop);
+    const early = await catchUp(shop);
+    expectConclusion(early, 'failure');
+    expect(errorsOf(early)).toMatch(/A cutover of shop-production has begun/);
+    expectConclusion(await rollBack(shop), 'success');
+    await herokuServesAsBefore(shop, followed);
+  },
+  180_000,
+);
+
+test('the cutover drains what is left; afterwards Heroku follows, and a roll-back that would lose a write is refused', async () => {
+  expectConclusion(await cutOver(shop, prepared), 'success');
+  await isWhere(shop, 'digitalocean');
+  await untilNamesExpire();
+  await serves(shop, 'digitalocean');
+
+  const back = await rollBack(shop);
+  expectConclusion(back, 'failure');
+  expect(errorsOf(back)).toMatch(/has taken writes since the switch/);
+
+  const follows = await catchUp(shop);
+  expectConclusion(follows, 'success');
+  expect(logOf(follows)).toMatch(/Drained [\d,]+ rows from DigitalOcean back to Heroku/);
+  expectConclusion(await rollBack(shop), 'failure');
+
+  await isWhere(shop, 'digitalocean');
+  await serves(shop, 'digitalocean');
+}, 240_000);
