@@ -156,6 +156,17 @@ test('a value that the target refuses ends the copy with a clear error, and no p
   expect(await sides.onTarget(sql)).toEqual([{ sessions: 0 }]);
 });
 
+test('a full disk on the target ends the copy at once, with what to do', async () => {
+  const sides = await copying(ddl, rows);
+  await sides.onTarget(`
+    CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      IF NEW.id = 3000 THEN RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END IF; RETURN NEW; END $$;
+    CREATE TRIGGER fill BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION fill()`);
+  const log = recordingLog();
+  await expect(sides.copyRows({ chunkBytes, log })).rejects.toThrow(/disk is full: choose a larger size/);
+  expect(log.lines.join('\n')).not.toMatch(/attempt/);
+});
+
 test('forced row security on the source is an error, not a shorter table', async () => {
   const sides = await copying(
     ddl,

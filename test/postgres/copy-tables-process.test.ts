@@ -48,7 +48,7 @@ test(`rows of 2 kB and values of ${full ? 200 : 30} MB: memory stays flat`, asyn
     `ALTER TABLE wide ALTER COLUMN body SET STORAGE EXTERNAL;
      INSERT INTO wide SELECT n, repeat(md5(n::text), 62) FROM generate_series(1, ${megabytes * 500}) n;
      ALTER TABLE files ALTER COLUMN body SET STORAGE EXTERNAL;
-     INSERT INTO files SELECT n, decode(repeat('00ff' || n || n, ${(value * 1_000_000) / 3}), 'hex') FROM generate_series(1, 5) n`,
+     INSERT INTO files SELECT n, decode(repeat('00ff' || n || n, ${Math.round((value * 1_000_000) / 3)}), 'hex') FROM generate_series(1, 5) n`,
   );
   const copied = await copyInProcess(sides, {});
   if (copied === 'killed') throw new Error('killed');
