@@ -27,6 +27,27 @@ export function addressOf(database: FreshDatabase): PostgresAddress {
   return parsePostgresUrl(database.url, off);
 }
 
+export const shopSql = `
+  CREATE TABLE users (id integer PRIMARY KEY, email text UNIQUE, code integer UNIQUE DEFERRABLE, note text);
+  CREATE TABLE orders (id integer PRIMARY KEY, "the user" integer REFERENCES users ON DELETE CASCADE, amount numeric);
+  CREATE TABLE lines (order_id integer REFERENCES orders ON DELETE SET NULL, n bigint GENERATED ALWAYS AS IDENTITY,
+                      twice integer GENERATED ALWAYS AS (order_id * 2) STORED, PRIMARY KEY (n));
+  CREATE TABLE plain (a text, b integer);
+  CREATE TABLE places (region text, "Id" integer, name text, PRIMARY KEY (region, "Id")) PARTITION BY LIST (region);
+  CREATE TABLE places_north PARTITION OF places FOR VALUES IN ('north');
+  CREATE TABLE places_south PARTITION OF places FOR VALUES IN ('south');
+  CREATE TABLE empty ();
+`;
+
+export const shopRows = `
+  INSERT INTO users SELECT n, 'u' || n, n, 'x' FROM generate_series(1, 100) n;
+  INSERT INTO orders SELECT n, 1 + n % 100, n / 7.0 FROM generate_series(1, 300) n;
+  INSERT INTO lines (order_id) SELECT 1 + n % 300 FROM generate_series(1, 500) n;
+  INSERT INTO plain VALUES ('a', 1), ('a', 1), (NULL, NULL), (NULL, NULL), ('\\N', 2);
+  INSERT INTO places SELECT CASE n % 2 WHEN 0 THEN 'north' ELSE 'south' END, n, 'p' || n FROM generate_series(1, 50) n;
+  INSERT INTO empty DEFAULT VALUES;
+`;
+
 export async function draining(sql: string, rows = ''): Promise<Draining> {
   const source = await freshDatabase({ name: 'from', sql });
   const target = await freshDatabase({ name: 'to', sql });
@@ -67,7 +88,7 @@ export async function draining(sql: string, rows = ''): Promise<Draining> {
 async function contents(database: FreshDatabase): Promise<Record<string, string[]>> {
   const tables = await database.query<{ name: string }>(`
     SELECT c.oid::regclass::text AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'heroku_to_digitalocean')
+     WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'heroku_to_digitalocean')
      ORDER BY 1`);
   const rows: Record<string, string[]> = {};
   for (const { name } of tables)
