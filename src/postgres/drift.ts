@@ -101,13 +101,15 @@ export async function readShape(client: pg.Client): Promise<Shape> {
   return { digest, server: server[0].server, objects, captured };
 }
 
-async function rightsOf(client: pg.Client): Promise<ServerRights> {
+/** What the digest may ask on a session: the same for as long as that lives and the capture stays. */
+export async function rightsOf(client: pg.Client): Promise<ServerRights> {
   const { rows } = await client.query<ServerRights>({ name: 'h2d rights', text: readRights });
   if (rows[0] === undefined) throw new Error('Postgres answered a question about itself without a row.');
   return rows[0];
 }
 
-async function digestOf(client: pg.Client, rights: ServerRights): Promise<string> {
+/** `readDigest` in one round trip. */
+export async function digestOf(client: pg.Client, rights: ServerRights): Promise<string> {
   const text = digestSql(rights);
   const name = `h2d digest ${rights.systemIdentifier} ${rights.timeline}`;
   const { rows } = await client.query<{ digest: string }>({ name, text });

@@ -1,10 +1,12 @@
 import type pg from 'pg';
+import type { ServerRights } from './drift-sql.ts';
 import {
   compareShapes,
   describeDifference,
+  digestOf,
   readBaseline,
-  readDigest,
   readShape,
+  rightsOf,
   type Shape,
   type ShapeComparison,
 } from './drift.ts';
@@ -44,6 +46,7 @@ export class SchemaWatch {
   readonly #migrationId: string;
   #baseline: Shape | undefined;
   #known: { digest: string; files: string } | undefined;
+  #session: { client: pg.Client; rights: ServerRights } | undefined;
 
   constructor(migrationId: string) {
     this.#migrationId = migrationId;
@@ -56,7 +59,8 @@ export class SchemaWatch {
    * @throws DriftError when the source differs from the baseline in any other way
    */
   async look(client: pg.Client): Promise<string> {
-    const digest = await readDigest(client);
+    if (this.#session?.client !== client) this.#session = { client, rights: await rightsOf(client) };
+    const digest = await digestOf(client, this.#session.rights);
     if (digest === this.#known?.digest) return this.#known.files;
     const shape = await readShape(client);
     this.#baseline ??= await readBaseline(client, this.#migrationId);
