@@ -34,7 +34,8 @@ const CONNECT_TIMEOUT_MS = 15_000;
 /**
  * Every session reads and writes values in one form, whatever the database's or role's own settings: otherwise the
  * same row has two texts (all of these change what a value looks like as text, or which rows are seen).
- * They are set after the connection is made, so that `reset_val` in pg_settings still tells what the application gets.
+ * What a server does not know it goes without. They are set after the connection is made, so that `reset_val` in
+ * pg_settings still tells what the application gets.
  */
 const PINNED_SETTINGS: Record<string, string> = {
   row_security: 'off',
@@ -51,6 +52,10 @@ const PINNED_SETTINGS: Record<string, string> = {
   statement_timeout: '0',
   lock_timeout: '30s',
   idle_in_transaction_session_timeout: '10min',
+  // Since Postgres 17; a snapshot is held as long as the copy takes.
+  transaction_timeout: '0',
+  // A statement whose client is gone stops within seconds instead of running on (since Postgres 14).
+  client_connection_check_interval: '2s',
 };
 
 /**
@@ -174,13 +179,9 @@ async function pin(client: pg.Client, statementTimeoutMs: number | undefined): P
   if (statementTimeoutMs !== undefined) settings.statement_timeout = `${statementTimeoutMs}ms`;
   const names = Object.keys(settings);
   await client.query(
-    `SELECT pg_catalog.set_config(name, value, false)
-       FROM unnest($1::text[], $2::text[]) AS setting(name, value)`,
+    `SELECT pg_catalog.set_config(known.name, wanted.value, false)
+       FROM unnest($1::text[], $2::text[]) AS wanted(name, value)
+       JOIN pg_catalog.pg_settings known ON known.name = wanted.name`,
     [names, Object.values(settings)],
-  );
-  // A statement whose client is gone stops within seconds instead of running on (since Postgres 14).
-  await client.query(
-    `SELECT pg_catalog.set_config(name, '2s', false)
-       FROM pg_catalog.pg_settings WHERE name = 'client_connection_check_interval'`,
   );
 }
