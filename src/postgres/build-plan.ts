@@ -3,7 +3,12 @@ import { titleOf, type SchemaEntry } from './schema-archive.ts';
 
 /** PostgreSQL's table locks that statements of a build take (manual, "Explicit Locking"). */
 export type LockMode =
-  'ROW SHARE' | 'SHARE UPDATE EXCLUSIVE' | 'SHARE' | 'SHARE ROW EXCLUSIVE' | 'ACCESS EXCLUSIVE';
+  | 'ACCESS SHARE'
+  | 'ROW SHARE'
+  | 'SHARE UPDATE EXCLUSIVE'
+  | 'SHARE'
+  | 'SHARE ROW EXCLUSIVE'
+  | 'ACCESS EXCLUSIVE';
 
 /** A table, partitioned table or materialized view on the target. */
 export interface Relation {
@@ -71,6 +76,10 @@ const LOCKS: Record<string, LockMode> = {
 /** Kinds that only say what is to be read; those that need a primary key come after it. */
 const DEFINITIONS = new Set(['RULE', 'FUNCTION', 'PROCEDURE', 'VIEW', 'MATERIALIZED VIEW']);
 
+function isDefinition(entry: SchemaEntry): boolean {
+  return entry.section === 'build' && DEFINITIONS.has(entry.kind);
+}
+
 /** Kinds that concern the table of the index, constraint or trigger that they are about. */
 const OF_ANOTHER = new Set(['INDEX ATTACH', 'COMMENT']);
 
@@ -83,12 +92,14 @@ export function conflicts(one: LockMode, other: LockMode): boolean {
 }
 
 const CONFLICTS: Record<LockMode, LockMode[]> = {
+  'ACCESS SHARE': ['ACCESS EXCLUSIVE'],
   'ROW SHARE': ['ACCESS EXCLUSIVE'],
   'SHARE UPDATE EXCLUSIVE': ['SHARE UPDATE EXCLUSIVE', 'SHARE', 'SHARE ROW EXCLUSIVE', 'ACCESS EXCLUSIVE'],
   SHARE: ['SHARE UPDATE EXCLUSIVE', 'SHARE ROW EXCLUSIVE', 'ACCESS EXCLUSIVE'],
   'SHARE ROW EXCLUSIVE': ['SHARE UPDATE EXCLUSIVE', 'SHARE', 'SHARE ROW EXCLUSIVE', 'ACCESS EXCLUSIVE'],
   'ACCESS EXCLUSIVE': [
-    ...(['ROW SHARE', 'SHARE UPDATE EXCLUSIVE', 'SHARE', 'SHARE ROW EXCLUSIVE', 'ACCESS EXCLUSIVE'] as const),
+    ...(['ACCESS SHARE', 'ROW SHARE', 'SHARE UPDATE EXCLUSIVE', 'SHARE', 'SHARE ROW EXCLUSIVE'] as const),
+    'ACCESS EXCLUSIVE',
   ],
 };
 
@@ -186,6 +197,7 @@ class Planner {
         ];
       }
     }
+    if (isDefinition(entry)) return [{ sql: entry.sql, locks: all('ACCESS SHARE'), isSmall: true }];
     const mode = LOCKS[entry.kind] ?? 'ACCESS EXCLUSIVE';
     const parentAlone = PARENT_ALONE.has(entry.kind) && tables.every((each) => this.isPartitioned(each));
     return [
@@ -250,7 +262,6 @@ class Planner {
 
   /** Quoted names of the relations that an entry concerns: that its statement locks. */
   private tablesOf(entry: SchemaEntry): string[] {
-    if (entry.section === 'build' && DEFINITIONS.has(entry.kind)) return [];
     const named = (ids: number[]): string[] =>
       ids.flatMap((id) => {
         const other = this.byId.get(id);
@@ -271,6 +282,7 @@ class Planner {
   private rowsOf(entry: SchemaEntry, tables: string[]): Set<number> {
     // A domain's check looks at every table with a column of it.
     if (entry.kind === 'CHECK CONSTRAINT' && tables.length === 0) return new Set(this.oids.values());
+    if (isDefinition(entry)) return new Set();
     // Who writes to a partition holds a weak lock on its parent, which only waits behind the strongest one.
     const isHeld = (LOCKS[entry.kind] ?? 'ACCESS EXCLUSIVE') === 'ACCESS EXCLUSIVE';
     const families = tables.flatMap((table) =>
