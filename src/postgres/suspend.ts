@@ -8,7 +8,7 @@ import { quoteIdentifier, quoteLiteral, quoteQualified } from './names.ts';
 import { titleOf, type SchemaEntry } from './schema-archive.ts';
 import { applicationName } from './settle.ts';
 import type { TargetSide } from './sides.ts';
-import { holdEpoch, type Run } from './stamp.ts';
+import { holdEpoch, holdEpochStatement, refuseEpoch, type Run } from './stamp.ts';
 import { isNoExtensionMember, isUserSchema, OUR_SCHEMA } from './user-objects.ts';
 
 /*
@@ -127,13 +127,13 @@ export async function deferEntries(
  */
 export async function restore(target: TargetSide, options: SuspendOptions): Promise<Suspended> {
   return inOneTransaction(target.owner, options, async (owner) => {
-    await spreadOverPartitions(owner);
-    const { rows } = await owner.query<{ what: string; sql: string }>(
-      `SELECT kind || ' ' || name || ' of ' || relation AS what, restore AS sql
-         FROM ${OUR_SCHEMA}.suspended WHERE state = 'suspended' ORDER BY position`,
-    );
-    const statements = rows.filter(({ sql }) => sql !== '');
-    await runAll(owner, statements);
+    const [listed, partitions] = (await owner.query(`
+      ${LISTED};
+      ${PARTITIONS}`)) as unknown as [pg.QueryResult<ListedItem>, pg.QueryResult<Partition>];
+    const spread = spreadOverPartitions(listed.rows, partitions.rows);
+    if (spread.length > 0) await insertItems(owner, spread);
+    const back = [...listed.rows.filter(({ state }) => state === 'suspended'), ...spread];
+    await runAll(owner, back);
     await owner.query(`UPDATE ${OUR_SCHEMA}.suspended SET state = 'restored' WHERE state = 'suspended'`);
     return countStates(owner);
   });
@@ -205,6 +205,13 @@ export async function readSuspended(client: pg.Client): Promise<Suspended> {
   return rows[0]?.found === true ? countStates(client) : { suspended: 0, restored: 0, validated: 0 };
 }
 
+interface ListedItem extends Item {
+  state: keyof Suspended;
+}
+
+const LISTED = `
+  SELECT relation, kind, name, restore, validate, state FROM ${OUR_SCHEMA}.suspended ORDER BY position`;
+
 async function countStates(client: pg.Client): Promise<Suspended> {
   const { rows } = await client.query<Suspended>(
     `SELECT pg_catalog.count(*) FILTER (WHERE state = 'suspended')::integer AS suspended,
@@ -215,10 +222,8 @@ async function countStates(client: pg.Client): Promise<Suspended> {
   return rows[0] ?? { suspended: 0, restored: 0, validated: 0 };
 }
 
-async function readItems(client: pg.Client): Promise<Item[]> {
-  const { rows } = await client.query<Item>(
-    `SELECT relation, kind, name, restore, validate FROM ${OUR_SCHEMA}.suspended ORDER BY position`,
-  );
+async function readItems(client: pg.Client): Promise<ListedItem[]> {
+  const { rows } = await client.query<ListedItem>(LISTED);
   return rows;
 }
 
@@ -477,23 +482,30 @@ function unquote(identifier: string): string {
   return identifier.startsWith('"') ? identifier.slice(1, -1).replaceAll('""', '"') : identifier;
 }
 
+/** A partition that holds rows, of a table whose foreign key is on the list and cannot come back before its partitions'. */
+interface Partition {
+  name: string;
+  schema: string;
+  leaf: string;
+  validate: string;
+}
+
+const PARTITIONS = `
+  SELECT s.name, s.validate, n.nspname AS schema, c.relname AS leaf
+    FROM ${OUR_SCHEMA}.suspended s
+   CROSS JOIN LATERAL pg_catalog.pg_partition_tree(
+           CASE WHEN s.kind = '${FOREIGN_KEY}' THEN s.relation::pg_catalog.regclass END) tree
+    JOIN pg_catalog.pg_class c ON c.oid = tree.relid
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+   WHERE s.kind = '${FOREIGN_KEY}' AND s.state = 'suspended' AND s.restore = '' AND tree.isleaf AND c.relkind = 'r'
+   ORDER BY s.position, c.oid`;
+
 /**
  * A partitioned table's foreign key from a dump becomes one for each partition that holds rows, under the same name.
  */
-async function spreadOverPartitions(client: pg.Client): Promise<void> {
-  const { rows } = await client.query<{ name: string; leaf: string; validate: string }>(
-    `SELECT s.name, s.validate, pg_catalog.format('%I.%I', n.nspname, c.relname) AS leaf
-       FROM ${OUR_SCHEMA}.suspended s
-      CROSS JOIN LATERAL pg_catalog.pg_partition_tree(s.relation::pg_catalog.regclass) tree
-       JOIN pg_catalog.pg_class c ON c.oid = tree.relid
-       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-      WHERE s.kind = $1 AND s.state = 'suspended' AND s.restore = '' AND tree.isleaf AND c.relkind = 'r'
-      ORDER BY s.position, c.oid`,
-    [FOREIGN_KEY],
-  );
-  const listed = await readItems(client);
-  const missing = rows.flatMap(({ name, leaf: unnormalised, validate: sql }): Item[] => {
-    const leaf = normalised(unnormalised);
+function spreadOverPartitions(listed: Item[], partitions: Partition[]): Item[] {
+  return partitions.flatMap(({ name, schema, leaf: table, validate: sql }): Item[] => {
+    const leaf = quoteQualified(schema, table);
     const definition = definitionOf({ name, restore: '', validate: sql });
     // A partition may have brought it along under a name of its own.
     const has = listed.some(
@@ -516,7 +528,6 @@ async function spreadOverPartitions(client: pg.Client): Promise<void> {
       },
     ];
   });
-  await insertItems(client, missing);
 }
 
 /** What a foreign key on the list says, apart from its table and name. */
@@ -529,26 +540,24 @@ function definitionOf(item: Pick<Item, 'name' | 'restore' | 'validate'>): string
     .replace(/ NOT VALID$/, '');
 }
 
-function normalised(qualified: string): string {
-  const [, schema, name] = new RegExp(`^(${IDENTIFIER})\\.(${IDENTIFIER})$`).exec(qualified) ?? [];
-  return quoteQualified(unquote(schema ?? ''), unquote(name ?? ''));
-}
-
 /** All in one round trip; only when that fails one by one, to say which. */
-async function runAll(client: pg.Client, statements: { what: string; sql: string }[]): Promise<void> {
+async function runAll(client: pg.Client, items: Item[]): Promise<void> {
+  const statements = items.filter((item) => item.restore !== '');
   if (statements.length === 0) return;
-  await client.query('SAVEPOINT together');
+  const together = statements.map((item) => item.restore.replace(/;\s*$/, '')).join('\n;\n');
   try {
-    await client.query(statements.map(({ sql }) => sql.replace(/;\s*$/, '')).join('\n;\n'));
+    await client.query(`SAVEPOINT together;\n${together}`);
   } catch (thrown) {
     if (isLockProblem(thrown)) throw thrown;
     await client.query('ROLLBACK TO SAVEPOINT together');
-    for (const { what, sql } of statements) {
+    for (const { kind, name, relation, restore: sql } of statements) {
       try {
         await client.query(sql);
       } catch (again) {
         if (isLockProblem(again)) throw again;
-        throw new Error(`${what} could not be put back: ${messageOf(again)}`, { cause: again });
+        throw new Error(`${kind} ${name} of ${relation} could not be put back: ${messageOf(again)}`, {
+          cause: again,
+        });
       }
     }
   }
@@ -608,10 +617,14 @@ async function inOneTransaction<T>(
   return withOwner(owner, options, async (client) =>
     retryLocks(options, async () => {
       try {
-        await client.query('BEGIN ISOLATION LEVEL READ COMMITTED');
-        await client.query("SET LOCAL lock_timeout = '800ms'");
-        await holdEpoch(client, options, 'shared');
-        await client.query(`LOCK TABLE ${OUR_SCHEMA}.suspended IN SHARE ROW EXCLUSIVE MODE`);
+        const begun = (await client.query(`
+          BEGIN ISOLATION LEVEL READ COMMITTED;
+          SET LOCAL lock_timeout = '800ms';
+          ${holdEpochStatement(options.migrationId, 'shared')};
+          LOCK TABLE ${OUR_SCHEMA}.suspended IN SHARE ROW EXCLUSIVE MODE`)) as unknown as pg.QueryResult<{
+          epoch: string;
+        }>[];
+        refuseEpoch(begun[2]?.rows[0]?.epoch, options);
         const result = await body(client);
         await client.query('COMMIT');
         return result;
