@@ -16,6 +16,8 @@ export interface Timeline {
   downtimeMs: number;
   /** What the proof inside the fence compared, and what the gate and the pre-flight found. */
   parity: Json;
+  /** With the live strategy: what the last drain moved, and how long Postgres and Redis took of it. */
+  finalDrain: Json;
   gate: Json;
   preFlight: Json;
 }
@@ -41,6 +43,7 @@ export async function timelineOf(journal: Journal): Promise<Timeline> {
       finishedAt: finishedAt?.toISOString() ?? null,
     })),
     parity: resultOf('parity') ?? provenBy(resultOf('final-drain')),
+    finalDrain: resultOf('final-drain'),
     gate: resultOf('gate'),
     preFlight: resultOf('pre-flight'),
     downtimeMs: closed === undefined || open === undefined ? 0 : open - closed,
