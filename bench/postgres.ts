@@ -16,7 +16,7 @@ import {
 import { cores } from './postgres/cpu.ts';
 import { measureParity, proveEqual, type ParityResult } from './postgres/parity.ts';
 import { findPgcopydb, pgDump, pgDumpParallel, type Peer } from './postgres/peers.ts';
-import { measureDrain, measureWindow } from './postgres/live.ts';
+import { measureDrain, measureWindow, type WindowResult } from './postgres/live.ts';
 import { measureOverhead, type OverheadResult } from './postgres/overhead.ts';
 import { dropDatabase, makeSource, sizeOf, startServers, type BenchServers } from './postgres/servers.ts';
 import { LINES, measureWideArea, type WanResult } from './postgres/wide-area.ts';
@@ -29,7 +29,7 @@ export interface PostgresResult {
   parity?: ParityResult;
   overhead?: OverheadResult;
   drain?: { rowsPerSecond: Spread };
-  window?: { size: string; milliseconds: Spread }[];
+  window?: ({ size: string } & WindowResult)[];
   wan?: WanResult[];
 }
 
@@ -117,8 +117,8 @@ export async function benchPostgres(options: BenchOptions, log: Log): Promise<Po
   for (const bytes of parts.has('window') ? new Set([least, wantedBytes]) : [])
     await measurePart(`window at ${sizeName(bytes)}`, async () => {
       const work = { ...(await make(bytes)), bytes };
-      const milliseconds = await measureWindow(work);
-      result.window = [...(result.window ?? []), { size: sizeName(bytes), milliseconds }];
+      const window = await measureWindow(work);
+      result.window = [...(result.window ?? []), { size: sizeName(bytes), ...window }];
       await dropDatabase(servers.from, work.source.database);
     });
   for (const line of parts.has('wan') ? LINES : [])

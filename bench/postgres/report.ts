@@ -32,8 +32,8 @@ export function postgresJson(result: PostgresResult): Figures {
         ...figure('vsPgcopydb', line.vsPgcopydb),
         measured: line.measured,
       })) ?? null,
-    windowMs: window === undefined ? null : bySize(window, (spread) => Math.round(spread.median)),
-    windowMsSpread: window === undefined ? null : bySize(window, rounded),
+    ...bySize('windowMs', window, ({ milliseconds }) => milliseconds),
+    ...bySize('windowHeldMs', window, ({ heldMilliseconds }) => heldMilliseconds),
     ...figure('drainRowsPerSecond', drain?.rowsPerSecond, 0),
     ...figure('writeOverhead', overhead?.share),
     ...figure('writeOverheadCpu', overhead?.cpuShare),
@@ -60,8 +60,10 @@ export function postgresLines({ copy, wan, window, drain, overhead, parity }: Po
     lines.set(`${name} pg_dump -Fc | pg_restore`, told(line.vsPgDump));
     lines.set(`${name} pgcopydb`, told(line.vsPgcopydb));
   }
-  for (const { size, milliseconds } of window ?? [])
+  for (const { size, milliseconds, heldMilliseconds } of window ?? []) {
     lines.set(`window under load, ${size}, ms`, told(milliseconds, 0));
+    lines.set(`  of that with all locks held, ${size}, ms`, told(heldMilliseconds, 0));
+  }
   if (drain !== undefined) lines.set('drain, rows/s', told(drain.rowsPerSecond, 0));
   if (overhead !== undefined) {
     lines.set('capture: writes slower by, %', told(times(overhead.share, 100), 1));
@@ -84,15 +86,16 @@ function figure(name: string, spread: Spread | undefined, digits = 3): Figures {
   };
 }
 
-function bySize<T>(
-  window: NonNullable<PostgresResult['window']>,
-  tell: (spread: Spread) => T,
-): Record<string, T> {
-  return Object.fromEntries(window.map(({ size, milliseconds }) => [size, tell(milliseconds)]));
-}
-
-function rounded({ least, most }: Spread): { least: number; most: number } {
-  return { least: Math.round(least), most: Math.round(most) };
+function bySize(
+  name: string,
+  windows: PostgresResult['window'],
+  spreadOf: (window: NonNullable<PostgresResult['window']>[number]) => Spread,
+): Figures {
+  if (windows === undefined) return { [name]: null, [`${name}Spread`]: null };
+  const each = windows.map((window) => figure(window.size, spreadOf(window), 0));
+  const part = (suffix: string): Figures =>
+    Object.fromEntries(windows.map(({ size }, index) => [size, each[index]?.[`${size}${suffix}`]]));
+  return { [name]: part(''), [`${name}Spread`]: part('Spread') };
 }
 
 function told(spread: Spread | undefined, digits = 2): string {
