@@ -340,8 +340,9 @@ async function readTriggers(client: pg.Client): Promise<Found[]> {
   }));
 }
 
+/** Before PostgreSQL 15 a partition's copy of its parent's trigger counts as internal; those of constraints always do. */
 const firesForUs = `
-  NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') AND c.relkind IN ('r', 'p')
+  (NOT t.tgisinternal OR (t.tgparentid <> 0 AND t.tgconstraint = 0)) AND t.tgenabled IN ('O', 'A') AND c.relkind IN ('r', 'p')
   AND NOT pg_catalog.starts_with(t.tgname, '${OUR_SCHEMA}_')
   AND ${isUserSchema('n.nspname')} AND ${isNoExtensionMember('pg_class', 'c.oid')}`;
 

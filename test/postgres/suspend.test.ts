@@ -15,7 +15,10 @@ import {
   type SuspendOptions,
 } from '../../src/postgres/suspend.ts';
 import { findPostgresTools } from '../../src/postgres/tools.ts';
+import { serverOfMajor } from '../../rehearsal/servers/other-majors.ts';
+import { startPostgres, type PostgresServer } from '../../rehearsal/servers/postgres.ts';
 import { temporaryDirectory } from '../../rehearsal/servers/process.ts';
+import { foundIn, inFullRun, testNeeding } from '../support/or-skipped.ts';
 import { freshDatabase, type FreshDatabase } from '../support/servers.ts';
 import { recordingLog } from './two-sides.ts';
 
@@ -60,7 +63,8 @@ const tangledSql = `
   ALTER TABLE orders ENABLE REPLICA TRIGGER for_replicas;
   ALTER TABLE orders DISABLE TRIGGER "never $1";
   CREATE CONSTRAINT TRIGGER later AFTER INSERT ON customers DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION nothing();
-  CREATE TRIGGER everywhere AFTER INSERT OR DELETE ON visits FOR EACH ROW EXECUTE FUNCTION nothing();
+  CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''fired''; END';
+  CREATE TRIGGER everywhere AFTER DELETE ON visits FOR EACH ROW EXECUTE FUNCTION refuse();
   ALTER TABLE visits_1 DISABLE TRIGGER everywhere;
   CREATE RULE keep AS ON DELETE TO customers WHERE OLD.id = 1 DO INSTEAD NOTHING;
   CREATE RULE asleep AS ON DELETE TO orders DO INSTEAD NOTHING;
@@ -97,8 +101,8 @@ interface Side {
 }
 
 /** One side, complete and stamped, whose owner also loads: the way back. */
-async function side(sql = tangledSql): Promise<Side> {
-  const database = await freshDatabase({ name: 'old', sql });
+async function side(sql = tangledSql, server?: PostgresServer): Promise<Side> {
+  const database = await freshDatabase({ name: 'old', sql, ...(server === undefined ? {} : { server }) });
   if (sql !== '') await database.query(rowsSql);
   const address = parsePostgresUrl(database.url, { mode: 'off' });
   const options = { migrationId: 'shop-test', epoch: 1, log: silentLog, clock: systemClock };
@@ -277,3 +281,40 @@ test('a superseded run suspends and restores nothing', async () => {
     expect(await readSuspended(client)).toEqual({ suspended: 0, restored: 0, validated: 0 });
   });
 });
+
+/** What the comparison of catalogues leaves out: triggers and foreign keys of single partitions. */
+const PARTS = `
+  SELECT pg_catalog.format('%s %s %s', t.tgrelid::pg_catalog.regclass, t.tgname, t.tgenabled) AS part
+    FROM pg_catalog.pg_trigger t
+   WHERE t.tgconstraint = 0
+  UNION ALL
+  SELECT pg_catalog.format('%s %s %s %s', k.conrelid::pg_catalog.regclass, k.conname, k.convalidated, pg_catalog.pg_get_constraintdef(k.oid))
+    FROM pg_catalog.pg_constraint k LEFT JOIN pg_catalog.pg_constraint parent ON parent.oid = k.conparentid
+   WHERE k.contype = 'f' AND (k.conparentid = 0 OR parent.conrelid <> k.conrelid)
+   ORDER BY 1`;
+
+for (const major of [13, 14, 15, 16, 17, 18]) {
+  const server = await inFullRun(() => serverOfMajor(major, { log: silentLog }));
+  testNeeding(
+    [server],
+    `PostgreSQL ${major}: partitions’ own triggers and foreign keys come back as they were`,
+    async () => {
+      const { target, options, database, catalogue, run } = await side(
+        tangledSql,
+        await startPostgres({ name: `suspend-${major}`, binaries: foundIn(server) }),
+      );
+      const before = { parts: await database.query(PARTS), catalogue: await catalogue() };
+      await suspend(target, options);
+      expect(await run(`SELECT conname FROM pg_constraint WHERE contype = 'f'`)).toBe('[]');
+      // No trigger fires, a partition's neither.
+      expect(await run('DELETE FROM visits')).toBe('[]');
+      await restore(target, options);
+      await suspend(target, options);
+      await restore(target, options);
+      await validate(target, options);
+      expect(compareCatalogues(before.catalogue, await catalogue())).toEqual([]);
+      expect(await database.query(PARTS)).toEqual(before.parts);
+    },
+    120_000,
+  );
+}
