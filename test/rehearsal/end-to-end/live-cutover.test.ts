@@ -71,6 +71,8 @@ inTheFullRun(
     expect(logOf(idle)).toMatch(/Nothing is captured/);
     prepared = await prepare(shop);
     expectConclusion(prepared, 'success');
+    // Another capture: its functions name the numbers of their own logs.
+    followed = await stateOfHeroku(shop);
   },
   180_000,
 );
