@@ -4,12 +4,31 @@ import { messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { describeAddress, withConnection, type PostgresAddress } from './connect.ts';
 import { codeOf } from './errors.ts';
-import { quoteIdentifier, quoteLiteral, quoteQualified } from './names.ts';
-import { titleOf, type SchemaEntry } from './schema-archive.ts';
+import { itemsOfEntries } from './deferred-entries.ts';
+import {
+  FOREIGN_KEY,
+  PARTITIONS,
+  readForeignKeys,
+  spreadOverPartitions,
+  type Partition,
+} from './foreign-keys.ts';
+import { readRowSecurity, readRules, readTriggers, refuseLeftTriggers } from './in-the-way.ts';
+import type { SchemaEntry } from './schema-archive.ts';
 import { applicationName } from './settle.ts';
 import type { TargetSide } from './sides.ts';
 import { holdEpoch, holdEpochStatement, refuseEpoch, type Run } from './stamp.ts';
-import { isNoExtensionMember, isUserSchema, OUR_SCHEMA } from './user-objects.ts';
+import {
+  countStates,
+  insertItems,
+  LISTED,
+  readItems,
+  type Item,
+  type ListedItem,
+  type Suspended,
+} from './suspended-list.ts';
+import { OUR_SCHEMA } from './user-objects.ts';
+
+export { readSuspended, type Suspended } from './suspended-list.ts';
 
 /*
  * While we write to a side, nothing on it may check, change, refuse or spread what we write: a row that is deleted to be
@@ -26,29 +45,8 @@ export interface SuspendOptions extends Run {
   signal?: AbortSignal;
 }
 
-/** What is listed, by state. All zero: everything is as the application made it. */
-export interface Suspended {
-  suspended: number;
-  /** There again, and to be validated (foreign keys), or ready (everything else). */
-  restored: number;
-  validated: number;
-}
-
-const FOREIGN_KEY = 'FK CONSTRAINT';
-/** Shown at once when its rows are there, but it may take long: together with what is validated while the side is open. */
-const MATERIALIZED_VIEW = 'MATERIALIZED VIEW DATA';
-
 /** undefined_table, undefined_object: dropped since by the application, which may be open again. */
 const GONE = ['42P01', '42704'];
-
-/** One line of the list. */
-interface Item {
-  relation: string;
-  kind: string;
-  name: string;
-  restore: string;
-  validate: string | null;
-}
 
 /**
  * Takes everything out of the way of our writes on a complete schema: foreign keys are dropped, triggers and rules
@@ -106,7 +104,7 @@ export async function deferEntries(
   entries: Pick<SchemaEntry, 'kind' | 'schema' | 'name' | 'sql'>[],
   options: SuspendOptions,
 ): Promise<Suspended> {
-  const items = withComments(entries);
+  const items = itemsOfEntries(entries);
   return inOneTransaction(target.owner, options, async (owner) => {
     const { restored, validated } = await countStates(owner);
     if (restored + validated > 0)
@@ -196,349 +194,8 @@ export async function validate(target: TargetSide, options: SuspendOptions): Pro
   });
 }
 
-/** What is out of the way on a side; run by either of its roles. All zero where nothing of ours is there. */
-export async function readSuspended(client: pg.Client): Promise<Suspended> {
-  const { rows } = await client.query<{ found: boolean }>(
-    'SELECT pg_catalog.to_regclass($1) IS NOT NULL AS found',
-    [`${OUR_SCHEMA}.suspended`],
-  );
-  return rows[0]?.found === true ? countStates(client) : { suspended: 0, restored: 0, validated: 0 };
-}
-
-interface ListedItem extends Item {
-  state: keyof Suspended;
-}
-
-const LISTED = `
-  SELECT relation, kind, name, restore, validate, state FROM ${OUR_SCHEMA}.suspended ORDER BY position`;
-
-async function countStates(client: pg.Client): Promise<Suspended> {
-  const { rows } = await client.query<Suspended>(
-    `SELECT pg_catalog.count(*) FILTER (WHERE state = 'suspended')::integer AS suspended,
-            pg_catalog.count(*) FILTER (WHERE state = 'restored')::integer AS restored,
-            pg_catalog.count(*) FILTER (WHERE state = 'validated')::integer AS validated
-       FROM ${OUR_SCHEMA}.suspended`,
-  );
-  return rows[0] ?? { suspended: 0, restored: 0, validated: 0 };
-}
-
-async function readItems(client: pg.Client): Promise<ListedItem[]> {
-  const { rows } = await client.query<ListedItem>(LISTED);
-  return rows;
-}
-
-async function insertItems(client: pg.Client, items: Item[]): Promise<void> {
-  await client.query(
-    `INSERT INTO ${OUR_SCHEMA}.suspended (position, relation, kind, name, restore, validate)
-     SELECT last.position + item.number, item.relation, item.kind, item.name, item.restore, item.validate
-       FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
-              WITH ORDINALITY AS item(relation, kind, name, restore, validate, number)
-      CROSS JOIN (SELECT COALESCE(pg_catalog.max(position), 0) AS position FROM ${OUR_SCHEMA}.suspended) last`,
-    [
-      items.map((item) => item.relation),
-      items.map((item) => item.kind),
-      items.map((item) => item.name),
-      items.map((item) => item.restore),
-      items.map((item) => item.validate),
-    ],
-  );
-}
-
 function columnsOf(pairs: [string, string][]): [string[], string[]] {
   return [pairs.map(([one]) => one), pairs.map(([, other]) => other)];
-}
-
-/** What is there now, with the statement that takes it out of the way. */
-type Found = Item & { takeAway: string };
-
-/**
- * Foreign keys, partitions' before their parents'. Those that Postgres keeps for each partition of the referenced table
- * (same referencing table as their parent) come and go with it.
- */
-async function readForeignKeys(client: pg.Client): Promise<Found[]> {
-  const { rows } = await client.query<{
-    schema: string;
-    relation: string;
-    name: string;
-    definition: string;
-    valid: boolean;
-    partitioned: boolean;
-    inherited: boolean;
-    comment: string | null;
-  }>(`
-    SELECT n.nspname AS schema, c.relname AS relation, k.conname AS name,
-           pg_catalog.pg_get_constraintdef(k.oid) AS definition, k.convalidated AS valid,
-           c.relkind = 'p' AS partitioned, k.conparentid <> 0 AS inherited,
-           pg_catalog.obj_description(k.oid, 'pg_constraint') AS comment
-      FROM pg_catalog.pg_constraint k
-      JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
-      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-      LEFT JOIN pg_catalog.pg_constraint parent ON parent.oid = k.conparentid
-     WHERE k.contype = 'f' AND ${isUserSchema('n.nspname')} AND ${isNoExtensionMember('pg_class', 'c.oid')}
-       AND (k.conparentid = 0 OR parent.conrelid <> k.conrelid)
-     ORDER BY (SELECT pg_catalog.count(*) FROM pg_catalog.pg_partition_ancestors(c.oid)) DESC, k.oid`);
-  return rows.map((row) => {
-    const relation = quoteQualified(row.schema, row.relation);
-    const name = quoteIdentifier(row.name);
-    const commented =
-      row.comment === null
-        ? ''
-        : `;\nCOMMENT ON CONSTRAINT ${name} ON ${relation} IS ${quoteLiteral(row.comment)}`;
-    const add = `ALTER TABLE ${row.partitioned ? '' : 'ONLY '}${relation} ADD CONSTRAINT ${name} ${row.definition}`;
-    return {
-      relation,
-      kind: FOREIGN_KEY,
-      name: row.name,
-      ...foreignKeyStatements({
-        relation,
-        name,
-        add,
-        commented,
-        valid: row.valid,
-        partitioned: row.partitioned,
-      }),
-      takeAway: row.inherited ? '' : `ALTER TABLE ${relation} DROP CONSTRAINT ${name}`,
-    };
-  });
-}
-
-function foreignKeyStatements(key: {
-  relation: string;
-  name: string;
-  add: string;
-  commented: string;
-  valid: boolean;
-  partitioned: boolean;
-}): { restore: string; validate: string | null } {
-  // One that was never validated comes back like that; its definition says so.
-  if (!key.valid) return { restore: key.add + key.commented, validate: null };
-  if (key.partitioned) return { restore: '', validate: key.add + key.commented };
-  return {
-    restore: `${key.add} NOT VALID${key.commented}`,
-    validate: `ALTER TABLE ${key.relation} VALIDATE CONSTRAINT ${key.name}`,
-  };
-}
-
-/** tgenabled and ev_enabled: O fires for ordinary sessions, A for all, R for replicas only, D never. */
-const ENABLE: Record<string, string> = { O: 'ENABLE', A: 'ENABLE ALWAYS' };
-
-/** Triggers that would fire for us. The ones of partitions are told apart from their parents' and put back one by one. */
-async function readTriggers(client: pg.Client): Promise<Found[]> {
-  const { rows } = await client.query<{ schema: string; relation: string; name: string; enabled: string }>(`
-    SELECT n.nspname AS schema, c.relname AS relation, t.tgname AS name, t.tgenabled AS enabled
-      FROM pg_catalog.pg_trigger t
-      JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
-      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE ${firesForUs}
-     ORDER BY t.oid`);
-  return rows.map((row) => ({
-    relation: quoteQualified(row.schema, row.relation),
-    kind: 'TRIGGER STATE',
-    name: row.name,
-    ...switched(row, 'TRIGGER'),
-    validate: null,
-  }));
-}
-
-/** Before PostgreSQL 15 a partition's copy of its parent's trigger counts as internal; those of constraints always do. */
-const firesForUs = `
-  (NOT t.tgisinternal OR (t.tgparentid <> 0 AND t.tgconstraint = 0)) AND t.tgenabled IN ('O', 'A') AND c.relkind IN ('r', 'p')
-  AND NOT pg_catalog.starts_with(t.tgname, '${OUR_SCHEMA}_')
-  AND ${isUserSchema('n.nspname')} AND ${isNoExtensionMember('pg_class', 'c.oid')}`;
-
-function switched(
-  row: { schema: string; relation: string; name: string; enabled: string },
-  what: 'TRIGGER' | 'RULE',
-): { takeAway: string; restore: string } {
-  const alter = `ALTER TABLE ONLY ${quoteQualified(row.schema, row.relation)}`;
-  const name = quoteIdentifier(row.name);
-  return {
-    takeAway: `${alter} DISABLE ${what} ${name}`,
-    restore: `${alter} ${ENABLE[row.enabled] ?? ''} ${what} ${name}`,
-  };
-}
-
-async function refuseLeftTriggers(client: pg.Client): Promise<void> {
-  const { rows } = await client.query<{ name: string }>(`
-    SELECT pg_catalog.format('%I on %I.%I', t.tgname, n.nspname, c.relname) AS name
-      FROM pg_catalog.pg_trigger t
-      JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
-      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE ${firesForUs} LIMIT 3`);
-  if (rows.length > 0)
-    throw new Error(`Triggers could not be disabled: ${rows.map(({ name }) => name).join(', ')}.`);
-}
-
-/** COPY passes rules by, our DELETE would not. */
-async function readRules(client: pg.Client): Promise<Found[]> {
-  const { rows } = await client.query<{ schema: string; relation: string; name: string; enabled: string }>(`
-    SELECT n.nspname AS schema, c.relname AS relation, r.rulename AS name, r.ev_enabled AS enabled
-      FROM pg_catalog.pg_rewrite r
-      JOIN pg_catalog.pg_class c ON c.oid = r.ev_class
-      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE r.rulename <> '_RETURN' AND r.ev_enabled IN ('O', 'A') AND c.relkind IN ('r', 'p')
-       AND ${isUserSchema('n.nspname')} AND ${isNoExtensionMember('pg_class', 'c.oid')}
-     ORDER BY r.oid`);
-  return rows.map((row) => ({
-    relation: quoteQualified(row.schema, row.relation),
-    kind: 'RULE STATE',
-    name: row.name,
-    ...switched(row, 'RULE'),
-    validate: null,
-  }));
-}
-
-/** The owner is held up by FORCE only; a loader that is another role by row security itself. */
-async function readRowSecurity(client: pg.Client, target: TargetSide): Promise<Found[]> {
-  const { rows } = await client.query<{
-    schema: string;
-    relation: string;
-    forced: boolean;
-    enabled: boolean;
-  }>(`
-    SELECT n.nspname AS schema, c.relname AS relation, c.relforcerowsecurity AS forced, c.relrowsecurity AS enabled
-      FROM pg_catalog.pg_class c
-      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE c.relkind IN ('r', 'p') AND (c.relforcerowsecurity OR c.relrowsecurity)
-       AND ${isUserSchema('n.nspname')} AND ${isNoExtensionMember('pg_class', 'c.oid')}
-     ORDER BY c.oid`);
-  const ownerLoads = target.loader.user === target.owner.user;
-  return rows.flatMap((row) => {
-    const relation = quoteQualified(row.schema, row.relation);
-    const item = (name: string, off: string, on: string): Found => ({
-      relation,
-      kind: 'ROW SECURITY STATE',
-      name,
-      takeAway: `ALTER TABLE ONLY ${relation} ${off}`,
-      restore: `ALTER TABLE ONLY ${relation} ${on}`,
-      validate: null,
-    });
-    return [
-      ...(row.forced ? [item('forced', 'NO FORCE ROW LEVEL SECURITY', 'FORCE ROW LEVEL SECURITY')] : []),
-      ...(row.enabled && !ownerLoads
-        ? [item('enabled', 'DISABLE ROW LEVEL SECURITY', 'ENABLE ROW LEVEL SECURITY')]
-        : []),
-    ];
-  });
-}
-
-/** One identifier as pg_dump writes it. */
-const IDENTIFIER = '(?:"(?:[^"]|"")+"|[^\\s."]+)';
-/** pg_dump writes ONLY for every table but a partitioned one, whose constraint goes to its partitions. */
-const ADD_FOREIGN_KEY = new RegExp(
-  `^ALTER TABLE (ONLY )?(${IDENTIFIER})\\.(${IDENTIFIER})\\s+ADD CONSTRAINT (${IDENTIFIER}) (FOREIGN KEY [^]*);$`,
-);
-
-function itemOfEntry(entry: Pick<SchemaEntry, 'kind' | 'schema' | 'name' | 'sql'>): Item {
-  const sql = entry.sql.trim();
-  if (entry.kind === FOREIGN_KEY) {
-    const [, only, schema, table, name, definition] = ADD_FOREIGN_KEY.exec(sql) ?? [];
-    if (schema === undefined || table === undefined || name === undefined || definition === undefined)
-      throw new Error(`The foreign key ${titleOf(entry)} is written in a way that is not understood: ${sql}`);
-    const relation = quoteQualified(unquote(schema), unquote(table));
-    return {
-      relation,
-      kind: FOREIGN_KEY,
-      name: unquote(name),
-      ...foreignKeyStatements({
-        relation,
-        name,
-        add: `ALTER TABLE ${only ?? ''}${relation} ADD CONSTRAINT ${quoteIdentifier(unquote(name))} ${definition}`,
-        commented: '',
-        valid: !/ NOT (VALID|ENFORCED)$/.test(definition),
-        partitioned: only === undefined,
-      }),
-    };
-  }
-  const item = { relation: titleOf(entry), kind: entry.kind, name: entry.name };
-  return entry.kind === MATERIALIZED_VIEW
-    ? { ...item, restore: '', validate: sql }
-    : { ...item, restore: sql, validate: null };
-}
-
-const COMMENT_ON_CONSTRAINT = new RegExp(
-  `^COMMENT ON CONSTRAINT (${IDENTIFIER}) ON (${IDENTIFIER})\\.(${IDENTIFIER}) IS `,
-);
-
-/** A comment on a constraint that comes with its validation comes with it. */
-function withComments(entries: Pick<SchemaEntry, 'kind' | 'schema' | 'name' | 'sql'>[]): Item[] {
-  const items: Item[] = [];
-  for (const entry of entries) {
-    const [, name, schema, table] = COMMENT_ON_CONSTRAINT.exec(entry.sql.trim()) ?? [];
-    const relation = quoteQualified(unquote(schema ?? ''), unquote(table ?? ''));
-    const commented = items.find(
-      (item) =>
-        item.kind === FOREIGN_KEY &&
-        item.restore === '' &&
-        item.relation === relation &&
-        item.name === unquote(name ?? ''),
-    );
-    if (commented === undefined) items.push(itemOfEntry(entry));
-    else commented.validate = `${commented.validate ?? ''};\n${entry.sql.trim().replace(/;$/, '')}`;
-  }
-  return items;
-}
-
-function unquote(identifier: string): string {
-  return identifier.startsWith('"') ? identifier.slice(1, -1).replaceAll('""', '"') : identifier;
-}
-
-/** A partition that holds rows, of a table whose foreign key is on the list and cannot come back before its partitions'. */
-interface Partition {
-  name: string;
-  schema: string;
-  leaf: string;
-  validate: string;
-}
-
-const PARTITIONS = `
-  SELECT s.name, s.validate, n.nspname AS schema, c.relname AS leaf
-    FROM ${OUR_SCHEMA}.suspended s
-   CROSS JOIN LATERAL pg_catalog.pg_partition_tree(
-           CASE WHEN s.kind = '${FOREIGN_KEY}' THEN s.relation::pg_catalog.regclass END) tree
-    JOIN pg_catalog.pg_class c ON c.oid = tree.relid
-    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-   WHERE s.kind = '${FOREIGN_KEY}' AND s.state = 'suspended' AND s.restore = '' AND tree.isleaf AND c.relkind = 'r'
-   ORDER BY s.position, c.oid`;
-
-/**
- * A partitioned table's foreign key from a dump becomes one for each partition that holds rows, under the same name.
- */
-function spreadOverPartitions(listed: Item[], partitions: Partition[]): Item[] {
-  return partitions.flatMap(({ name, schema, leaf: table, validate: sql }): Item[] => {
-    const leaf = quoteQualified(schema, table);
-    const definition = definitionOf({ name, restore: '', validate: sql });
-    // A partition may have brought it along under a name of its own.
-    const has = listed.some(
-      (item) => item.kind === FOREIGN_KEY && item.relation === leaf && definitionOf(item) === definition,
-    );
-    if (has) return [];
-    return [
-      {
-        relation: leaf,
-        kind: FOREIGN_KEY,
-        name,
-        ...foreignKeyStatements({
-          relation: leaf,
-          name: quoteIdentifier(name),
-          add: `ALTER TABLE ONLY ${leaf} ADD CONSTRAINT ${quoteIdentifier(name)} ${definition}`,
-          commented: '',
-          valid: true,
-          partitioned: false,
-        }),
-      },
-    ];
-  });
-}
-
-/** What a foreign key on the list says, apart from its table and name. */
-function definitionOf(item: Pick<Item, 'name' | 'restore' | 'validate'>): string {
-  const add = item.restore === '' ? (item.validate ?? '') : item.restore;
-  const name = `ADD CONSTRAINT ${quoteIdentifier(item.name)} `;
-  return add
-    .slice(add.indexOf(name) + name.length)
-    .replace(/;\nCOMMENT ON CONSTRAINT [^]*$/, '')
-    .replace(/ NOT VALID$/, '');
 }
 
 /** All in one round trip; only when that fails one by one, to say which. */
