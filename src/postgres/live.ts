@@ -20,7 +20,7 @@ import type { Sides } from './sides.ts';
 import { exportSnapshot } from './snapshot.ts';
 import { claimEpoch, completeStamp, readBasis, readStamp, removeStamp, stampTarget } from './stamp.ts';
 import { readSuspended, restore, suspend, validate } from './suspend.ts';
-import { revokeLoader } from './swap.ts';
+import { grantLoader, revokeLoader } from './swap.ts';
 import type { PostgresTools } from './tools.ts';
 import { uninstallCapture } from './uninstall-capture.ts';
 import { OUR_SCHEMA } from './user-objects.ts';
@@ -146,6 +146,7 @@ export async function catchUp(sides: Sides, options: LiveOptions): Promise<Catch
   const { clock } = options;
   const started = clock.now().getTime();
   await beginRun(sides, options);
+  await letLoaderWrite(sides, options);
   const done = { passes: 0, rows: 0, recopied: [] as string[] };
   const drainer = new FollowingDrainer(sides, options);
   try {
@@ -345,6 +346,14 @@ async function beginRun(sides: Sides, options: LiveOptions): Promise<void> {
     await claimEpoch(client, options);
   });
   await suspend(sides.target, options);
+}
+
+/** `settleLive` took the loader's rights; after a roll-back the same copy is followed again. */
+async function letLoaderWrite({ target: { owner, loader } }: Sides, options: LiveOptions): Promise<void> {
+  if (owner.user === loader.user) return;
+  await withConnection(owner, sessionOf(options), async (client) => {
+    await client.query(grantLoader(loader.user));
+  });
 }
 
 /** `completed`: the capture under which the copy on the target was completed. */
