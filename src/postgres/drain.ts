@@ -162,29 +162,29 @@ export class Drainer {
     ]);
     const { work, skipped } = divide(plan, pending, options.tables);
     await guard?.('write');
-    let counts = { keys: 0 };
-    if (work.length > 0) {
-      counts = await this.#write(sessions, work, seen);
-      await guard?.('commit');
-      await target.query('COMMIT');
-      await guard?.('forget');
-    } else await target.query('ROLLBACK');
-
     const drained = {
       rows: work.reduce((sum, { rows }) => sum + rows, 0),
-      keys: counts.keys,
+      keys: 0,
       tables: work.length,
       whole: work.filter(({ whole }) => whole).map(({ table }) => table.copy.relation),
       skippedWhole: skipped.map(({ copy }) => ({ relation: copy.relation, bytes: copy.bytes })),
     };
-    if (options.keepSnapshot === true)
-      return { ...drained, snapshots: await this.#keepSnapshots(sessions, work) };
+    const keep = options.keepSnapshot === true;
+    if (work.length === 0 && !keep) {
+      await Promise.all([target.query('ROLLBACK'), source.query('COMMIT')]);
+      return drained;
+    }
+    if (work.length > 0) drained.keys = await this.#write(sessions, work, seen);
+    await guard?.('commit');
+    await target.query('COMMIT');
+    await guard?.('forget');
+    if (keep) return { ...drained, snapshots: await this.#keepSnapshots(sessions, work) };
     await this.#forget(sessions, work);
     if (options.tables === 'keyed') await this.#vacuum(watch, work);
     return drained;
   }
 
-  async #write(sessions: Sessions, work: Work[], seen: string): Promise<{ keys: number }> {
+  async #write(sessions: Sessions, work: Work[], seen: string): Promise<number> {
     const { source, target, watch } = sessions;
     const changed = new SchemaMoved();
     const answer = await splice(
@@ -200,7 +200,7 @@ export class Drainer {
       await this.#look(watch);
       throw thrown;
     });
-    return countOf(work, answer);
+    return keysOf(work, answer);
   }
 
   async #forget({ source }: Pick<Sessions, 'source'>, work: Work[]): Promise<void> {
@@ -409,8 +409,8 @@ function divide(
   return { work, skipped };
 }
 
-/** Both sides have to have counted the same: keys sent are keys taken, rows sent are rows taken. */
-function countOf(work: Work[], answer: { read: number[]; written: number[] }): { keys: number } {
+/** How many keys were replaced. Both sides have to have counted the same: keys and rows sent are keys and rows taken. */
+function keysOf(work: Work[], answer: { read: number[]; written: number[] }): number {
   let keys = 0;
   // After LOCK TABLE.
   let read = 1;
@@ -427,5 +427,5 @@ function countOf(work: Work[], answer: { read: number[]; written: number[] }): {
     read += counts.read;
     written += counts.written;
   }
-  return { keys };
+  return keys;
 }
