@@ -88,22 +88,28 @@ export const createHome = `
          OR pg_catalog.clock_timestamp() OPERATOR(pg_catalog.>) c.lease_until;
   END $body$;
 
-  -- Whether a table still has the columns that its log was made for, and the log is there.
-  CREATE OR REPLACE FUNCTION ${OUR_SCHEMA}.fits(relation oid, log text, names text[], types oid[]) RETURNS boolean
-    LANGUAGE plpgsql AS $body$
+  -- Whether a table still has the columns that its log was made for, and the log is there. Not really immutable: so
+  -- it is worked out once, when a session plans the expression that calls it, and again whenever one of the two tables
+  -- is altered, since a plan that names a table by a constant is thrown away then. Between, asking costs nothing.
+  CREATE OR REPLACE FUNCTION ${OUR_SCHEMA}.fits(relation regclass, log regclass, names text[], types oid[])
+    RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $body$
   BEGIN
-    RETURN pg_catalog.to_regclass($2) IS NOT NULL
+    RETURN pg_catalog.pg_relation_filenode($2) IS NOT NULL
        AND (SELECT pg_catalog.count(*) OPERATOR(pg_catalog.=) pg_catalog.cardinality($3)
               FROM pg_catalog.generate_subscripts($3, 1) AS k(position)
               JOIN pg_catalog.pg_attribute a
-                ON a.attrelid OPERATOR(pg_catalog.=) $1
+                ON a.attrelid OPERATOR(pg_catalog.=) $1::pg_catalog.oid
                AND a.attname OPERATOR(pg_catalog.=) $3[k.position]::pg_catalog.name
                AND a.atttypid OPERATOR(pg_catalog.=) $4[k.position]
-               AND NOT a.attisdropped);
+               AND NOT a.attisdropped
+             -- This one asks the caches, which know more than an old snapshot does, and fails for a name that is gone.
+             WHERE pg_catalog.has_column_privilege($1::pg_catalog.oid, $3[k.position], 'SELECT') IS NOT NULL);
+  EXCEPTION WHEN OTHERS THEN
+    RETURN false;
   END $body$;
 
   REVOKE ALL ON FUNCTION ${OUR_SCHEMA}.unbroken(), ${OUR_SCHEMA}.mark_broken(text), ${OUR_SCHEMA}.watch(),
-    ${OUR_SCHEMA}.fits(oid, text, text[], oid[]) FROM PUBLIC;`;
+    ${OUR_SCHEMA}.fits(regclass, regclass, text[], oid[]) FROM PUBLIC;`;
 
 /** The columns of a table's log after the time, as `readTablesToCapture` reads them back. */
 export function logColumns(key: readonly KeyColumn[]): string[] {
@@ -126,7 +132,9 @@ export function createLog(number: number, key: readonly KeyColumn[]): string {
 }
 
 /**
- * The source of a table's capture function; the objects whose presence it looks for are numbers, or names that
+ * The source of a table's capture function: mostly one expression, whose parts are found in the session's caches, and
+ * one INSERT. A key's column that was renamed, dropped or given another type would make that INSERT fail, and the
+ * application with it: this is what `fits` is asked for, before NEW is touched. The objects whose presence it looks for are numbers, or names that
  * `createFunction` puts numbers for.
  */
 export function functionSource(
@@ -135,77 +143,61 @@ export function functionSource(
   table: TableToCapture,
   objects: { log: string; unbroken: string },
 ): string {
-  const log = logName(number);
   const columns = table.key?.columns ?? [];
-  const names = columns.map((column) => quoteIdentifier(column.name));
-  const insert = (row: 'NEW' | 'OLD'): string =>
-    `INSERT INTO ${log} (${names.join(', ')}) VALUES (${names.map((name) => `${row}.${name}`).join(', ')});`;
-  const mark = `INSERT INTO ${log} DEFAULT VALUES;`;
-  const parts = [
-    `
+  const applying = `pg_catalog.current_setting('${APPLYING}', true) OPERATOR(pg_catalog.=) ${quoteLiteral(migrationId)}`;
+  const whole = `pg_catalog.pg_function_is_visible(${objects.unbroken}::pg_catalog.oid) IS NOT NULL`;
+  const names = columns.map((column) => quoteLiteral(column.name)).join(', ');
+  const types = columns.map((column) => column.typeOid).join(', ');
+  const fits = `${OUR_SCHEMA}.fits('${table.oid}'::pg_catalog.regclass, '${objects.log}'::pg_catalog.regclass, ARRAY[${names}]::pg_catalog.text[], ARRAY[${types}]::pg_catalog.oid[])`;
+  const mark = `INSERT INTO ${logName(number)} DEFAULT VALUES;`;
+  return `
 BEGIN
-  IF pg_catalog.current_setting('${APPLYING}', true) OPERATOR(pg_catalog.=) ${quoteLiteral(migrationId)}
-     OR pg_catalog.has_function_privilege(${objects.unbroken}::pg_catalog.oid, 'EXECUTE') IS NULL THEN
-    RETURN NULL;
-  END IF;`,
-    guard(number, table, objects.log),
-    table.key === null ? wholeBody(number, mark) : keyedBody(columns, insert, mark),
-    SAMPLE,
-    `
-  RETURN NULL;
-END`,
-  ];
-  return parts.join('');
-}
-
-/**
- * A key's column that was renamed, dropped or given another type would make the INSERT below fail, and the
- * application with it. `pg_get_indexdef` answers from the caches and does not fail: a rename shows in its answer, and
- * a change of the type gives the index another number. Only then is the catalogue asked.
- */
-function guard(number: number, table: TableToCapture, log: string): string {
-  const key = table.key;
-  const conditions = [
-    ...(key?.indexed ?? []).map(
-      (name, position) =>
-        `pg_catalog.pg_get_indexdef(${key?.index ?? 0}::pg_catalog.oid, ${position + 1}, false) OPERATOR(pg_catalog.=) ${quoteLiteral(name)}`,
-    ),
-    `pg_catalog.pg_relation_filenode(${log}::pg_catalog.oid) IS NOT NULL`,
-  ];
-  const names = (key?.columns ?? []).map((column) => quoteLiteral(column.name)).join(', ');
-  const types = (key?.columns ?? []).map((column) => column.typeOid).join(', ');
-  return `
-  IF (${conditions.join(' AND ')}) IS NOT TRUE THEN
-    -- Where even this fails, our objects are gone, and that is a sign in itself.
-    BEGIN
-      IF NOT ${OUR_SCHEMA}.fits(TG_RELID, ${quoteLiteral(logName(number))}, ARRAY[${names}]::pg_catalog.text[], ARRAY[${types}]::pg_catalog.oid[]) THEN
-        PERFORM ${OUR_SCHEMA}.mark_broken(pg_catalog.format('the key of %s or its log was changed', TG_RELID::pg_catalog.regclass));
-        RETURN NULL;
-      END IF;
-    EXCEPTION WHEN OTHERS THEN
+  IF (TG_OP OPERATOR(pg_catalog.<>) 'TRUNCATE'
+      AND (${applying}) IS NOT TRUE
+      AND ${whole}
+      AND ${fits}
+      AND ${NOT_SAMPLED}) IS NOT TRUE THEN
+    IF ${applying} OR NOT ${whole} THEN
       RETURN NULL;
+    END IF;
+    IF NOT ${fits} THEN
+      -- Where even this fails, our tables are gone, and that is a sign in itself.
+      BEGIN
+        PERFORM ${OUR_SCHEMA}.mark_broken(pg_catalog.format('the key of %s or its log was changed', TG_RELID::pg_catalog.regclass));
+      EXCEPTION WHEN OTHERS THEN
+        NULL;
+      END;
+      RETURN NULL;
+    END IF;
+    BEGIN
+      PERFORM ${OUR_SCHEMA}.watch();
+    EXCEPTION WHEN OTHERS THEN
+      NULL;
     END;
-  END IF;`;
+    IF TG_OP OPERATOR(pg_catalog.=) 'TRUNCATE' THEN
+      ${mark}
+      RETURN NULL;
+    END IF;
+  END IF;${table.key === null ? wholeBody(number, mark) : keyedBody(number, columns)}
+  -- Unlike NULL, this is no expression to be evaluated.
+  RETURN NEW;
+END`;
 }
 
-function keyedBody(
-  columns: readonly KeyColumn[],
-  insert: (row: 'NEW' | 'OLD') => string,
-  mark: string,
-): string {
+/** One write in 512 looks at the limits, chosen by the clock: random() belongs to the application, which may seed it. */
+const NOT_SAMPLED =
+  "(pg_catalog.hashfloat8(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp())) OPERATOR(pg_catalog.&) 511) OPERATOR(pg_catalog.<>) 0";
+
+/** A row that was inserted has no OLD, and one that was deleted no NEW: all columns are NULL there. */
+function keyedBody(number: number, columns: readonly KeyColumn[]): string {
+  const names = columns.map((column) => quoteIdentifier(column.name));
+  const insert = (values: string[]): string =>
+    `INSERT INTO ${logName(number)} (${names.join(', ')}) VALUES (${values.join(', ')});`;
   return `
-  IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN
-    ${insert('NEW')}
-  ELSIF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' THEN
-    IF (${sameKey(columns)}) IS NOT TRUE THEN
-      ${insert('OLD')}
-    END IF;
-    ${insert('NEW')}
-  ELSIF TG_OP OPERATOR(pg_catalog.=) 'DELETE' THEN
-    ${insert('OLD')}
-  ELSE
-    ${mark}
-  END IF;`;
+  IF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' AND (${sameKey(columns)}) IS NOT TRUE THEN
+    ${insert(names.map((name) => `OLD.${name}`))}
+  END IF;
+  ${insert(names.map((name) => `COALESCE(NEW.${name}, OLD.${name})`))}`;
 }
 
 /** Bytes are compared where the type's own equality sees one key in two spellings. */
@@ -232,16 +224,6 @@ function wholeBody(number: number, mark: string): string {
   ${mark}
   PERFORM pg_catalog.set_config(${setting}, 'yes', true);`;
 }
-
-/** One write in 512 looks at the limits, chosen by the clock: random() belongs to the application, which may seed it. */
-const SAMPLE = `
-  IF (pg_catalog.hashfloat8(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp())) OPERATOR(pg_catalog.&) 511) OPERATOR(pg_catalog.=) 0 THEN
-    BEGIN
-      PERFORM ${OUR_SCHEMA}.watch();
-    EXCEPTION WHEN OTHERS THEN
-      NULL;
-    END;
-  END IF;`;
 
 /** Makes a table's capture function; the numbers of the objects that it looks for are put in where it is run. */
 export function createFunction(migrationId: string, number: number, table: TableToCapture): string {

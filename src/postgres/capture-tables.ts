@@ -13,10 +13,7 @@ export interface KeyColumn {
 }
 
 export interface TableKey {
-  index: number;
   columns: KeyColumn[];
-  /** What `pg_get_indexdef(index, n, false)` says now, one a column. */
-  indexed: string[];
 }
 
 /** A table or partition that holds rows, and what is installed for it. */
@@ -72,7 +69,7 @@ export async function readTablesToCapture(client: pg.Client): Promise<TableToCap
     bytes: string;
     ours: boolean;
     owner_name: string;
-    key: { index: number; columns: KeyColumn[]; indexed: string[] } | null;
+    key: TableKey | null;
     installed: InstalledParts | null;
   }>(
     `
@@ -103,8 +100,8 @@ export async function readTablesToCapture(client: pg.Client): Promise<TableToCap
 
 /** The best index of table `c`, with its columns; a domain is followed down to the type that it is made of. */
 const KEY = `(
-             SELECT pg_catalog.json_build_object('index', best.indexrelid::bigint, 'columns', columns.list, 'indexed', columns.indexed)
-               FROM (SELECT i.indexrelid, i.indkey::int2[] AS attnums, i.indnkeyatts
+             SELECT pg_catalog.json_build_object('columns', columns.list)
+               FROM (SELECT i.indkey::int2[] AS attnums, i.indnkeyatts
                        FROM pg_catalog.pg_index i
                       WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid
                         AND i.indpred IS NULL AND i.indexprs IS NULL
@@ -123,10 +120,7 @@ const KEY = `(
                                 'exact', base.typname = ANY ($1::text[])
                                          AND base.typnamespace = 'pg_catalog'::pg_catalog.regnamespace
                                          AND COALESCE(l.collisdeterministic, true))
-                              ORDER BY k.position) AS list,
-                            pg_catalog.json_agg(
-                              pg_catalog.pg_get_indexdef(best.indexrelid, k.position::integer, false)
-                              ORDER BY k.position) AS indexed
+                              ORDER BY k.position) AS list
                        FROM pg_catalog.unnest(best.attnums[0:best.indnkeyatts - 1]) WITH ORDINALITY AS k(attnum, position)
                        JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
                        CROSS JOIN LATERAL (

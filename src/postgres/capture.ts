@@ -153,7 +153,7 @@ const MISSING_PART = `
                WHERE sign.oid IS NULL
                   OR captured.number IS NOT NULL
                      AND (p.oid IS NULL OR log.oid IS NULL
-                          OR pg_catalog.strpos(p.prosrc, pg_catalog.format('has_function_privilege(%s::', sign.oid)) = 0)
+                          OR pg_catalog.strpos(p.prosrc, pg_catalog.format('pg_function_is_visible(%s::', sign.oid)) = 0)
                LIMIT 1`;
 
 interface CaptureState {
@@ -274,13 +274,6 @@ async function installOn(
 ): Promise<number[]> {
   const numbered = withNumbers(tables, await highestNumber(client));
   const made = numbered.filter(({ table, number }) => !isWhole(options, table, number));
-  // REINDEX CONCURRENTLY gives an index another number: the function still logs, only slower.
-  const stale = numbered.filter(
-    ({ table, number }) =>
-      isWhole(options, table, number) && table.installed?.functionSource !== sourceOf(options, number, table),
-  );
-  for (const { number, table } of stale)
-    await client.query(createFunction(options.migrationId, number, table));
   await changeInShortAttempts(
     client,
     made.map(({ number, table }) => install(options.migrationId, number, table)),
@@ -307,7 +300,7 @@ function withNumbers(
 
 /**
  * Whether nothing that changed since the last call was missed: the log fits the key, and the triggers and the function
- * are as we made them, but for the index that the function looks at.
+ * are as we made them.
  */
 function isWhole(options: CaptureOptions, table: TableToCapture, number: number): boolean {
   const installed = table.installed;
@@ -316,12 +309,8 @@ function isWhole(options: CaptureOptions, table: TableToCapture, number: number)
     installed.triggers &&
     installed.logOid !== null &&
     installed.logColumns.join('\n') === logColumns(table.key?.columns ?? []).join('\n') &&
-    withoutIndex(installed.functionSource ?? '') === withoutIndex(sourceOf(options, number, table))
+    installed.functionSource === sourceOf(options, number, table)
   );
-}
-
-function withoutIndex(source: string): string {
-  return source.replaceAll(/pg_get_indexdef\(\d+::/g, 'pg_get_indexdef(');
 }
 
 function sourceOf(options: CaptureOptions, number: number, table: TableToCapture): string {

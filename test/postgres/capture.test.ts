@@ -285,10 +285,6 @@ test.each([
     'our log and the mark are dropped',
     'DROP TABLE heroku_to_digitalocean.log_1, heroku_to_digitalocean.broken',
   ],
-  [
-    'our helpers are dropped',
-    'DROP TABLE heroku_to_digitalocean.log_1; DROP FUNCTION heroku_to_digitalocean.fits(oid, text, text[], oid[])',
-  ],
   ['the sign is dropped', 'DROP FUNCTION heroku_to_digitalocean.unbroken()'],
 ])(
   'a table is written as before when %s, also in sessions that wrote before, and nothing is drained',
@@ -314,6 +310,17 @@ test.each([
     });
   },
 );
+
+test('somebody who drops our schema stops the capture and nothing else', async () => {
+  const { source } = await twoSides('CREATE TABLE t (id integer PRIMARY KEY)');
+  await installCapture(source, options);
+  await withConnection(source, session, async (client) => {
+    await client.query('INSERT INTO public.t VALUES (1)');
+    await run(source, 'DROP SCHEMA heroku_to_digitalocean CASCADE');
+    await client.query('INSERT INTO public.t VALUES (2)');
+    expect(await readCapture(client, 'shop-test')).toBeUndefined();
+  });
+});
 
 test('an index that was built again under another number changes nothing, and a longer text still fits', async () => {
   const { source } = await twoSides('CREATE TABLE t (id varchar(3) PRIMARY KEY)');
