@@ -158,14 +158,16 @@ async function backendOf(client: pg.Client): Promise<Backend> {
   return backend;
 }
 
-/** All tables in one order for everybody: parents and partitions alike, since both can be written to by name. */
-async function listTables(client: pg.Client): Promise<Table[]> {
-  const { rows } = await client.query<Table>(`
+const LIST_TABLES = `
     SELECT c.oid::integer AS oid, n.nspname AS schema, c.relname AS name
       FROM pg_catalog.pg_class c
       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      WHERE ${isUserTable('c', 'n')}
-     ORDER BY c.oid`);
+     ORDER BY c.oid`;
+
+/** All tables in one order for everybody: parents and partitions alike, since both can be written to by name. */
+async function listTables(client: pg.Client): Promise<Table[]> {
+  const { rows } = await client.query<Table>(LIST_TABLES);
   return rows;
 }
 
@@ -174,23 +176,36 @@ function isUserTable(relation: string, schema: string): string {
        AND ${isUserSchema(`${schema}.nspname`)} AND ${isNoExtensionMember('pg_class', `${relation}.oid`)}`;
 }
 
+/** The first attempt, and how much longer each next one may take. */
+const FIRST_ATTEMPT_MS = 40;
+const GROWTH = 1.3;
+/** Postgres ends an autovacuum that somebody has waited for longer than deadlock_timeout (1 s); a shorter wait never does. */
+const AUTOVACUUM_ATTEMPT_MS = 1_500;
+
 /**
- * Takes the locks in short attempts with growing pauses: a lock request that waits makes every later writer of that
- * table wait behind it, so no attempt may wait long. Tables made meanwhile are found by listing again.
+ * Takes the locks in short attempts that grow with their pauses: a lock request that waits makes every later writer of
+ * that table wait behind it, and transactions that write to several tables wait for us while we wait for them, so many
+ * short attempts are sooner through than few long ones. Tables made meanwhile are found by listing again.
  */
 async function lockAll(client: pg.Client, options: FenceOptions): Promise<Table[]> {
-  const attemptMs = options.lockTimeoutMs ?? 400;
+  const longestMs = options.lockTimeoutMs ?? 400;
   const deadline = options.clock.now().getTime() + (options.giveUpAfterMs ?? 60_000);
-  for (let attempt = 1; ; attempt += 1) {
+  let vacuum = false;
+  for (let attempt = 0; ; attempt += 1) {
+    const grown = GROWTH ** Math.min(attempt, 30);
+    const attemptMs = vacuum
+      ? AUTOVACUUM_ATTEMPT_MS
+      : Math.min(Math.round(FIRST_ATTEMPT_MS * grown), longestMs);
     const outcome = await tryToLock(client, attemptMs);
     if (Array.isArray(outcome)) return outcome;
     if (options.clock.now().getTime() > deadline)
       throw new Error(
-        `The tables could not be locked in ${attempt} attempts: ${outcome.reason}. Nothing is held. ${await blockers(client, outcome.tables)}`,
+        `The tables could not be locked in ${attempt + 1} attempts: ${outcome.reason}. Nothing is held. ${await blockers(client, outcome.tables)}`,
       );
-    options.log.debug(`Attempt ${attempt} to lock the tables: ${outcome.reason}`);
-    const pause = Math.min(100 * 2 ** Math.min(attempt, 6), 3_000) * (0.5 + Math.random() / 2);
-    await options.clock.sleep(pause, options.signal);
+    options.log.debug(`Attempt ${attempt + 1} to lock the tables (${attemptMs} ms): ${outcome.reason}`);
+    // Every other attempt, so that writers that wait for us get through in between.
+    vacuum = !vacuum && attempt > 4 && (await isAutovacuumInTheWay(client, outcome.tables));
+    await options.clock.sleep(Math.min(10 * grown, 3_000) * (0.5 + Math.random() / 2), options.signal);
   }
 }
 
@@ -199,21 +214,20 @@ async function tryToLock(
   attemptMs: number,
 ): Promise<Table[] | { reason: string; tables: Table[] }> {
   const tables = await listTables(client);
+  // ONLY, or LOCK TABLE would walk to the partitions in an order of its own.
+  const names = tables.map((table) => `ONLY ${quoteQualified(table.schema, table.name)}`).join(', ');
   try {
-    await client.query('BEGIN ISOLATION LEVEL READ COMMITTED');
-    await client.query(`SET LOCAL lock_timeout = '${attemptMs}ms'`);
-    await client.query(`SET LOCAL statement_timeout = '${attemptMs}ms'`);
-    await client.query(`SET LOCAL idle_in_transaction_session_timeout = '${IDLE_LIMIT_MS}ms'`);
-    if (tables.length > 0)
-      await client.query(
-        // ONLY, or LOCK TABLE would walk to the partitions in an order of its own.
-        `LOCK TABLE ${tables.map((table) => `ONLY ${quoteQualified(table.schema, table.name)}`).join(', ')} IN SHARE ROW EXCLUSIVE MODE`,
-      );
-    const now = await listTables(client);
-    if (sameTables(tables, now)) {
-      await client.query("SET LOCAL statement_timeout = '0'");
-      return now;
-    }
+    // One round trip: what is locked already holds up writers while the next statement is on its way.
+    const answers = (await client.query(`
+      BEGIN ISOLATION LEVEL READ COMMITTED;
+      SET LOCAL lock_timeout = '${attemptMs}ms';
+      SET LOCAL statement_timeout = '${attemptMs}ms';
+      SET LOCAL idle_in_transaction_session_timeout = '${IDLE_LIMIT_MS}ms';
+      ${tables.length === 0 ? '' : `LOCK TABLE ${names} IN SHARE ROW EXCLUSIVE MODE;`}
+      SET LOCAL statement_timeout = '0';
+      ${LIST_TABLES}`)) as unknown as pg.QueryResult<Table>[];
+    const now = answers.at(-1)?.rows ?? [];
+    if (sameTables(tables, now)) return now;
     await client.query('ROLLBACK');
     return { reason: 'tables were created or dropped meanwhile', tables: now };
   } catch (thrown) {
@@ -222,6 +236,17 @@ async function tryToLock(
     if (!['55P03', '57014', '40P01', '42P01', '3F000'].includes(codeOf(thrown))) throw thrown;
     return { reason: messageOf(thrown), tables };
   }
+}
+
+async function isAutovacuumInTheWay(client: pg.Client, tables: Table[]): Promise<boolean> {
+  const { rows } = await client.query(
+    `SELECT FROM pg_catalog.pg_locks l
+       JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+      WHERE l.relation = ANY ($1::oid[]) AND l.granted AND l.mode = 'ShareUpdateExclusiveLock'
+        AND a.backend_type = 'autovacuum worker' LIMIT 1`,
+    [tables.map((table) => table.oid)],
+  );
+  return rows.length > 0;
 }
 
 function sameTables(one: Table[], other: Table[]): boolean {
