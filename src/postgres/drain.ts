@@ -98,7 +98,7 @@ export class Drainer {
 
   /** Connects and plans, so that the next pass has nothing to do but drain. */
   async prepare(): Promise<void> {
-    this.#open ??= await openSessions(this.#sides, this.#options);
+    this.#open ??= await openSessions(this.#sides, this.#options, this.#look);
   }
 
   /**
@@ -319,7 +319,11 @@ function clientsOf({ source, target, watch }: Sessions): pg.Client[] {
  */
 const SETTINGS = { enable_hashjoin: 'off', enable_mergejoin: 'off', jit: 'off', work_mem: '64MB' };
 
-async function openSessions(sides: Sides, options: DrainOptions): Promise<Sessions> {
+async function openSessions(
+  sides: Sides,
+  options: DrainOptions,
+  look: (watch: pg.Client) => Promise<string>,
+): Promise<Sessions> {
   const open = (address: PostgresAddress): Promise<pg.Client> =>
     connect(address, {
       applicationName: applicationName(options.migrationId, options.epoch),
@@ -338,7 +342,12 @@ async function openSessions(sides: Sides, options: DrainOptions): Promise<Sessio
     if (source === undefined || target === undefined || watch === undefined)
       throw new Error('A session is missing.');
     await Promise.all([source, target].map(set));
-    return { source, target, watch, plan: await planDrain(source, target, options.migrationId) };
+    const plan = await planDrain(source, target, options.migrationId).catch(async (thrown: unknown) => {
+      // A key or a table that is gone says less than the difference of the schema, which can be followed.
+      await look(watch);
+      throw thrown;
+    });
+    return { source, target, watch, plan };
   } catch (thrown) {
     await Promise.all(clients.map(closeConnection));
     options.signal?.throwIfAborted();

@@ -321,7 +321,9 @@ export const objectsSql = `
 
 /** Each captured table: where its rows lie, which transaction wrote its columns, its triggers and its function. */
 export const capturedSql = `
-  SELECT c.oid::bigint::float8 AS oid, pg_catalog.format('%I.%I', n.nspname, c.relname) AS relation,
+  SELECT c.oid::bigint::float8 AS oid,
+         -- Always quoted, as our lists on the target have it.
+         pg_catalog.format('"%s"."%s"', pg_catalog.replace(n.nspname, '"', '""'), pg_catalog.replace(c.relname, '"', '""')) AS relation,
          pg_catalog.pg_relation_filenode(c.oid)::bigint::float8 AS filenode,
          (SELECT pg_catalog.md5(pg_catalog.string_agg(pg_catalog.concat_ws(' ', a.attnum, a.xmin), ',' ORDER BY a.attnum))
             FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0) AS columns,

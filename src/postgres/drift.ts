@@ -9,6 +9,8 @@ export interface Shape {
   server: ServerShape;
   objects: ShapeObject[];
   captured: CapturedShape[];
+  /** We are putting foreign keys back and validating them ourselves: constraints that differ say nothing. */
+  settling?: boolean;
 }
 
 /** What an ordinary role may see; null where a provider does not let it. */
@@ -116,13 +118,18 @@ export async function digestOf(client: pg.Client, rights: ServerRights): Promise
   return rows[0]?.digest ?? '';
 }
 
+/** The catalogue's own number. */
+const PG_CONSTRAINT = 2606;
+
 /** What changed between two looks at one database. */
 export function compareShapes(before: Shape, after: Shape): ShapeComparison {
   const moved = movedTables(before, after);
   const comparison = {
     truncated: moved.filter(({ columns }) => columns).map(({ relation }) => relation),
     rewritten: moved.filter(({ columns }) => !columns).map(({ relation }) => relation),
-    schema: compareObjects(before.objects, after.objects),
+    schema: compareObjects(before.objects, after.objects).filter(
+      ({ classOid }) => before.settling !== true || classOid !== PG_CONSTRAINT,
+    ),
     captureTouched: touchedTables(before, after),
     server: compareServers(before.server, after.server),
   };
@@ -198,6 +205,26 @@ export async function saveShape(client: pg.Client, migrationId: string, shape: S
     [migrationId, JSON.stringify(shape)],
   );
   if (rowCount !== 1) throw new Error(`There is no capture of the migration ${migrationId} to compare with.`);
+}
+
+/**
+ * Notes that the copies of these tables (quoted) are about to be made anew: until a new baseline is saved, they count as
+ * changed, whatever the source looks like by then.
+ */
+export async function distrustTables(
+  client: pg.Client,
+  migrationId: string,
+  relations: readonly string[],
+): Promise<void> {
+  const baseline = await readBaseline(client, migrationId);
+  if (baseline === undefined || relations.length === 0) return;
+  await saveShape(client, migrationId, {
+    ...baseline,
+    digest: '',
+    captured: baseline.captured.map((table) =>
+      relations.includes(table.relation) ? { ...table, function: null } : table,
+    ),
+  });
 }
 
 /** The baseline that `saveShape` kept; undefined when there is none. */

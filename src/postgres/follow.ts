@@ -1,12 +1,13 @@
 import type pg from 'pg';
-import { installCapture } from './capture.ts';
+import { installCapture, type CapturedTable, type CaptureOptions, type InstalledCapture } from './capture.ts';
+import { readTablesToCapture } from './capture-tables.ts';
 import { SUSPENDED_WHILE_LIVE } from './catalogue.ts';
 import { withPrivateDirectory } from './child.ts';
 import { planTables } from './chunks.ts';
 import { missingObjects } from './complete.ts';
-import { withConnection } from './connect.ts';
+import { withConnection, type PostgresAddress } from './connect.ts';
 import { copyDatabase } from './copy.ts';
-import { readShape, saveShape } from './drift.ts';
+import { distrustTables, readShape, saveShape, type Shape } from './drift.ts';
 import { readDatabaseFacts } from './facts.ts';
 import { measureLink } from './link.ts';
 import type { LiveOptions } from './live.ts';
@@ -18,7 +19,8 @@ import { applicationName } from './settle.ts';
 import type { Sides } from './sides.ts';
 import { exportSnapshot, withSnapshot, type Snapshot } from './snapshot.ts';
 import { holdEpoch } from './stamp.ts';
-import { deferEntries } from './suspend.ts';
+import { deferEntries, readSuspended } from './suspend.ts';
+import { quoteQualified } from './names.ts';
 import { closeOwner, grantLoader, settings } from './swap.ts';
 import { extensionSchemas, prepareExtensions } from './target.ts';
 import { OUR_SCHEMA } from './user-objects.ts';
@@ -37,16 +39,17 @@ export async function followSchema(
   options: LiveOptions,
 ): Promise<string[]> {
   const session = sessionOf(options);
-  const capture = await installCapture(sides.source, options);
-  const gaps = capture.made.map(({ schema, name }) => `"${schema}"."${name}"`);
-  const shape = await withConnection(sides.source, session, readShape);
+  const { capture, shape } = await captureAndLook(sides.source, options);
+  const gaps = capture.made.map(({ schema, name }) => quoteQualified(schema, name));
   const snapshot = await exportSnapshot(sides.source, { ...session, clock: options.clock });
   try {
     const change = await withPrivateDirectory(options.directory, (directory) =>
       followTables(sides, snapshot, [...rewritten, ...gaps], { ...options, directory }),
     );
-    await withConnection(sides.source, session, (source) => saveShape(source, options.migrationId, shape));
-    if (change !== undefined) return change;
+    if (change !== undefined) {
+      await withConnection(sides.source, session, (source) => saveShape(source, options.migrationId, shape));
+      return change;
+    }
   } finally {
     await snapshot.release();
   }
@@ -57,7 +60,32 @@ export async function followSchema(
     // Never gone on with: what is there is of another schema.
     captured: { tables: capture.tables, since: `${since} ${options.clock.now().toISOString()}` },
   });
-  return capture.tables.map(({ schema, name }) => `"${schema}"."${name}"`);
+  // Not before: what is there until then is a copy of what the earlier baseline describes.
+  await withConnection(sides.source, session, (source) => saveShape(source, options.migrationId, shape));
+  return capture.tables.map(({ schema, name }) => quoteQualified(schema, name));
+}
+
+/**
+ * Installs the capture and looks at the source under it: every table that the shape knows is captured. One that is made
+ * later is a difference from it.
+ */
+export async function captureAndLook(
+  source: PostgresAddress,
+  options: CaptureOptions,
+): Promise<{ capture: InstalledCapture; shape: Shape }> {
+  const made = new Map<number, CapturedTable>();
+  for (;;) {
+    const capture = await installCapture(source, options);
+    for (const table of capture.made) made.set(table.number, table);
+    const look = await withConnection(source, sessionOf(options), async (client) => {
+      const shape = await readShape(client);
+      return { shape, tables: await readTablesToCapture(client) };
+    });
+    // Made between the installation and the look: it would be no difference, and nobody would log its changes.
+    if (look.tables.some(({ installed }) => installed === null)) continue;
+    const ours = capture.tables.filter(({ number }) => made.has(number));
+    return { capture: { ...capture, made: ours }, shape: look.shape };
+  }
 }
 
 /** When the capture began that an interrupted copy may rely on. */
@@ -92,8 +120,13 @@ async function followTables(
   const change = planChange(noted, archive, rewritten);
   for (const what of change.what) options.log.info(`Changed since the copy: ${what}`);
   if (change.everything) return undefined;
+  const { restored, validated } = await withConnection(target.loader, session, readSuspended);
+  // An attempt at the end, given up since, has made what a dump makes last: it would be made twice.
+  if (restored + validated > 0) return undefined;
 
   await options.beforeChange?.();
+  // When we are killed with these tables gone or empty, the next run has to copy them, even if the change is undone.
+  await withConnection(source, session, (client) => distrustTables(client, options.migrationId, change.drop));
   await withConnection(target.loader, session, (loader) =>
     prepareExtensions(loader, facts, target.owner, options.log),
   );
@@ -154,7 +187,7 @@ async function exchangeTables(sides: Sides, change: SchemaChange, options: LiveO
   });
 }
 
-function sessionOf(options: LiveOptions): {
+function sessionOf(options: Pick<LiveOptions, 'migrationId' | 'epoch' | 'log' | 'signal'>): {
   applicationName: string;
   log: LiveOptions['log'];
   signal?: AbortSignal;

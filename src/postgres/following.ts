@@ -63,7 +63,10 @@ export class FollowingDrainer {
         if (!this.#mayFollow(thrown.comparison)) throw thrown;
         this.#options.log.info(thrown.message.split('\n')[0] ?? '');
         await this.#drainer.close();
-        this.recopied.push(...(await followSchema(this.#sides, thrown.comparison.rewritten, this.#options)));
+        const { rewritten, captureTouched } = thrown.comparison;
+        // Also where the capture is whole again by now: a run that was killed may have put it right and not copied.
+        const lost = [...rewritten, ...captureTouched];
+        this.recopied.push(...(await followSchema(this.#sides, lost, this.#options)));
         this.#baseline = undefined;
         this.#drainer = this.#newDrainer();
       }

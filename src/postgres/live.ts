@@ -1,12 +1,12 @@
 import type { Clock } from '../clock.ts';
 import { ConfigurationError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { extendLease, installCapture, readCapture, type InstalledCapture } from './capture.ts';
+import { extendLease, readCapture, type InstalledCapture } from './capture.ts';
 import { describeAddress, withConnection, type PostgresAddress } from './connect.ts';
 import { copyDatabase, type CopyResult } from './copy.ts';
-import { compareShapes, readBaseline, readShape, saveShape } from './drift.ts';
+import { compareShapes, readBaseline, readShape, saveShape, type Shape } from './drift.ts';
 import { readDatabaseFacts } from './facts.ts';
-import { captureBegan, followSchema } from './follow.ts';
+import { captureAndLook, captureBegan, followSchema } from './follow.ts';
 import { readFenceMarker } from './fence.ts';
 import { FollowingDrainer } from './following.ts';
 import { readLag as readLogs } from './lag.ts';
@@ -14,6 +14,7 @@ import { copyLargeObjects } from './large-objects.ts';
 import { proveAll, proveTouched, type LiveProof } from './live-proof.ts';
 import { quoteQualified } from './names.ts';
 import type { RemovedEntry } from './restore-list.ts';
+import { mayWrite } from './rights.ts';
 import { copySequences } from './sequences.ts';
 import { applicationName } from './settle.ts';
 import type { Sides } from './sides.ts';
@@ -108,16 +109,14 @@ const MOST_PASSES = 50;
 export async function beginLive(sides: Sides, options: LiveOptions): Promise<LiveCopy> {
   const { log, clock } = options;
   const session = sessionOf(options);
-  const capture = await installCapture(sides.source, options);
+  const { capture, shape } = await captureAndLook(sides.source, options);
   const { since, completed } = await readStanding(sides, options);
   const started = clock.now().getTime();
   let copied: CopyResult | undefined;
   if (completed !== since) {
+    await forgetGaps(sides, capture, shape, options);
     // Before the snapshot: what changes from here on is noticed.
-    await withConnection(sides.source, session, async (source) =>
-      saveShape(source, options.migrationId, await readShape(source)),
-    );
-    await forgetGaps(sides, capture, options);
+    await withConnection(sides.source, session, (source) => saveShape(source, options.migrationId, shape));
     copied = await copyDatabase({
       ...{ ...options, source: sides.source, ...sides.target },
       captured: { tables: capture.tables, since },
@@ -211,7 +210,7 @@ export async function finishLive(sides: Sides, options: LiveOptions): Promise<Fi
   const session = sessionOf(options);
   const [sequences, compared] = await Promise.all([
     withConnection(sides.source, session, (source) =>
-      withConnection(sides.target.loader, session, (loader) => copySequences(source, loader)),
+      withConnection(sides.target.loader, session, (loader) => copySequences(source, loader, options)),
     ),
     proveTouched(sides, [...drained.whole], proofOptions(options)),
   ]);
@@ -289,9 +288,9 @@ export async function settleLive(sides: Sides, options: LiveOptions): Promise<vo
  * the new side's owner, target the old side, which a fence keeps closed from then on.
  */
 export async function beginReverse(sides: Sides, options: LiveOptions): Promise<void> {
-  await installCapture(sides.source, options);
-  await withConnection(sides.source, sessionOf(options), async (source) =>
-    saveShape(source, options.migrationId, await readShape(source)),
+  const { shape } = await captureAndLook(sides.source, options);
+  await withConnection(sides.source, sessionOf(options), (source) =>
+    saveShape(source, options.migrationId, shape),
   );
   await withConnection(sides.target.loader, sessionOf(options), async (client) => {
     await stampTarget(client, options.migrationId, sides.target.owner.user);
@@ -343,6 +342,10 @@ async function beginRun(sides: Sides, options: LiveOptions): Promise<void> {
       throw new ConfigurationError(
         `${describeAddress(owner)} is not closed by ${options.migrationId}: draining into it would mix with its own writes. Nothing was changed.`,
       );
+    if (owner.user !== loader.user && (await mayWrite(client, owner.user)))
+      throw new ConfigurationError(
+        `${describeAddress(owner)} is open: the application may write to it, so nothing is drained into it and its foreign keys and triggers stay. Nothing was changed.`,
+      );
     await claimEpoch(client, options);
   });
   await suspend(sides.target, options);
@@ -386,21 +389,44 @@ async function withBaselineKept(
   const isKept = await withConnection(owner, session, async (client) => {
     if ((await readCapture(client, options.migrationId)) === undefined) return false;
     const baseline = await readBaseline(client, options.migrationId);
-    return baseline !== undefined && compareShapes(baseline, await readShape(client)).schema.length === 0;
+    if (baseline === undefined || compareShapes(baseline, await readShape(client)).schema.length > 0)
+      return false;
+    // A run that is killed in `body` leaves a part of our changes behind, which are still ours.
+    await saveShape(client, options.migrationId, { ...baseline, digest: '', settling: true });
+    return true;
   });
-  await body();
-  if (!isKept) return;
-  await withConnection(owner, session, async (client) =>
-    saveShape(client, options.migrationId, await readShape(client)),
-  );
+  try {
+    await body();
+  } finally {
+    if (isKept)
+      await withConnection(owner, session, async (client) =>
+        saveShape(client, options.migrationId, await readShape(client)),
+      );
+  }
 }
 
-/** What was copied before a table's changes were captured without a gap does not count. */
-async function forgetGaps(sides: Sides, capture: InstalledCapture, options: LiveOptions): Promise<void> {
+/**
+ * What was copied before a table's changes were captured without a gap does not count, and neither does what was copied
+ * before an ALTER wrote its rows anew. The baseline of the run that copied it tells also what an interrupted one has put
+ * right meanwhile.
+ */
+async function forgetGaps(
+  sides: Sides,
+  capture: InstalledCapture,
+  shape: Shape,
+  options: LiveOptions,
+): Promise<void> {
+  const baseline = await withConnection(sides.source, sessionOf(options), (source) =>
+    readBaseline(source, options.migrationId),
+  );
+  const since = baseline === undefined ? undefined : compareShapes(baseline, shape);
   await withConnection(sides.target.loader, sessionOf(options), async (loader) => {
     if ((await readStamp(loader)) === undefined) return;
     await loader.query(`DELETE FROM ${OUR_SCHEMA}.copied WHERE relation = ANY ($1::text[])`, [
-      capture.made.map(({ schema, name }) => quoteQualified(schema, name)),
+      [
+        ...capture.made.map(({ schema, name }) => quoteQualified(schema, name)),
+        ...(since === undefined ? [] : [...since.rewritten, ...since.captureTouched]),
+      ],
     ]);
   });
 }

@@ -1,3 +1,4 @@
+import type pg from 'pg';
 import { withConnection, type PostgresAddress } from './connect.ts';
 import { perRelation } from './swap.ts';
 import { isNoExtensionMember, isUserSchema } from './user-objects.ts';
@@ -39,17 +40,24 @@ export async function writesAre(
   owner: PostgresAddress,
   options: RightsOptions = {},
 ): Promise<'open' | 'closed'> {
-  return withConnection(owner, session(options), async (client) => {
-    const { rows } = await client.query<{ open: boolean }>(`
-      SELECT EXISTS (
-               SELECT FROM pg_catalog.pg_class c
-                 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-                WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
-                  AND c.relowner = current_user::pg_catalog.regrole
-                  AND ${isUserSchema('n.nspname')} AND ${isNoExtensionMember('pg_class', 'c.oid')}
-                  AND pg_catalog.has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')) AS open`);
-    return rows[0]?.open === true ? 'open' : 'closed';
-  });
+  return withConnection(owner, session(options), async (client) =>
+    (await mayWrite(client, owner.user)) ? 'open' : 'closed',
+  );
+}
+
+/** Whether a role that owns tables may write to any of them. */
+export async function mayWrite(client: pg.Client, owner: string): Promise<boolean> {
+  const { rows } = await client.query<{ open: boolean }>(
+    `SELECT EXISTS (
+              SELECT FROM pg_catalog.pg_class c
+                JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                JOIN pg_catalog.pg_roles r ON r.oid = c.relowner
+               WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND r.rolname = $1
+                 AND ${isUserSchema('n.nspname')} AND ${isNoExtensionMember('pg_class', 'c.oid')}
+                 AND pg_catalog.has_table_privilege(c.relowner, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')) AS open`,
+    [owner],
+  );
+  return rows[0]?.open === true;
 }
 
 async function inOneStatement(owner: PostgresAddress, options: RightsOptions, sql: string): Promise<void> {

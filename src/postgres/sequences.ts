@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { ConfigurationError } from '../errors.ts';
+import { holdEpochStatement, refuseEpoch, type Run } from './stamp.ts';
 import { isNoExtensionMember, isUserSchema, OUR_SCHEMA } from './user-objects.ts';
 
 /** Where the answer is kept between two statements of one batch: a setting that lasts as long as the transaction. */
@@ -9,22 +10,31 @@ const ANSWER = `${OUR_SCHEMA}.sequences`;
  * Sets every sequence of the application on the target to where it stands on the source, called or not. One round trip
  * on each side, however many there are. `target` is a session of a role that may update them.
  *
+ * @param run whose copy this is; positions that a newer one has set, or the application since, are not set back
  * @returns how many there are
+ * @throws SupersededError when a newer run has claimed the target; nothing was set
  * @throws ConfigurationError naming sequences that the target lacks; the others are set
  */
-export async function copySequences(source: pg.Client, target: pg.Client): Promise<number> {
+export async function copySequences(source: pg.Client, target: pg.Client, run?: Run): Promise<number> {
   const sequences = await readSequences(source);
-  const { rows } = await target.query<{ name: string; value: string | null }>(
-    `SELECT name, CASE WHEN there.oid IS NOT NULL
+  if (sequences.length === 0) return 0;
+  // The epoch is held and looked at by the very statement that sets them.
+  const held = run === undefined ? `SELECT '0' AS epoch` : holdEpochStatement(run.migrationId, 'shared');
+  const { rows } = await target.query<{ name: string; epoch: string; value: string | null }>(
+    `WITH held AS MATERIALIZED (${held})
+     SELECT held.epoch, name, CASE WHEN there.oid IS NOT NULL AND held.epoch = $4
                        THEN pg_catalog.setval(there.oid, value::bigint, called)::text END AS value
-       FROM unnest($1::text[], $2::text[], $3::boolean[]) AS sequence(name, value, called)
+       FROM held
+      CROSS JOIN unnest($1::text[], $2::text[], $3::boolean[]) AS sequence(name, value, called)
       CROSS JOIN LATERAL (SELECT pg_catalog.to_regclass(name) AS oid) there`,
     [
       sequences.map(({ name }) => name),
       sequences.map(({ value }) => value),
       sequences.map(({ called }) => called),
+      String(run?.epoch ?? 0),
     ],
   );
+  if (run !== undefined) refuseEpoch(rows[0]?.epoch, run);
   const missing = rows.filter(({ value }) => value === null).map(({ name }) => name);
   if (missing.length > 0)
     throw new ConfigurationError(

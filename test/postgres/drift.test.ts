@@ -135,14 +135,15 @@ test('a table that an ALTER wrote anew is told from one that was truncated or co
     'ALTER TABLE public.users ALTER COLUMN born TYPE text',
     'ALTER TABLE public.users ALTER COLUMN balance TYPE numeric(12,3) USING balance + 1',
   ])
+    // As the target's lists have it, or a re-copy and a proof would not find it there.
     expect(await driftOf(source, sql)).toMatchObject({
       equal: false,
       truncated: [],
-      rewritten: [sql.split(' ')[2]],
+      rewritten: ['"public"."users"'],
     });
   expect(await driftOf(source, 'TRUNCATE public.no_columns', 'VACUUM FULL public.no_key')).toMatchObject({
     equal: false,
-    truncated: ['public.no_key', 'public.no_columns'],
+    truncated: ['"public"."no_key"', '"public"."no_columns"'],
     rewritten: [],
     schema: [],
   });
@@ -164,16 +165,13 @@ test('triggers that were off for a moment are seen, though they look as before',
     'DROP TRIGGER heroku_to_digitalocean_capture ON public.egg',
     "DO $$ BEGIN EXECUTE (SELECT replace(pg_get_functiondef(p.oid), 'BEGIN', 'BEGIN RETURN NULL;') FROM pg_proc p WHERE proname = 'capture_1'); END $$",
   );
-  expect(drift.captureTouched.sort()).toEqual(['public.chicken', 'public.egg', 'public.users']);
+  const touched = ['"public"."chicken"', '"public"."egg"', '"public"."users"'];
+  expect(drift.captureTouched.sort()).toEqual(touched);
   expect((await look())[0]).toEqual(before[0]);
   // Without any baseline too, since the installation kept its own transaction's number.
   await withConnection(source, session, async (client) => {
     const now = await readShape(client);
-    expect(compareShapes(now, now).captureTouched.sort()).toEqual([
-      'public.chicken',
-      'public.egg',
-      'public.users',
-    ]);
+    expect(compareShapes(now, now).captureTouched.sort()).toEqual(touched);
   });
   const { made } = await installCapture(source, options);
   expect(made.map(({ name }) => name).sort()).toEqual(['chicken', 'egg', 'users']);
