@@ -4,8 +4,10 @@ import type { Clock } from '../clock.ts';
 import { ConfigurationError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { CapturedTable } from './capture.ts';
+import { SUSPENDED_WHILE_LIVE } from './catalogue.ts';
 import { withPrivateDirectory } from './child.ts';
-import { planTables } from './chunks.ts';
+import { planTables, type TableToCopy } from './chunks.ts';
+import { missingObjects, refuseIncomplete } from './complete.ts';
 import {
   closeConnection,
   connect,
@@ -15,20 +17,17 @@ import {
 } from './connect.ts';
 import { statementError } from './errors.ts';
 import { readDatabaseFacts, type DatabaseFacts } from './facts.ts';
-import { readRoles } from './grants.ts';
-import { measureLink } from './link.ts';
-import { SUSPENDED_WHILE_LIVE } from './catalogue.ts';
-import { missingObjects, refuseIncomplete } from './complete.ts';
-import { noteEntries } from './schema-parts.ts';
-import { deferEntries } from './suspend.ts';
-import { untangle } from './untangle.ts';
+import { readRoles, type TargetRoles } from './grants.ts';
 import { copyLargeObjects } from './large-objects.ts';
+import { measureLink, type Link } from './link.ts';
 import { loadTables } from './load.ts';
 import { formatBytes } from './progress.ts';
 import type { RemovedEntry } from './restore-list.ts';
-import { dumpSchema, preDataSql, type SchemaArchive } from './schema-archive.ts';
+import { preDataSql, readDump, writeDump, type SchemaArchive } from './schema-archive.ts';
+import { noteEntries } from './schema-parts.ts';
 import { copySequences } from './sequences.ts';
 import { applicationName } from './settle.ts';
+import type { Sides } from './sides.ts';
 import { exportSnapshot, SnapshotLostError, withSnapshot, type Snapshot } from './snapshot.ts';
 import {
   claimEpoch,
@@ -39,7 +38,7 @@ import {
   stampTarget,
   type Run,
 } from './stamp.ts';
-import type { Sides } from './sides.ts';
+import { deferEntries } from './suspend.ts';
 import { revokeLoader, swapSchema } from './swap.ts';
 import {
   applySettings,
@@ -51,7 +50,9 @@ import {
   refuseForeignTarget,
   refuseMissingExtensions,
 } from './target.ts';
+import { together } from './together.ts';
 import type { PostgresTools } from './tools.ts';
+import { untangle } from './untangle.ts';
 
 export interface CopyOptions {
   source: PostgresAddress;
@@ -110,16 +111,13 @@ export async function copyDatabase(options: CopyOptions): Promise<CopyResult> {
   const started = options.clock.now().getTime();
   if (options.owner.user === options.loader.user)
     throw new ConfigurationError('A copy needs two roles on the target: one that owns and one that loads.');
-  const session = sessionOf(options);
-  const facts = await withConnection(options.source, session, readDatabaseFacts);
-  const loader = await connect(options.loader, session);
+  const loader = await connect(options.loader, sessionOf(options));
   try {
-    const target = await refuseUnfitTarget(loader, facts, options);
     await lockTarget(loader, options.owner);
     const copied = await withPrivateDirectory(options.directory, (directory) =>
       underSnapshots(options, (snapshot) =>
         copyUnder(snapshot, {
-          ...{ ...options, directory, facts, target, loaderClient: loader },
+          ...{ ...options, directory, loaderClient: loader },
           run: { migrationId: options.migrationId, epoch: options.epoch ?? 0 },
           sides: { source: options.source, target: { owner: options.owner, loader: options.loader } },
         }),
@@ -127,9 +125,9 @@ export async function copyDatabase(options: CopyOptions): Promise<CopyResult> {
     );
     const milliseconds = options.clock.now().getTime() - started;
     options.log.info(
-      `Copied ${copied.tables} tables (${formatBytes(facts.sizeBytes)}) to ${describeAddress(options.owner)} in ${(milliseconds / 1000).toFixed(1)} s.`,
+      `Copied ${copied.tables} tables (${formatBytes(copied.bytes)}) to ${describeAddress(options.owner)} in ${(milliseconds / 1000).toFixed(1)} s.`,
     );
-    return { ...copied, bytes: facts.sizeBytes, milliseconds };
+    return { ...copied, milliseconds };
   } catch (thrown) {
     options.signal?.throwIfAborted();
     throw isOpenTarget(thrown)
@@ -142,8 +140,6 @@ export async function copyDatabase(options: CopyOptions): Promise<CopyResult> {
 
 /** What the steps of one copy share. */
 interface Copy extends CopyOptions {
-  facts: DatabaseFacts;
-  target: DatabaseFacts;
   /** Holds the lock that excludes a second copy. */
   loaderClient: pg.Client;
   run: Run;
@@ -170,79 +166,103 @@ async function underSnapshots<T>(options: CopyOptions, body: (snapshot: Snapshot
   }
 }
 
-async function copyUnder(
-  snapshot: Snapshot,
-  copy: Copy,
-): Promise<Omit<CopyResult, 'bytes' | 'milliseconds'>> {
+async function copyUnder(snapshot: Snapshot, copy: Copy): Promise<Omit<CopyResult, 'milliseconds'>> {
   const { run, sides } = copy;
-  const archive = await dumpSchema({
-    ...{ source: copy.source, snapshot: snapshot.id, tools: copy.tools, directory: copy.directory },
-    ...{ ...sessionOf(copy), extensionSchemas: extensionSchemas(copy.facts) },
-    targetRoles: await readRoles(copy.loaderClient, copy.owner.user),
+  const { file, seen } = await lookAtBoth(snapshot, copy);
+  const archive = await readDump(file, {
+    ...{ ...sessionOf(copy), source: copy.source, tools: copy.tools, directory: copy.directory },
+    ...{ extensionSchemas: extensionSchemas(seen.facts), targetRoles: seen.roles },
   });
   const basis = basisOf(archive, copy.captured?.since);
   const resume =
     copy.captured !== undefined && (await readBasis(copy.loaderClient, copy.migrationId)) === basis;
   await copy.beforeChange?.();
   if (resume) await claimEpoch(copy.loaderClient, run);
-  else await createSchema(copy, archive, basis);
+  else await createSchema(copy, seen, archive, basis);
 
   await copy.beforeChange?.();
-  const link = await measureLink(copy.source, copy.loader, sessionOf(copy));
-  const tables = await withSnapshot(
-    copy.source,
-    snapshot,
-    { ...sessionOf(copy), clock: copy.clock },
-    (client) => planTables(client, { source: copy.facts, target: copy.target }, link.chunkBytes),
-  );
   const copied = await loadTables(sides, {
-    ...{ ...run, snapshot, tables, resume, log: copy.log, clock: copy.clock, ...signalOf(copy) },
-    ...{
-      entries: archive.entries,
-      isFollowed: copy.captured !== undefined,
-      searchPath: copy.facts.searchPath,
-    },
-    pairs: copy.jobs ?? link.pairs,
+    ...{ ...run, snapshot, tables: seen.tables, resume, log: copy.log, clock: copy.clock, ...signalOf(copy) },
+    ...{ entries: archive.entries, isFollowed: copy.captured !== undefined },
+    ...{ searchPath: seen.facts.searchPath, pairs: copy.jobs ?? seen.link.pairs },
     keyless: new Set(copy.captured?.tables.filter(({ key }) => key === null).map(({ oid }) => oid)),
     untangle: (table) =>
       untangle(sides, table, {
-        ...run,
-        captured: copy.captured?.tables ?? [],
-        log: copy.log,
-        ...signalOf(copy),
+        ...{ ...run, captured: copy.captured?.tables ?? [], log: copy.log, ...signalOf(copy) },
       }),
   });
   await copy.beforeChange?.();
-  if (copy.facts.largeObjects > 0)
+  if (seen.facts.largeObjects > 0)
     await copyLargeObjects({
       ...{ ...run, source: copy.source, target: copy.owner, snapshot },
       ...{ log: copy.log, clock: copy.clock, ...signalOf(copy) },
     });
-  await withConnection(copy.source, sessionOf(copy), (source) => copySequences(source, copy.loaderClient));
-  if (copy.captured !== undefined)
-    await deferEntries(
-      sides.target,
-      archive.entries.filter(({ section }) => section === 'last'),
-      { ...run, log: copy.log, clock: copy.clock, ...signalOf(copy) },
-    );
-  await copy.beforeChange?.();
-  await finish(copy, snapshot);
+  await finish(snapshot, seen, archive, copy);
   return {
     tables: copied.tables,
     rows: copied.rows,
+    bytes: seen.facts.sizeBytes,
     removed: archive.removed,
     reused: copied.reused,
   };
 }
 
+/** What is known of both sides before anything is changed. */
+interface Seen {
+  facts: DatabaseFacts;
+  target: DatabaseFacts;
+  roles: TargetRoles;
+  link: Link;
+  tables: TableToCopy[];
+}
+
+/** Everything that only reads, at once: over a long way pg_dump alone takes some hundred round trips. */
+async function lookAtBoth(snapshot: Snapshot, copy: Copy): Promise<{ file: string; seen: Seen }> {
+  const looking = look(snapshot, copy);
+  const [file, seen] = await together(copy.signal, [
+    (signal) =>
+      writeDump({
+        ...{ source: copy.source, snapshot: snapshot.id, tools: copy.tools, directory: copy.directory },
+        ...{ ...sessionOf(copy), signal },
+        // What is wrong with a side says more than that pg_dump failed.
+      }).catch(async (thrown: unknown) => {
+        await looking;
+        throw thrown;
+      }),
+    () => looking,
+  ]);
+  return { file, seen };
+}
+
+async function look(snapshot: Snapshot, copy: Copy): Promise<Seen> {
+  const { loaderClient: loader } = copy;
+  const [facts, target, link] = await together(copy.signal, [
+    () => withConnection(copy.source, sessionOf(copy), readDatabaseFacts),
+    () => readDatabaseFacts(loader),
+    () => measureLink(copy.source, copy.loader, sessionOf(copy)),
+  ]);
+  await refuseUnfitTarget(loader, facts, target, copy);
+  const roles = await readRoles(loader, copy.owner.user);
+  const session = { ...sessionOf(copy), clock: copy.clock };
+  const tables = await withSnapshot(copy.source, snapshot, session, (client) =>
+    planTables(client, { source: facts, target }, link.chunkBytes),
+  );
+  return { facts, target, roles, link, tables };
+}
+
 /** Stamps the target, exchanges its schema and notes what for. */
-async function createSchema(copy: Copy, archive: SchemaArchive, basis: string): Promise<void> {
+async function createSchema(
+  copy: Copy,
+  { facts }: Seen,
+  archive: SchemaArchive,
+  basis: string,
+): Promise<void> {
   const { loaderClient, migrationId, log } = copy;
   const started = copy.clock.now().getTime();
   await stampTarget(loaderClient, migrationId, copy.owner.user);
   await claimEpoch(loaderClient, copy.run);
   await forgetCopy(loaderClient);
-  await prepareExtensions(loaderClient, copy.facts, copy.owner, log);
+  await prepareExtensions(loaderClient, facts, copy.owner, log);
   await copy.beforeChange?.();
   await withConnection(copy.owner, sessionOf(copy), (owner) =>
     swapSchema(owner, preDataSql(archive), copy.loader.user),
@@ -253,21 +273,37 @@ async function createSchema(copy: Copy, archive: SchemaArchive, basis: string): 
   log.info(`Created the schema on the target, closed for writes, in ${seconds.toFixed(1)} s.`);
 }
 
-/** Rights, settings, and the proof that every object is there. */
-async function finish(copy: Copy, snapshot: Snapshot): Promise<void> {
+/** Sequences, rights, settings, what is left for the end, and the proof that every object is there: none needs another. */
+async function finish(
+  snapshot: Snapshot,
+  { facts, target }: Seen,
+  archive: SchemaArchive,
+  copy: Copy,
+): Promise<void> {
   const isFollowed = copy.captured !== undefined;
-  // Drains go on writing as the loader.
-  if (!isFollowed)
-    await withConnection(copy.owner, sessionOf(copy), async (owner) => {
-      await owner.query(revokeLoader(copy.loader.user));
-    });
-  await applySettings(copy.loader, copy.owner, copy.facts, sessionOf(copy));
-  refuseIncomplete(
-    await missingObjects(copy.sides, snapshot, {
-      ...{ ...sessionOf(copy), clock: copy.clock, sameMajor: copy.facts.major === copy.target.major },
-      announced: isFollowed ? SUSPENDED_WHILE_LIVE : [],
-    }),
-  );
+  const session = { ...sessionOf(copy), clock: copy.clock };
+  await together(copy.signal, [
+    async () => {
+      await withConnection(copy.source, session, (source) =>
+        copySequences(source, copy.loaderClient, copy.run),
+      );
+      // Drains go on writing as the loader.
+      if (isFollowed) return;
+      await withConnection(copy.owner, session, async (owner) => {
+        await owner.query(revokeLoader(copy.loader.user));
+      });
+    },
+    async () => {
+      const last = archive.entries.filter(({ section }) => section === 'last');
+      if (isFollowed) await deferEntries(copy.sides.target, last, { ...copy.run, ...session });
+    },
+    () => applySettings(copy.loader, copy.owner, facts, session),
+    async () => {
+      const announced = isFollowed ? SUSPENDED_WHILE_LIVE : [];
+      const sameMajor = facts.major === target.major;
+      refuseIncomplete(await missingObjects(copy.sides, snapshot, { ...session, sameMajor, announced }));
+    },
+  ]);
   await copy.beforeChange?.();
   await completeStamp(copy.loaderClient, copy.migrationId);
 }
@@ -296,13 +332,12 @@ function signalOf({ signal }: { signal?: AbortSignal }): { signal?: AbortSignal 
   return signal === undefined ? {} : { signal };
 }
 
-/** @returns the target's facts */
 async function refuseUnfitTarget(
   loader: pg.Client,
   source: DatabaseFacts,
+  target: DatabaseFacts,
   options: CopyOptions,
-): Promise<DatabaseFacts> {
-  const target = await readDatabaseFacts(loader);
+): Promise<void> {
   if (target.major < source.major)
     throw new ConfigurationError(
       `The target's server is PostgreSQL ${target.major} and the source's ${source.major}; an older server cannot take a newer one's schema. Provision a cluster of version ${source.major} or newer.`,
@@ -321,5 +356,4 @@ async function refuseUnfitTarget(
     );
   await refuseForeignTarget(loader, options.owner, options.migrationId);
   await refuseMissingExtensions(loader, source);
-  return target;
 }

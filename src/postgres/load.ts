@@ -8,6 +8,7 @@ import { applicationName } from './settle.ts';
 import type { Sides } from './sides.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { Run } from './stamp.ts';
+import { together } from './together.ts';
 
 export interface LoadOptions extends Run {
   snapshot: Snapshot;
@@ -40,49 +41,38 @@ const NEEDED_AT_ONCE = ['MATERIALIZED VIEW DATA', 'ACL', 'DEFAULT ACL'];
 
 /** Copies rows and builds what stands on them side by side; the first failure of either ends both. */
 export async function loadTables({ source, target }: Sides, options: LoadOptions): Promise<CopiedTables> {
-  const stop = new AbortController();
-  const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
   const ready = new Map(options.tables.map(({ oid }) => [oid, Promise.withResolvers<undefined>()]));
-  const untangled: Promise<void>[] = [];
-  const stopTheOther = (reason: unknown): never => {
-    stop.abort(reason);
-    throw reason;
-  };
-  const rows = copyTables({
-    ...{ source, loader: target.loader, ...options, signal },
-    onTable: (table, { mixed }) => {
-      const done = mixed ? options.untangle(table) : Promise.resolve();
-      untangled.push(done);
-      done.then(
-        () => ready.get(table.oid)?.resolve(undefined),
-        (thrown: unknown) => stop.abort(thrown),
-      );
-    },
-  })
-    .then(async (copied) => {
+  const [copied] = await together(options.signal, [
+    async (signal) => {
+      const untangled: Promise<void>[] = [];
+      const rows = await copyTables({
+        ...{ source, loader: target.loader, ...options, signal },
+        onTable: (table, { mixed }) => {
+          const done = mixed ? options.untangle(table) : Promise.resolve();
+          untangled.push(done);
+          // What failed is thrown below.
+          done.then(() => ready.get(table.oid)?.resolve(undefined)).catch(() => undefined);
+        },
+      });
       await Promise.all(untangled);
-      return copied;
-    })
-    .catch(stopTheOther);
-  const built = buildEntries(options.isFollowed ? whatCanStay(options.entries) : options.entries, {
-    owner: target.owner,
-    connections: BUILDERS,
-    tableReady: async (oid) => ready.get(oid)?.promise,
-    tableBytes: new Map(options.tables.map(({ oid, bytes }) => [oid, bytes])),
-    sections: options.isFollowed ? ['build'] : ['build', 'last'],
-    resume: options.resume,
-    searchPath: options.searchPath,
-    applicationName: applicationName(options.migrationId, options.epoch),
-    log: options.log,
-    clock: options.clock,
-    signal,
-  }).catch(stopTheOther);
-  const [copied, entries] = await Promise.allSettled([rows, built]);
-  options.signal?.throwIfAborted();
-  if (stop.signal.aborted) throw stop.signal.reason;
-  if (copied.status === 'rejected') throw copied.reason;
-  if (entries.status === 'rejected') throw entries.reason;
-  return copied.value;
+      return rows;
+    },
+    (signal) =>
+      buildEntries(options.isFollowed ? whatCanStay(options.entries) : options.entries, {
+        owner: target.owner,
+        connections: BUILDERS,
+        tableReady: async (oid) => ready.get(oid)?.promise,
+        tableBytes: new Map(options.tables.map(({ oid, bytes }) => [oid, bytes])),
+        sections: options.isFollowed ? ['build'] : ['build', 'last'],
+        resume: options.resume,
+        searchPath: options.searchPath,
+        applicationName: applicationName(options.migrationId, options.epoch),
+        log: options.log,
+        clock: options.clock,
+        signal,
+      }),
+  ]);
+  return copied;
 }
 
 function whatCanStay(entries: SchemaEntry[]): SchemaEntry[] {

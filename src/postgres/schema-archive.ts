@@ -69,8 +69,14 @@ const LAST = new Set([
  * @throws NotSupportedError for objects that cannot be carried over, and for kinds that nobody has seen yet
  */
 export async function dumpSchema(options: DumpSchemaOptions): Promise<SchemaArchive> {
+  return readDump(await writeDump(options), options);
+}
+
+/** The first half of `dumpSchema`, which asks the source only: it takes as long as some hundred round trips. */
+export async function writeDump(
+  options: Omit<DumpSchemaOptions, 'extensionSchemas' | 'targetRoles' | 'log'>,
+): Promise<string> {
   const file = join(options.directory, 'schema.dump');
-  const signal = options.signal === undefined ? {} : { signal: options.signal };
   const environment = await toolEnvironment(options.source, options);
   await runTool(
     options.tools.pgDump,
@@ -91,9 +97,15 @@ export async function dumpSchema(options: DumpSchemaOptions): Promise<SchemaArch
         ...environment,
         PGOPTIONS: '-c standard_conforming_strings=on',
       },
-      ...signal,
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
     },
   );
+  return file;
+}
+
+/** The second half of `dumpSchema`: what the file of `writeDump` holds. It asks nobody. */
+export async function readDump(file: string, options: DumpSchemaOptions): Promise<SchemaArchive> {
+  const signal = options.signal === undefined ? {} : { signal: options.signal };
   const restore = async (args: string[]): Promise<string> => {
     const { stdout } = await runTool(options.tools.pgRestore, [...args, file], {
       env: { ...inherited(), LC_ALL: 'C.UTF-8' },
