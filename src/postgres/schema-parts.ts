@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
-import { quoteQualified } from './names.ts';
+import { quoteLiteral, quoteQualified } from './names.ts';
 import type { SchemaArchive, SchemaEntry } from './schema-archive.ts';
 import { OUR_SCHEMA } from './user-objects.ts';
 
@@ -74,21 +74,13 @@ export function notedEntries({ entries }: SchemaArchive): NotedEntry[] {
 
 /** Remembers what the target's schema was made from, in the place of what was remembered before. */
 export async function noteEntries(client: pg.Client, archive: SchemaArchive): Promise<void> {
-  const noted = notedEntries(archive);
-  await client.query('BEGIN');
-  await client.query(`DELETE FROM ${OUR_SCHEMA}.entries`);
-  await client.query(
-    `INSERT INTO ${OUR_SCHEMA}.entries (kind, schema, name, relation, digest)
-     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])`,
-    [
-      noted.map(({ kind }) => kind),
-      noted.map(({ schema }) => schema),
-      noted.map(({ name }) => name),
-      noted.map(({ relation }) => relation),
-      noted.map(({ digest }) => digest),
-    ],
-  );
-  await client.query('COMMIT');
+  // One transaction and one round trip.
+  await client.query(`
+    DELETE FROM ${OUR_SCHEMA}.entries;
+    INSERT INTO ${OUR_SCHEMA}.entries (kind, schema, name, relation, digest)
+    SELECT kind, schema, name, relation, digest
+      FROM pg_catalog.jsonb_to_recordset(${quoteLiteral(JSON.stringify(notedEntries(archive)))})
+             AS noted(kind text, schema text, name text, relation text, digest text)`);
 }
 
 export async function readEntries(client: pg.Client): Promise<NotedEntry[]> {

@@ -81,28 +81,23 @@ const TABLES = ['entries', 'copied', 'suspended', 'touched', 'proof', 'stamp'];
  * the way and notes that, and later installs the capture of the way back beside these tables.
  */
 export async function stampTarget(client: pg.Client, migrationId: string, owner?: string): Promise<void> {
-  await client.query('BEGIN');
-  await client.query("SET LOCAL client_min_messages = 'warning'");
-  await client.query(STATE);
-  if (owner !== undefined) await grantToOwner(client, owner);
-  await client.query(
-    `INSERT INTO ${OUR_SCHEMA}.stamp (migration_id) VALUES ($1)
-     ON CONFLICT (migration_id) DO UPDATE SET completed_at = NULL, basis = NULL`,
-    [migrationId],
-  );
-  await client.query('COMMIT');
+  // Several statements sent as one are one transaction, and one round trip.
+  await client.query(`
+    SET LOCAL client_min_messages = 'warning';
+    ${STATE}
+    ${owner === undefined || owner === client.user ? '' : grantToOwner(owner)}
+    INSERT INTO ${OUR_SCHEMA}.stamp (migration_id) VALUES (${quoteLiteral(migrationId)})
+    ON CONFLICT (migration_id) DO UPDATE SET completed_at = NULL, basis = NULL`);
 }
 
 /** The owner may hold the epoch (SELECT FOR SHARE asks for the right to update some column) and keep the list of what is suspended. */
-async function grantToOwner(client: pg.Client, owner: string): Promise<void> {
-  const { rows } = await client.query<{ self: boolean }>('SELECT $1::name = current_user AS self', [owner]);
-  if (rows[0]?.self === true) return;
+function grantToOwner(owner: string): string {
   const role = quoteIdentifier(owner);
-  await client.query(`
+  return `
     GRANT USAGE, CREATE ON SCHEMA ${OUR_SCHEMA} TO ${role};
     GRANT SELECT, UPDATE (epoch) ON ${OUR_SCHEMA}.stamp TO ${role};
     GRANT SELECT, INSERT, UPDATE, DELETE ON ${OUR_SCHEMA}.suspended TO ${role};
-    GRANT SELECT ON ${OUR_SCHEMA}.copied, ${OUR_SCHEMA}.touched, ${OUR_SCHEMA}.proof TO ${role}`);
+    GRANT SELECT ON ${OUR_SCHEMA}.copied, ${OUR_SCHEMA}.touched, ${OUR_SCHEMA}.proof TO ${role};`;
 }
 
 /** Notes that everything of the last copy is there. */
@@ -192,6 +187,21 @@ export async function holdEpoch(client: pg.Client, run: Run, mode: 'shared' | 'e
 /** `holdEpoch` as text, for batches of several statements; `refuseEpoch` judges the row that it answers. */
 export function holdEpochStatement(migrationId: string, mode: 'shared' | 'exclusive' | 'none'): string {
   return `SELECT epoch::text FROM ${OUR_SCHEMA}.stamp WHERE migration_id = ${quoteLiteral(migrationId)} ${holdEpochLock(mode)}`;
+}
+
+/**
+ * Whose turn it was last: the transaction of the drain that wrote last. A drain reads it before it takes its snapshot of
+ * the source, and once more with the lock (`ours` is then its own, see `takeTurn`): another one that wrote in between may
+ * have read a newer snapshot, whose rows ours would replace by older ones.
+ */
+export function turnStatement(migrationId: string, mode: 'exclusive' | 'none'): string {
+  return `SELECT epoch::text, xmin::text AS turn, (pg_catalog.txid_current() & 4294967295)::text AS ours
+            FROM ${OUR_SCHEMA}.stamp WHERE migration_id = ${quoteLiteral(migrationId)} ${holdEpochLock(mode)}`;
+}
+
+/** With the lock: makes this transaction, when it commits, the last one whose turn it was. */
+export function takeTurn(migrationId: string): string {
+  return `UPDATE ${OUR_SCHEMA}.stamp SET epoch = epoch WHERE migration_id = ${quoteLiteral(migrationId)}`;
 }
 
 /** @throws SupersededError when the stored epoch is newer than ours; Error when the run has not claimed the target. */
