@@ -23,7 +23,7 @@ import { SchemaWatch } from './schema-watch.ts';
 import { applicationName } from './settle.ts';
 import type { Sides } from './sides.ts';
 import { splice } from './splice.ts';
-import { holdEpochStatement, refuseEpoch, type Run } from './stamp.ts';
+import { holdEpochStatement, refuseEpoch, takeTurn, turnStatement, type Run } from './stamp.ts';
 import { isUserSchema } from './user-objects.ts';
 
 export interface DrainOptions extends Run {
@@ -74,7 +74,7 @@ export interface EqualSnapshots {
 
 /** lock_not_available: the application changes a table's definition, or waits to. */
 const TABLE_IN_USE = '55P03';
-/** serialization_failure: another drain took the same rows off the logs, after it wrote the same as we. */
+/** serialization_failure: another drain took the same rows off the logs, after it wrote the same as we, or newer. */
 const TAKEN_ALREADY = '40001';
 /** Deleted rows of a log that are worth a VACUUM. */
 const VACUUM_ROWS = 5_000;
@@ -155,11 +155,12 @@ export class Drainer {
   ): Promise<Omit<Drained, 'milliseconds'> & { snapshots?: EqualSnapshots }> {
     const { guard } = this.#options;
     const { source, target, watch, plan } = sessions;
-    const [seen, pending] = await Promise.all([
+    const [seen, pending, turn] = await Promise.all([
       this.#look(watch),
       beginOnSource(source, plan),
       beginOnTarget(target, this.#options),
     ]);
+    if (turn.turn !== sessions.turn) throw new AnotherDrained();
     const { work, skipped } = divide(plan, pending, options.tables);
     await guard?.('write');
     const drained = {
@@ -177,6 +178,7 @@ export class Drainer {
     if (work.length > 0) drained.keys = await this.#write(sessions, work, seen);
     await guard?.('commit');
     await target.query('COMMIT');
+    if (work.length > 0) sessions.turn = turn.ours;
     await guard?.('forget');
     if (keep) return { ...drained, snapshots: await this.#keepSnapshots(sessions, work) };
     await this.#forget(sessions, work);
@@ -189,7 +191,7 @@ export class Drainer {
     const changed = new SchemaMoved();
     const answer = await splice(
       { source, target },
-      { source: readBatch(work), target: writeBatch(work) },
+      { source: readBatch(work), target: `${writeBatch(work)};\n${takeTurn(this.#options.migrationId)}` },
       async () => {
         // Whatever happened to a table before we read it is committed by now: we hold its lock since.
         if ((await this.#look(watch)) !== seen) throw changed;
@@ -292,11 +294,19 @@ class PlanChanged extends Error {
   }
 }
 
+/** Ours may be the older snapshot. */
+class AnotherDrained extends Error {
+  constructor() {
+    super('another drain has written since this one began');
+  }
+}
+
 /** Over when tried again. */
 function isPassing(thrown: unknown): boolean {
   return (
     thrown instanceof SchemaMoved ||
     thrown instanceof PlanChanged ||
+    thrown instanceof AnotherDrained ||
     [TABLE_IN_USE, TAKEN_ALREADY].includes(codeOf(thrown))
   );
 }
@@ -307,6 +317,8 @@ interface Sessions {
   /** On the source, without a transaction. */
   watch: pg.Client;
   plan: DrainPlan;
+  /** Whose it was when these sessions last looked, before the snapshot of a pass. */
+  turn: string;
 }
 
 function clientsOf({ source, target, watch }: Sessions): pg.Client[] {
@@ -347,7 +359,8 @@ async function openSessions(
       await look(watch);
       throw thrown;
     });
-    return { source, target, watch, plan };
+    const { rows } = await target.query<{ turn: string }>(turnStatement(options.migrationId, 'none'));
+    return { source, target, watch, plan, turn: rows[0]?.turn ?? '' };
   } catch (thrown) {
     await Promise.all(clients.map(closeConnection));
     options.signal?.throwIfAborted();
@@ -375,24 +388,29 @@ async function beginOnSource(client: pg.Client, plan: DrainPlan): Promise<Pendin
 }
 
 /** Lock, epoch and the word for our own triggers in one round trip. */
-async function beginOnTarget(client: pg.Client, options: DrainOptions): Promise<void> {
+async function beginOnTarget(
+  client: pg.Client,
+  options: DrainOptions,
+): Promise<{ turn: string; ours: string }> {
   const results = (await client.query(`
     BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
     SET LOCAL ${APPLYING} = ${quoteLiteral(options.migrationId)};
     -- The logs are emptied after this commit: it has to last.
     SELECT pg_catalog.set_config('synchronous_commit', 'on', true)
      WHERE pg_catalog.current_setting('synchronous_commit') = 'off';
-    ${holdEpochStatement(options.migrationId, 'exclusive')};
+    ${turnStatement(options.migrationId, 'exclusive')};
     SELECT pg_catalog.format('%I on %s', k.conname, k.conrelid::pg_catalog.regclass) AS key
       FROM pg_catalog.pg_constraint k
       JOIN pg_catalog.pg_namespace n ON n.oid = k.connamespace
      WHERE k.contype = 'f' AND ${isUserSchema('n.nspname')} LIMIT 1`)) as unknown as pg.QueryResult[];
-  refuseEpoch((results[3]?.rows[0] as { epoch: string } | undefined)?.epoch, options);
+  const held = results[3]?.rows[0] as { epoch: string; turn: string; ours: string } | undefined;
+  refuseEpoch(held?.epoch, options);
   const key = (results[4]?.rows[0] as { key: string } | undefined)?.key;
   if (key !== undefined)
     throw new Error(
       `The target has foreign keys (${key}), which would spread what is written there; they have to be suspended first. Nothing was written.`,
     );
+  return { turn: held?.turn ?? '', ours: held?.ours ?? '' };
 }
 
 interface Work {

@@ -3,6 +3,7 @@ import type { CapturedTable } from './capture.ts';
 import type { TableToCopy } from './chunks.ts';
 import { describeAddress, withConnection } from './connect.ts';
 import { statementError } from './errors.ts';
+import { readKeys } from './drain-plan.ts';
 import { quoteIdentifier } from './names.ts';
 import { pipeCopy } from './pipe.ts';
 import { applicationName } from './settle.ts';
@@ -22,9 +23,10 @@ export async function untangle(
   options: Run & { captured: readonly CapturedTable[]; log: Log; signal?: AbortSignal },
 ): Promise<void> {
   const captured = options.captured.find(({ oid }) => oid === table.oid);
-  if (captured?.key == null)
+  const key = captured?.key;
+  if (captured === undefined || key == null)
     throw new Error(`The chunks of ${table.relation} are of several snapshots, and it has no key.`);
-  const columns = captured.key.map(quoteIdentifier);
+  const columns = key.map(quoteIdentifier);
   const keys = columns.join(', ');
   const session = {
     applicationName: applicationName(options.migrationId, options.epoch),
@@ -35,9 +37,27 @@ export async function untangle(
     withConnection(sides.target.loader, session, async (target) => {
       await target.query('BEGIN');
       await holdEpoch(target, options, 'shared');
+      // The equality of citext, ltree and the like is found only where the type is.
+      await target.query(
+        `SELECT pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ', 'pg_catalog',
+                  pg_catalog.string_agg(DISTINCT pg_catalog.quote_ident(n.nspname), ', ')), true)
+           FROM pg_catalog.pg_attribute a
+           JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+           JOIN pg_catalog.pg_type base ON base.oid IN (t.oid, t.typbasetype, t.typelem)
+           JOIN pg_catalog.pg_namespace n ON n.oid = base.typnamespace AND n.nspname <> 'pg_catalog'
+          WHERE a.attrelid = $1::pg_catalog.regclass AND a.attname = ANY ($2::text[])`,
+        [table.relation, captured.key],
+      );
       await target.query(`
         CREATE TEMPORARY TABLE logged ON COMMIT DROP AS
         SELECT ${keys} FROM ONLY ${table.relation} WITH NO DATA`);
+      // By the equality of the key's own index: citext's is in no search path of ours.
+      const operators = await readKeys(source, [captured]);
+      const equals = (column: string): string =>
+        operators.get(`${table.relation} ${column}`)?.equals ?? 'OPERATOR(pg_catalog.=)';
+      const same = key.map(
+        (column) => `t.${quoteIdentifier(column)} ${equals(column)} k.${quoteIdentifier(column)}`,
+      );
       await pipeCopy(
         { source, target },
         {
@@ -52,7 +72,7 @@ export async function untangle(
       );
       const { rowCount } = await target.query(`
         DELETE FROM ONLY ${table.relation} AS t USING pg_temp.logged AS k
-         WHERE ${columns.map((column) => `t.${column} = k.${column}`).join(' AND ')}`);
+         WHERE ${same.join(' AND ')}`);
       await target.query('COMMIT');
       options.log.info(
         `${table.relation} was copied under more than one snapshot: ${rowCount ?? 0} rows that changed meanwhile wait for the next drain.`,

@@ -2,7 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { expect, test } from '@jest/globals';
 import { systemClock } from '../../src/clock.ts';
 import { silentLog, type Log } from '../../src/log.ts';
-import { installCapture } from '../../src/postgres/capture.ts';
+import { installCapture, readCapture } from '../../src/postgres/capture.ts';
+import { planTables } from '../../src/postgres/chunks.ts';
+import { withConnection } from '../../src/postgres/connect.ts';
 import { holdFence } from '../../src/postgres/fence.ts';
 import {
   beginLive,
@@ -15,6 +17,7 @@ import {
 import { compareDatabases } from '../../src/postgres/parity.ts';
 import { openWrites } from '../../src/postgres/rights.ts';
 import type { Sides } from '../../src/postgres/sides.ts';
+import { untangle } from '../../src/postgres/untangle.ts';
 import { findPostgresTools } from '../../src/postgres/tools.ts';
 import { temporaryDirectory } from '../../rehearsal/servers/process.ts';
 import { testPostgres } from '../support/servers.ts';
@@ -231,4 +234,29 @@ test('settling that dies half-way and is done again leaves the way back open', a
   );
   await settleLive(both, options);
   await catchUp(back, options);
+});
+
+test('keys whose type is in a schema of its own are untangled as that type compares them', async () => {
+  const sides = await twoSides(
+    `CREATE TABLE people (email heroku_ext.citext PRIMARY KEY, n integer); INSERT INTO people VALUES ('Ann', 1), ('Bob', 2)`,
+  );
+  const both = sidesOf(sides);
+  const options = await liveOptions();
+  await beginLive(both, options);
+  await app(sides, `UPDATE people SET email = 'ANN' WHERE email = 'ann'`);
+  // As chunks of two snapshots would leave it.
+  await sides.onTarget(
+    `ALTER TABLE public.people DROP CONSTRAINT people_pkey; INSERT INTO public.people VALUES ('ANN', 1)`,
+  );
+  const session = { applicationName: 'test' };
+  const captured = await withConnection(sides.source, session, (client) => readCapture(client, 'shop-test'));
+  const table = captured?.[0];
+  if (table === undefined) throw new Error('Nothing is captured.');
+  const side = { major: 15, extensions: [] };
+  const [copy] = await withConnection(sides.source, session, (client) =>
+    planTables(client, { source: side, target: side }, 1e9, [table.oid]),
+  );
+  if (copy === undefined) throw new Error('Nothing is to be copied.');
+  await untangle(both, copy, { ...options, captured: captured ?? [] });
+  expect(await sides.onTarget('SELECT email::text FROM public.people')).toEqual([{ email: 'Bob' }]);
 });
