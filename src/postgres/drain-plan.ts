@@ -112,9 +112,9 @@ async function readFormatSide(client: pg.Client): Promise<FormatSide> {
 }
 
 /** Of each key column, by table and column: its type, and the equality of the unique index that it is part of. */
-type Keys = Map<string, { type: string; equals: string }>;
+export type Keys = Map<string, { type: string; equals: string }>;
 
-async function readKeys(client: pg.Client, tables: CapturedTable[]): Promise<Keys> {
+export async function readKeys(client: pg.Client, tables: readonly CapturedTable[]): Promise<Keys> {
   const keyed = tables.filter(({ key }) => key !== null);
   const { rows } = await client.query<{ relation: string; column: string; type: string; equals: string }>(
     `SELECT relation, column_name AS column, best.type, best.equals

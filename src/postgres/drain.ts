@@ -30,8 +30,6 @@ export interface DrainOptions extends Run {
   log: Log;
   clock: Clock;
   signal?: AbortSignal;
-  /** How the source's schema is looked at, as `SchemaWatch.look` does, which is the default. */
-  look?: (watch: pg.Client) => Promise<string>;
   /** Called before each step; what it throws ends the drain there. `commit` is the last moment for "not me any more". */
   guard?: (step: DrainStep) => Promise<void>;
   /** When to give up on tables that the application holds locked, in milliseconds; default 30,000. */
@@ -93,7 +91,7 @@ export class Drainer {
     this.#sides = sides;
     this.#options = options;
     const schema = new SchemaWatch(options.migrationId);
-    this.#look = options.look ?? ((watch) => schema.look(watch));
+    this.#look = (watch) => schema.look(watch);
   }
 
   /** Connects and plans, so that the next pass has nothing to do but drain. */

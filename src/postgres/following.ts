@@ -1,19 +1,10 @@
-import type pg from 'pg';
 import { ConfigurationError } from '../errors.ts';
 import { describeAddress, withConnection } from './connect.ts';
 import { Drainer, type Drained, type EqualSnapshots, type PassOptions } from './drain.ts';
-import {
-  compareShapes,
-  describeDifference,
-  readBaseline,
-  readDigest,
-  readShape,
-  saveShape,
-  type Shape,
-  type ShapeComparison,
-} from './drift.ts';
+import { describeDifference, readBaseline, readShape, saveShape, type ShapeComparison } from './drift.ts';
 import { followSchema } from './follow.ts';
 import type { LiveOptions } from './live.ts';
+import { DriftError } from './schema-watch.ts';
 import { applicationName } from './settle.ts';
 import type { Sides } from './sides.ts';
 import { OUR_SCHEMA } from './user-objects.ts';
@@ -42,14 +33,11 @@ export class FollowingDrainer {
   readonly #sides: Sides;
   readonly #options: LiveOptions;
   #drainer: Drainer;
-  #baseline: Shape | undefined;
-  /** What was looked at last and found harmless. */
-  #accepted = '';
 
   constructor(sides: Sides, options: LiveOptions) {
     this.#sides = sides;
     this.#options = options;
-    this.#drainer = this.#newDrainer();
+    this.#drainer = new Drainer(this.#sides, this.#options);
   }
 
   async pass(options: PassOptions & { keepSnapshot: true }): Promise<Drained & { snapshots: EqualSnapshots }>;
@@ -59,68 +47,57 @@ export class FollowingDrainer {
       try {
         return await this.#drainer.pass(options);
       } catch (thrown) {
-        if (!(thrown instanceof SchemaChangedError) || followed >= MOST_FOLLOWED) throw thrown;
-        if (!this.#mayFollow(thrown.comparison)) throw thrown;
-        this.#options.log.info(thrown.message.split('\n')[0] ?? '');
+        if (!(thrown instanceof DriftError) || followed >= MOST_FOLLOWED) throw thrown;
         await this.#drainer.close();
-        const { rewritten, captureTouched } = thrown.comparison;
-        // Also where the capture is whole again by now: a run that was killed may have put it right and not copied.
-        const lost = [...rewritten, ...captureTouched];
-        this.recopied.push(...(await followSchema(this.#sides, lost, this.#options)));
-        this.#baseline = undefined;
-        this.#drainer = this.#newDrainer();
+        await this.#answer(thrown.comparison);
+        this.#drainer = new Drainer(this.#sides, this.#options);
       }
     }
+  }
+
+  /** @throws SchemaChangedError when nothing is to be done about it */
+  async #answer(comparison: ShapeComparison): Promise<void> {
+    const { rewritten, schema, captureTouched, server } = comparison;
+    if (server !== 'same') await this.#distrust(server);
+    if (rewritten.length + schema.length + captureTouched.length === 0) return;
+    const error = new SchemaChangedError(this.#describe(comparison), comparison);
+    if (!this.#mayFollow(comparison)) throw error;
+    this.#options.log.info(error.message.split('\n')[0] ?? '');
+    // Also where the capture is whole again by now: a run that was killed may have put it right and not copied.
+    this.recopied.push(
+      ...(await followSchema(this.#sides, [...rewritten, ...captureTouched], this.#options)),
+    );
   }
 
   async close(): Promise<void> {
     await this.#drainer.close();
   }
 
-  #newDrainer(): Drainer {
-    return new Drainer(this.#sides, { ...this.#options, look: (watch) => this.#look(watch) });
-  }
-
-  async #look(watch: pg.Client): Promise<string> {
-    const digest = await readDigest(watch);
-    this.#baseline ??= await this.#readBaseline(watch);
-    if (digest === this.#accepted || digest === this.#baseline.digest) return digest;
-    const shape = await readShape(watch);
-    const comparison = compareShapes(this.#baseline, shape);
-    const { rewritten, schema, captureTouched, server } = comparison;
-    if (rewritten.length + schema.length + captureTouched.length > 0)
-      throw new SchemaChangedError(this.#describe(comparison), comparison);
-    if (server !== 'same') await this.#distrust(watch, shape, server);
-    this.#accepted = shape.digest;
-    return shape.digest;
-  }
-
-  async #readBaseline(watch: pg.Client): Promise<Shape> {
-    const baseline = await readBaseline(watch, this.#options.migrationId);
-    if (baseline !== undefined) return baseline;
-    throw new ConfigurationError(
-      `Nothing is captured on ${describeAddress(this.#sides.source)}, so there is nothing to drain: copy with the live strategy first.`,
-    );
-  }
-
   /**
    * Another machine, or one that crashed, may lack commits that were drained already: every table is to be proven again,
    * which the list of touched keys says until somebody does.
    */
-  async #distrust(watch: pg.Client, shape: Shape, server: ShapeComparison['server']): Promise<void> {
+  async #distrust(server: ShapeComparison['server']): Promise<void> {
     this.#options.log.warning(
       `The source was ${server === 'failover' ? 'replaced by another server (a fail-over)' : 'restarted'} since the copy: every table is compared again by the next proof.`,
     );
-    await withConnection(this.#sides.target.loader, this.#session(), async (loader) => {
-      await loader.query(
-        `INSERT INTO ${OUR_SCHEMA}.touched (relation, key)
-         SELECT relation, NULL FROM pg_catalog.unnest($1::text[]) AS relation
-          WHERE pg_catalog.to_regclass(relation) IS NOT NULL`,
-        [shape.captured.map(({ relation }) => relation)],
-      );
+    const { migrationId } = this.#options;
+    await withConnection(this.#sides.source, this.#session(), async (source) => {
+      const baseline = await readBaseline(source, migrationId);
+      if (baseline === undefined) return;
+      const relations = baseline.captured.map(({ relation }) => relation);
+      await withConnection(this.#sides.target.loader, this.#session(), async (loader) => {
+        await loader.query(
+          `INSERT INTO ${OUR_SCHEMA}.touched (relation, key)
+           SELECT relation, NULL FROM pg_catalog.unnest($1::text[]) AS relation
+            WHERE pg_catalog.to_regclass(relation) IS NOT NULL`,
+          [relations],
+        );
+      });
+      // Only after that: a run that dies in between finds the change again.
+      const { server: present } = await readShape(source);
+      await saveShape(source, migrationId, { ...baseline, digest: '', server: present });
     });
-    await saveShape(watch, this.#options.migrationId, shape);
-    this.#baseline = shape;
   }
 
   /** On the way back nothing is followed: the old side's schema is not ours to change. */
