@@ -139,7 +139,10 @@ export async function gatherParties(
         return app.ingressHost;
       },
     },
-    tools: await findPostgresTools(major, { install: { log: edge.log } }),
+    tools: await findPostgresTools(
+      major,
+      edge.environment.onHostedRunner ? { install: { log: edge.log } } : {},
+    ),
     epoch: 0,
     checkLease: () => Promise.resolve(),
     directory: edge.environment.temporaryDirectory,

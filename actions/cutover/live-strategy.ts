@@ -1,6 +1,13 @@
 import type { Json } from '../../src/migration/json.ts';
 import { defineStep } from '../../src/migration/saga.ts';
-import { beginReverse, catchUp, endReverse, finishLive, settleLive } from '../../src/postgres/live.ts';
+import {
+  beginReverse,
+  catchUp,
+  endReverse,
+  finishLive,
+  proveLive,
+  settleLive,
+} from '../../src/postgres/live.ts';
 import type { FinalDrain } from '../../src/postgres/live.ts';
 import { copyOnlyRedis, endOlderCopies } from '../copy-both.ts';
 import { backward, captureLimits, describeLag, forward, liveOptions } from '../live.ts';
@@ -21,7 +28,10 @@ export const liveStrategy: DataSteps = (parties, fence) => ({
       always: true,
       act: async (_prior, { signal }) => {
         await endOlderCopies(parties);
-        const { lag, ...caught } = await catchUp(forward(parties), liveOptions({ ...parties, signal }));
+        const options = liveOptions({ ...parties, signal });
+        const { lag, ...caught } = await catchUp(forward(parties), options);
+        // Now, so that the window compares only what is written from here on.
+        await proveLive(forward(parties), options, 'touched');
         parties.log.info(`Drained ${caught.rows} rows; lag: ${describeLag(lag)}.`);
         return { ...caught, lag } as unknown as Json;
       },

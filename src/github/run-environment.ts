@@ -4,6 +4,8 @@ import { tmpdir, userInfo } from 'node:os';
 /** The run that this process belongs to; also outside of GitHub, with values of its own. */
 export interface RunEnvironment {
   onGitHub: boolean;
+  /** A machine of GitHub's own that is thrown away after the job: what a job installs there concerns nobody else. */
+  onHostedRunner: boolean;
   /** `owner/name`, or empty outside of GitHub. */
   repository: string;
   runId: string;
@@ -30,6 +32,7 @@ export function readRunEnvironment(
   const actor = environment.GITHUB_ACTOR ?? localUser();
   return {
     onGitHub,
+    onHostedRunner: onGitHub && environment.RUNNER_ENVIRONMENT === 'github-hosted',
     repository,
     runId,
     runAttempt: Number(environment.GITHUB_RUN_ATTEMPT ?? '1'),
