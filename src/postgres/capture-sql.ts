@@ -29,6 +29,11 @@ export function timeColumn(key: readonly { name: string }[]): string {
   return name;
 }
 
+/** SQL condition: there is a relation of this number; asked of the session's caches alone. */
+function isThere(oid: string): string {
+  return `pg_catalog.pg_table_is_visible(${oid}) IS NOT NULL`;
+}
+
 /** The schema with its tables and the functions that all captured tables share. Running it again changes nothing. */
 export const createHome = `
   CREATE TABLE IF NOT EXISTS ${OUR_SCHEMA}.capture (
@@ -53,11 +58,11 @@ export const createHome = `
     reason text NOT NULL
   );
 
-  -- It does nothing. While it is there, the capture is whole: the capture functions see from their caches, without
-  -- any lock and at once whatever their snapshot, that it was dropped. Tables would be locked by a dump for hours.
-  CREATE OR REPLACE FUNCTION ${OUR_SCHEMA}.unbroken() RETURNS void LANGUAGE sql AS '';
+  -- Nobody reads it. While it is there, the capture is whole: when it is dropped, every session hears of it and plans
+  -- anew what names it, whatever its snapshot. A view, since a dump would lock a table for hours.
+  CREATE OR REPLACE VIEW ${OUR_SCHEMA}.unbroken AS SELECT true AS unbroken;
 
-  -- The mark is set by every transaction that logs no more; the function is dropped by the one that gets to it.
+  -- The mark is set by every transaction that logs no more; the view is dropped by the one that gets to it.
   -- One mark is enough: a table of a million marks would be what the limits are there to prevent.
   CREATE OR REPLACE FUNCTION ${OUR_SCHEMA}.mark_broken(reason text) RETURNS void LANGUAGE plpgsql
     SET lock_timeout = '1ms' AS $body$
@@ -65,7 +70,7 @@ export const createHome = `
     INSERT INTO ${OUR_SCHEMA}.broken (reason)
       SELECT $1 WHERE NOT EXISTS (SELECT FROM ${OUR_SCHEMA}.broken);
     BEGIN
-      DROP FUNCTION IF EXISTS ${OUR_SCHEMA}.unbroken();
+      DROP VIEW IF EXISTS ${OUR_SCHEMA}.unbroken;
     EXCEPTION WHEN OTHERS THEN
       NULL;
     END;
@@ -88,28 +93,53 @@ export const createHome = `
          OR pg_catalog.clock_timestamp() OPERATOR(pg_catalog.>) c.lease_until;
   END $body$;
 
-  -- Whether a table still has the columns that its log was made for, and the log is there. Not really immutable: so
-  -- it is worked out once, when a session plans the expression that calls it, and again whenever one of the two tables
-  -- is altered, since a plan that names a table by a constant is thrown away then. Between, asking costs nothing.
-  CREATE OR REPLACE FUNCTION ${OUR_SCHEMA}.fits(relation regclass, log regclass, names text[], types oid[])
+  -- Whether a table still has the columns that its log was made for, the log is there, and the capture whole. Not really
+  -- immutable: so it is worked out once, when a session plans the expression that calls it, and again whenever one of
+  -- the three is altered or dropped, since a plan that names a relation by a constant is thrown away then. Between,
+  -- asking costs nothing.
+  CREATE OR REPLACE FUNCTION ${OUR_SCHEMA}.fits(relation regclass, log regclass, unbroken regclass, names text[], types oid[])
     RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $body$
   BEGIN
     RETURN pg_catalog.pg_relation_filenode($2) IS NOT NULL
-       AND (SELECT pg_catalog.count(*) OPERATOR(pg_catalog.=) pg_catalog.cardinality($3)
-              FROM pg_catalog.generate_subscripts($3, 1) AS k(position)
+       AND ${isThere('$3')}
+       AND (SELECT pg_catalog.count(*) OPERATOR(pg_catalog.=) pg_catalog.cardinality($4)
+              FROM pg_catalog.generate_subscripts($4, 1) AS k(position)
               JOIN pg_catalog.pg_attribute a
                 ON a.attrelid OPERATOR(pg_catalog.=) $1::pg_catalog.oid
-               AND a.attname OPERATOR(pg_catalog.=) $3[k.position]::pg_catalog.name
-               AND a.atttypid OPERATOR(pg_catalog.=) $4[k.position]
+               AND a.attname OPERATOR(pg_catalog.=) $4[k.position]::pg_catalog.name
+               AND a.atttypid OPERATOR(pg_catalog.=) $5[k.position]
                AND NOT a.attisdropped
              -- This one asks the caches, which know more than an old snapshot does, and fails for a name that is gone.
-             WHERE pg_catalog.has_column_privilege($1::pg_catalog.oid, $3[k.position], 'SELECT') IS NOT NULL);
+             WHERE pg_catalog.has_column_privilege($1::pg_catalog.oid, $4[k.position], 'SELECT') IS NOT NULL);
   EXCEPTION WHEN OTHERS THEN
     RETURN false;
   END $body$;
 
-  REVOKE ALL ON FUNCTION ${OUR_SCHEMA}.unbroken(), ${OUR_SCHEMA}.mark_broken(text), ${OUR_SCHEMA}.watch(),
-    ${OUR_SCHEMA}.fits(regclass, regclass, text[], oid[]) FROM PUBLIC;`;
+  -- A table that was emptied gets a row without a key into its log. Called with the migration's id and the log's name.
+  CREATE OR REPLACE FUNCTION ${OUR_SCHEMA}.truncated() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $body$
+  BEGIN
+    IF pg_catalog.current_setting('${APPLYING}', true) OPERATOR(pg_catalog.=) TG_ARGV[0]
+       OR pg_catalog.to_regclass('${OUR_SCHEMA}.unbroken') IS NULL THEN
+      RETURN NULL;
+    END IF;
+    BEGIN
+      EXECUTE 'INSERT INTO ' OPERATOR(pg_catalog.||) TG_ARGV[1] OPERATOR(pg_catalog.||) ' DEFAULT VALUES';
+      PERFORM ${OUR_SCHEMA}.watch();
+      RETURN NULL;
+    EXCEPTION WHEN OTHERS THEN
+      NULL;
+    END;
+    -- Where even this fails, our tables are gone, and that is a sign in itself.
+    BEGIN
+      PERFORM ${OUR_SCHEMA}.mark_broken(pg_catalog.format('that %s was truncated could not be logged', TG_RELID::pg_catalog.regclass));
+    EXCEPTION WHEN OTHERS THEN
+      NULL;
+    END;
+    RETURN NULL;
+  END $body$;
+
+  REVOKE ALL ON FUNCTION ${OUR_SCHEMA}.truncated(), ${OUR_SCHEMA}.mark_broken(text), ${OUR_SCHEMA}.watch(),
+    ${OUR_SCHEMA}.fits(regclass, regclass, regclass, text[], oid[]) FROM PUBLIC;`;
 
 /** The columns of a table's log after the time, as `readTablesToCapture` reads them back. */
 export function logColumns(key: readonly KeyColumn[]): string[] {
@@ -145,19 +175,14 @@ export function functionSource(
 ): string {
   const columns = table.key?.columns ?? [];
   const applying = `pg_catalog.current_setting('${APPLYING}', true) OPERATOR(pg_catalog.=) ${quoteLiteral(migrationId)}`;
-  const whole = `pg_catalog.pg_function_is_visible(${objects.unbroken}::pg_catalog.oid) IS NOT NULL`;
   const names = columns.map((column) => quoteLiteral(column.name)).join(', ');
   const types = columns.map((column) => column.typeOid).join(', ');
-  const fits = `${OUR_SCHEMA}.fits('${table.oid}'::pg_catalog.regclass, '${objects.log}'::pg_catalog.regclass, ARRAY[${names}]::pg_catalog.text[], ARRAY[${types}]::pg_catalog.oid[])`;
-  const mark = `INSERT INTO ${logName(number)} DEFAULT VALUES;`;
+  const fits = `${OUR_SCHEMA}.fits('${table.oid}'::pg_catalog.regclass, '${objects.log}'::pg_catalog.regclass, '${objects.unbroken}'::pg_catalog.regclass, ARRAY[${names}]::pg_catalog.text[], ARRAY[${types}]::pg_catalog.oid[])`;
+  const body = table.key === null ? wholeBody(number) : keyedBody(number, columns);
   return `
 BEGIN
-  IF (TG_OP OPERATOR(pg_catalog.<>) 'TRUNCATE'
-      AND (${applying}) IS NOT TRUE
-      AND ${whole}
-      AND ${fits}
-      AND ${NOT_SAMPLED}) IS NOT TRUE THEN
-    IF ${applying} OR NOT ${whole} THEN
+  IF ((${applying}) IS NOT TRUE AND ${fits} AND ${NOT_SAMPLED}) IS NOT TRUE THEN
+    IF ${applying} OR NOT ${isThere(`${objects.unbroken}::pg_catalog.oid`)} THEN
       RETURN NULL;
     END IF;
     IF NOT ${fits} THEN
@@ -174,19 +199,15 @@ BEGIN
     EXCEPTION WHEN OTHERS THEN
       NULL;
     END;
-    IF TG_OP OPERATOR(pg_catalog.=) 'TRUNCATE' THEN
-      ${mark}
-      RETURN NULL;
-    END IF;
-  END IF;${table.key === null ? wholeBody(number, mark) : keyedBody(number, columns)}
+  END IF;${body}
   -- Unlike NULL, this is no expression to be evaluated.
   RETURN NEW;
 END`;
 }
 
-/** One write in 512 looks at the limits, chosen by the clock: random() belongs to the application, which may seed it. */
+/** One write in 512 looks at the limits. Not by random(): that belongs to the application, which may seed it. */
 const NOT_SAMPLED =
-  "(pg_catalog.hashfloat8(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp())) OPERATOR(pg_catalog.&) 511) OPERATOR(pg_catalog.<>) 0";
+  "pg_catalog.gen_random_uuid() OPERATOR(pg_catalog.>) '007fffff-ffff-ffff-ffff-ffffffffffff'::pg_catalog.uuid";
 
 /** A row that was inserted has no OLD, and one that was deleted no NEW: all columns are NULL there. */
 function keyedBody(number: number, columns: readonly KeyColumn[]): string {
@@ -194,20 +215,24 @@ function keyedBody(number: number, columns: readonly KeyColumn[]): string {
   const insert = (values: string[]): string =>
     `INSERT INTO ${logName(number)} (${names.join(', ')}) VALUES (${values.join(', ')});`;
   return `
-  IF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' AND (${sameKey(columns)}) IS NOT TRUE THEN
+  IF ${isOtherKey(columns)} THEN
     ${insert(names.map((name) => `OLD.${name}`))}
   END IF;
   ${insert(names.map((name) => `COALESCE(NEW.${name}, OLD.${name})`))}`;
 }
 
-/** Bytes are compared where the type's own equality sees one key in two spellings. */
-function sameKey(columns: readonly KeyColumn[]): string {
+/**
+ * True for an UPDATE that changed the key. Bytes are compared where the type's own equality sees one key in two
+ * spellings.
+ */
+function isOtherKey(columns: readonly KeyColumn[]): string {
   const names = columns.map((column) => quoteIdentifier(column.name));
   if (columns.every((column) => column.exact))
-    return names.map((name) => `OLD.${name} OPERATOR(pg_catalog.=) NEW.${name}`).join(' AND ');
+    return names.map((name) => `OLD.${name} OPERATOR(pg_catalog.<>) NEW.${name}`).join(' OR ');
   const row = (of: string): string =>
     `ROW(${names.map((name) => `${of}.${name}`).join(', ')})::pg_catalog.record`;
-  return `${row('OLD')} OPERATOR(pg_catalog.*=) ${row('NEW')}`;
+  const both = names.slice(0, 1).map((name) => `OLD.${name} IS NOT NULL AND NEW.${name} IS NOT NULL`);
+  return [...both, `${row('OLD')} OPERATOR(pg_catalog.*<>) ${row('NEW')}`].join(' AND ');
 }
 
 /**
@@ -215,13 +240,13 @@ function sameKey(columns: readonly KeyColumn[]): string {
  * statement trigger: that of a partition does not fire for a write through its parent. A savepoint that is rolled back
  * takes the setting with it as well as the mark.
  */
-function wholeBody(number: number, mark: string): string {
+function wholeBody(number: number): string {
   const setting = `'${OUR_SCHEMA}.marked_${number}'`;
   return `
   IF pg_catalog.current_setting(${setting}, true) OPERATOR(pg_catalog.=) 'yes' THEN
     RETURN NULL;
   END IF;
-  ${mark}
+  INSERT INTO ${logName(number)} DEFAULT VALUES;
   PERFORM pg_catalog.set_config(${setting}, 'yes', true);`;
 }
 
@@ -235,18 +260,19 @@ export function createFunction(migrationId: string, number: number, table: Table
     EXECUTE 'CREATE OR REPLACE FUNCTION ${name} RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS '
       || pg_catalog.quote_literal(pg_catalog.replace(pg_catalog.replace(${quoteLiteral(source)},
            '{the log}', '${logName(number)}'::pg_catalog.regclass::pg_catalog.oid::text),
-           '{the sign}', '${OUR_SCHEMA}.unbroken()'::pg_catalog.regprocedure::pg_catalog.oid::text));
+           '{the sign}', '${OUR_SCHEMA}.unbroken'::pg_catalog.regclass::pg_catalog.oid::text));
   END`)};
   REVOKE ALL ON FUNCTION ${name} FROM PUBLIC;`;
 }
 
 /** ENABLE ALWAYS: also in sessions that run as a replica, where ordinary triggers stay silent. */
-export function createTriggers(number: number, table: TableToCapture): string {
+export function createTriggers(migrationId: string, number: number, table: TableToCapture): string {
   const on = quoteQualified(table.schema, table.name);
   const run = `EXECUTE FUNCTION ${OUR_SCHEMA}.capture_${number}()`;
   return `
   CREATE TRIGGER ${CAPTURE_TRIGGER} AFTER INSERT OR UPDATE OR DELETE ON ${on} FOR EACH ROW ${run};
-  CREATE TRIGGER ${CAPTURE_TRUNCATE_TRIGGER} AFTER TRUNCATE ON ${on} FOR EACH STATEMENT ${run};
+  CREATE TRIGGER ${CAPTURE_TRUNCATE_TRIGGER} AFTER TRUNCATE ON ${on} FOR EACH STATEMENT
+    EXECUTE FUNCTION ${OUR_SCHEMA}.truncated(${quoteLiteral(migrationId)}, ${quoteLiteral(logName(number))});
   ALTER TABLE ONLY ${on} ENABLE ALWAYS TRIGGER ${CAPTURE_TRIGGER};
   ALTER TABLE ONLY ${on} ENABLE ALWAYS TRIGGER ${CAPTURE_TRUNCATE_TRIGGER};`;
 }

@@ -38,7 +38,7 @@ export interface InstalledParts {
   /** Columns of the log after the time, as `name type`. */
   logColumns: string[];
   functionSource: string | null;
-  /** Both triggers are there, call the table's own function, and nobody touched them since they were made. */
+  /** Both triggers are there, call our functions, and nobody touched them since they were made. */
   triggers: boolean;
 }
 
@@ -142,7 +142,7 @@ const INSTALLED = `
              SELECT pg_catalog.json_build_object(
                       'number', captured.number,
                       'logOid', log.oid::bigint,
-                      'unbrokenOid', pg_catalog.to_regprocedure('${OUR_SCHEMA}.unbroken()')::pg_catalog.oid::bigint,
+                      'unbrokenOid', pg_catalog.to_regclass('${OUR_SCHEMA}.unbroken')::pg_catalog.oid::bigint,
                       'logColumns', COALESCE((
                          SELECT pg_catalog.json_agg(a.attname || ' ' || pg_catalog.format_type(a.atttypid, a.atttypmod)
                                   || COALESCE((SELECT pg_catalog.format(' COLLATE %I.%I', ln.nspname, l.collname)
@@ -156,7 +156,8 @@ const INSTALLED = `
                       'functionSource', p.prosrc,
                       'triggers', (SELECT pg_catalog.count(*) = 2
                                      FROM pg_catalog.pg_trigger t
-                                    WHERE t.tgrelid = c.oid AND t.tgfoid = p.oid AND t.tgenabled = 'A'
+                                    WHERE t.tgrelid = c.oid AND t.tgenabled = 'A'
+                                      AND t.tgfoid IN (p.oid, pg_catalog.to_regprocedure('${OUR_SCHEMA}.truncated()'))
                                       AND t.xmin::text = (captured.made & 4294967295)::text
                                       AND t.tgname IN ('${OUR_SCHEMA}_capture', '${OUR_SCHEMA}_capture_truncate'))) AS parts
                FROM ${OUR_SCHEMA}.captured

@@ -144,7 +144,7 @@ const MISSING_PART = `
                           WHEN p.oid IS NULL OR log.oid IS NULL
                           THEN pg_catalog.format('somebody dropped the log of %s or its function', captured.relation::pg_catalog.regclass)
                           ELSE 'its functions are those of another server: the database was restored or upgraded' END
-                FROM (SELECT pg_catalog.to_regprocedure('${OUR_SCHEMA}.unbroken()')::oid AS oid) sign
+                FROM (SELECT pg_catalog.to_regclass('${OUR_SCHEMA}.unbroken')::oid AS oid) sign
                 LEFT JOIN (${OUR_SCHEMA}.captured
                            JOIN pg_catalog.pg_class relation ON relation.oid = captured.relation
                            JOIN pg_catalog.pg_namespace home ON home.nspname = '${OUR_SCHEMA}') ON true
@@ -153,7 +153,7 @@ const MISSING_PART = `
                WHERE sign.oid IS NULL
                   OR captured.number IS NOT NULL
                      AND (p.oid IS NULL OR log.oid IS NULL
-                          OR pg_catalog.strpos(p.prosrc, pg_catalog.format('pg_function_is_visible(%s::', sign.oid)) = 0)
+                          OR pg_catalog.strpos(p.prosrc, pg_catalog.format('''%s''::pg_catalog.regclass', sign.oid)) = 0)
                LIMIT 1`;
 
 interface CaptureState {
@@ -341,7 +341,7 @@ function install(migrationId: string, number: number, table: TableToCapture): Lo
       ${createLog(number, table.key?.columns ?? [])}
       ${createFunction(migrationId, number, table)}
       ${table.installed === null ? '' : dropTriggers(table)}
-      ${createTriggers(number, table)}
+      ${createTriggers(migrationId, number, table)}
       INSERT INTO ${OUR_SCHEMA}.captured (number, relation, schema, name, key)
       VALUES (${number}, ${table.oid}, ${quoteLiteral(table.schema)}, ${quoteLiteral(table.name)},
               ${key === undefined ? 'NULL' : `ARRAY[${key}]::text[]`})

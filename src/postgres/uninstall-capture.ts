@@ -118,16 +118,17 @@ const DROPS_AT_ONCE = 500;
  */
 async function dropHome(client: pg.Client): Promise<boolean> {
   const { rows } = await client.query<{ statement: string }>(
-    `SELECT pg_catalog.format('DROP TABLE %s;', c.oid::pg_catalog.regclass) AS statement,
+    `SELECT pg_catalog.format('DROP %s %s;', CASE c.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, c.oid::pg_catalog.regclass) AS statement,
             c.relname ~ '^log_' AS first
        FROM pg_catalog.pg_class c
        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-      WHERE n.nspname = $1 AND c.relkind = 'r' AND c.relname ~ '^(capture|captured|broken|log_[0-9]+)$'
+      WHERE n.nspname = $1 AND c.relname ~ '^(capture|captured|broken|unbroken|log_[0-9]+)$'
+        AND c.relkind IN ('r', 'v')
       UNION ALL
      SELECT pg_catalog.format('DROP FUNCTION %s;', p.oid::pg_catalog.regprocedure), true
        FROM pg_catalog.pg_proc p
        JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-      WHERE n.nspname = $1 AND p.proname ~ '^(unbroken|watch|mark_broken|fits|capture_[0-9]+)$'
+      WHERE n.nspname = $1 AND p.proname ~ '^(watch|mark_broken|fits|truncated|capture_[0-9]+)$'
       ORDER BY first DESC`,
     [OUR_SCHEMA],
   );

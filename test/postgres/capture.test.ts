@@ -285,7 +285,7 @@ test.each([
     'our log and the mark are dropped',
     'DROP TABLE heroku_to_digitalocean.log_1, heroku_to_digitalocean.broken',
   ],
-  ['the sign is dropped', 'DROP FUNCTION heroku_to_digitalocean.unbroken()'],
+  ['the sign is dropped', 'DROP VIEW heroku_to_digitalocean.unbroken'],
 ])(
   'a table is written as before when %s, also in sessions that wrote before, and nothing is drained',
   async (_what, change) => {
