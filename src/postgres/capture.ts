@@ -58,6 +58,9 @@ export interface InstalledCapture {
   made: CapturedTable[];
 }
 
+/** More often than that in a row nobody makes or renames tables. */
+const MOST_ROUNDS = 20;
+
 /** What was logged is not all that changed: only a new capture and a full copy help. */
 export class CaptureBroken extends Error {
   override readonly name = 'CaptureBroken';
@@ -83,7 +86,10 @@ export async function installCapture(
     const madeNow = new Set<number>();
     // Again until there is nothing to do: tables are made, renamed and dropped meanwhile.
     let tables: TableToCapture[] = [];
-    for (let missing = 1; missing > 0;) {
+    for (let missing = 1, round = 1; missing > 0; round += 1) {
+      // Each round locks tables: what is never whole must not be made for ever.
+      if (round > MOST_ROUNDS)
+        throw new Error(`The capture of ${missing} tables of ${where} does not stay as it was installed.`);
       const all = await readTablesToCapture(client);
       tables = all.filter((table) => options.onlyTables?.includes(table.oid) ?? true);
       refuseForeignTables(tables, where);

@@ -18,6 +18,7 @@ import {
 import { statementError } from './errors.ts';
 import { readDatabaseFacts, type DatabaseFacts } from './facts.ts';
 import { readRoles, type TargetRoles } from './grants.ts';
+import type { CopiedTables } from './copy-tables.ts';
 import { copyLargeObjects } from './large-objects.ts';
 import { measureLink, type Link } from './link.ts';
 import { loadTables } from './load.ts';
@@ -191,6 +192,7 @@ async function copyUnder(snapshot: Snapshot, copy: Copy): Promise<Omit<CopyResul
         ...{ ...run, captured: copy.captured?.tables ?? [], log: copy.log, ...signalOf(copy) },
       }),
   });
+  if (copy.captured === undefined) refuseRewritten(copied);
   await copy.beforeChange?.();
   if (seen.facts.largeObjects > 0)
     await copyLargeObjects({
@@ -248,6 +250,17 @@ async function look(snapshot: Snapshot, copy: Copy): Promise<Seen> {
     planTables(client, { source: facts, target }, link.chunkBytes),
   );
   return { facts, target, roles, link, tables };
+}
+
+/**
+ * A transaction with an older snapshot sees a table that was emptied or altered since without rows, and nothing tells
+ * that from VACUUM FULL. Where changes are captured, a drain puts it right.
+ */
+function refuseRewritten({ rewritten }: CopiedTables): void {
+  if (rewritten.length === 0) return;
+  throw new Error(
+    `The copy may lack rows: ${rewritten.map(({ relation }) => relation).join(', ')} got another file on the source meanwhile (TRUNCATE, ALTER TABLE, VACUUM FULL or CLUSTER). Run again when that is over.`,
+  );
 }
 
 /** Stamps the target, exchanges its schema and notes what for. */

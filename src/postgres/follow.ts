@@ -71,7 +71,7 @@ export async function followSchema(
  */
 export async function captureAndLook(
   source: PostgresAddress,
-  options: CaptureOptions,
+  options: Omit<CaptureOptions, 'onlyTables'>,
 ): Promise<{ capture: InstalledCapture; shape: Shape }> {
   const made = new Map<number, CapturedTable>();
   for (;;) {

@@ -37,17 +37,6 @@ export async function untangle(
     withConnection(sides.target.loader, session, async (target) => {
       await target.query('BEGIN');
       await holdEpoch(target, options, 'shared');
-      // The equality of citext, ltree and the like is found only where the type is.
-      await target.query(
-        `SELECT pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ', 'pg_catalog',
-                  pg_catalog.string_agg(DISTINCT pg_catalog.quote_ident(n.nspname), ', ')), true)
-           FROM pg_catalog.pg_attribute a
-           JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-           JOIN pg_catalog.pg_type base ON base.oid IN (t.oid, t.typbasetype, t.typelem)
-           JOIN pg_catalog.pg_namespace n ON n.oid = base.typnamespace AND n.nspname <> 'pg_catalog'
-          WHERE a.attrelid = $1::pg_catalog.regclass AND a.attname = ANY ($2::text[])`,
-        [table.relation, captured.key],
-      );
       await target.query(`
         CREATE TEMPORARY TABLE logged ON COMMIT DROP AS
         SELECT ${keys} FROM ONLY ${table.relation} WITH NO DATA`);

@@ -192,3 +192,15 @@ test('a wrong password of the loader is told without showing it', async () => {
   await expect(failure).rejects.toThrow(/the password was refused/);
   await expect(failure).rejects.not.toThrow(/sesame/);
 });
+
+test('a copy during which a table was emptied is not taken for complete', async () => {
+  const sides = await twoSides('CREATE TABLE few (id integer PRIMARY KEY); INSERT INTO few VALUES (1), (2)');
+  let emptied: Promise<unknown> | undefined;
+  // The snapshot is taken: it sees the table that was emptied since without a row.
+  const beforeChange = async (): Promise<void> => {
+    await (emptied ??= sides.onSource('TRUNCATE few; INSERT INTO few VALUES (3)'));
+  };
+  await expect(sides.copy({ beforeChange })).rejects.toThrow(/may lack rows: "public"\."few"/);
+  await sides.copy();
+  expect(await sides.onTarget('SELECT id FROM public.few')).toEqual([{ id: 3 }]);
+});
