@@ -101,6 +101,7 @@ async function openWindow(
   await proveLive(sides, options, 'touched');
   await delay(BEFORE_WINDOW_MS);
   await catchUp(sides, options);
+  await proveLive(sides, options, 'touched');
   await delay(SINCE_CATCH_UP_MS);
 
   const started = performance.now();
