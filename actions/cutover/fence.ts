@@ -9,6 +9,8 @@ import type { Parties } from '../parties.ts';
 /** The steps that take the fence and close it for good, and what is done while it is held. */
 export interface FenceSteps {
   hold: Step;
+  /** Has something done right before the writers are held. */
+  beforeHolding(prepare: (signal: AbortSignal) => Promise<void>): void;
   pointOfNoReturn: Step;
   /** For work inside the fence: ends at once when the fence is gone. Throws when it is not held. */
   inside(signal: AbortSignal): Parties;
@@ -20,12 +22,16 @@ export function fenceSteps(parties: Parties): FenceSteps {
   const { heroku, app } = oldSide;
   const { migrationId } = subject.environment;
   let fence: Fence | undefined;
+  let prepare: ((signal: AbortSignal) => Promise<void>) | undefined;
   const held = (): Fence => {
     if (fence === undefined) throw new Error('The fence is not held.');
     return fence;
   };
 
   return {
+    beforeHolding: (given) => {
+      prepare = given;
+    },
     inside: (signal) => ({ ...parties, signal: AbortSignal.any([signal, held().lost]) }),
     hold: defineStep({
       name: 'fence',
@@ -33,6 +39,7 @@ export function fenceSteps(parties: Parties): FenceSteps {
       act: async (_prior, { signal }) => {
         await fence?.release();
         await endOlderRuns(parties);
+        await prepare?.(signal);
         fence = await holdFence(oldSide.database, { migrationId, epoch, log, clock, signal });
         return { tables: fence.tables };
       },

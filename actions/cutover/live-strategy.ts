@@ -4,11 +4,11 @@ import {
   beginReverse,
   catchUp,
   endReverse,
-  finishLive,
+  prepareFinish,
   proveLive,
   settleLive,
 } from '../../src/postgres/live.ts';
-import type { FinalDrain } from '../../src/postgres/live.ts';
+import type { FinalDrain, PreparedFinish } from '../../src/postgres/live.ts';
 import { copyOnlyRedis, endOlderCopies } from '../copy-both.ts';
 import { backward, captureLimits, describeLag, forward, liveOptions } from '../live.ts';
 import type { Parties } from '../parties.ts';
@@ -21,50 +21,68 @@ import type { DataSteps } from './steps.ts';
  * last proof is compared. Redis is copied whole, beside it. An undo leaves the capture where it is: Heroku serves on, its
  * changes are logged, and the next attempt only catches up.
  */
-export const liveStrategy: DataSteps = (parties, fence) => ({
-  whileServing: [
-    defineStep({
-      name: 'catch-up',
-      always: true,
-      act: async (_prior, { signal }) => {
-        await endOlderCopies(parties);
-        const options = liveOptions({ ...parties, signal });
-        const { lag, ...caught } = await catchUp(forward(parties), options);
-        // Now, so that the window compares only what is written from here on.
-        await proveLive(forward(parties), options, 'touched');
-        parties.log.info(`Drained ${caught.rows} rows; lag: ${describeLag(lag)}.`);
-        return { ...caught, lag } as unknown as Json;
-      },
-    }),
-  ],
-  insideTheFence: [
-    defineStep({
-      name: 'final-drain',
-      always: true,
-      act: async (_prior, { signal }) => (await drainBoth(fence.inside(signal))) as unknown as Json,
-    }),
-    defineStep({
-      name: 'reverse-capture',
-      always: true,
-      act: async (_prior, { signal }) => {
-        const inside = fence.inside(signal);
-        await beginReverse(backward(parties), { ...liveOptions(inside), limits: captureLimits(parties) });
-        return null;
-      },
-      undo: (_prior, _result, { signal }) =>
-        endReverse(backward(parties), liveOptions({ ...parties, signal })),
-    }),
-  ],
-  afterTheSwitch: [
-    defineStep({
-      name: 'settle',
-      act: async (_prior, { signal }) => {
-        await settleLive(forward(parties), liveOptions({ ...parties, signal }));
-        return null;
-      },
-    }),
-  ],
-});
+export const liveStrategy: DataSteps = (parties, fence) => {
+  // Connected before the writers are held: they wait for the data only.
+  let prepared: PreparedFinish | undefined;
+  fence.beforeHolding(async (signal) => {
+    await prepared?.close();
+    prepared = await prepareFinish(forward(parties), liveOptions({ ...parties, signal }));
+  });
+  const finishPrepared = async (inside: Parties): Promise<DrainedBoth> => {
+    if (prepared === undefined) throw new Error('The final drain was not prepared.');
+    try {
+      return await drainBoth(inside, prepared);
+    } finally {
+      await prepared.close();
+      prepared = undefined;
+    }
+  };
+
+  return {
+    whileServing: [
+      defineStep({
+        name: 'catch-up',
+        always: true,
+        act: async (_prior, { signal }) => {
+          await endOlderCopies(parties);
+          const options = liveOptions({ ...parties, signal });
+          const { lag, ...caught } = await catchUp(forward(parties), options);
+          // Now, so that the window compares only what is written from here on.
+          await proveLive(forward(parties), options, 'touched');
+          parties.log.info(`Drained ${caught.rows} rows; lag: ${describeLag(lag)}.`);
+          return { ...caught, lag } as unknown as Json;
+        },
+      }),
+    ],
+    insideTheFence: [
+      defineStep({
+        name: 'final-drain',
+        always: true,
+        act: async (_prior, { signal }) => (await finishPrepared(fence.inside(signal))) as unknown as Json,
+      }),
+      defineStep({
+        name: 'reverse-capture',
+        always: true,
+        act: async (_prior, { signal }) => {
+          const inside = fence.inside(signal);
+          await beginReverse(backward(parties), { ...liveOptions(inside), limits: captureLimits(parties) });
+          return null;
+        },
+        undo: (_prior, _result, { signal }) =>
+          endReverse(backward(parties), liveOptions({ ...parties, signal })),
+      }),
+    ],
+    afterTheSwitch: [
+      defineStep({
+        name: 'settle',
+        act: async (_prior, { signal }) => {
+          await settleLive(forward(parties), liveOptions({ ...parties, signal }));
+          return null;
+        },
+      }),
+    ],
+  };
+};
 
 interface DrainedBoth {
   rows: number;
@@ -80,11 +98,11 @@ interface DrainedBoth {
 }
 
 /** What is left in Postgres, and Redis whole; each proves what it moved, or throws. */
-async function drainBoth(inside: Parties): Promise<DrainedBoth> {
+async function drainBoth(inside: Parties, prepared: PreparedFinish): Promise<DrainedBoth> {
   const started = inside.clock.now().getTime();
   const [postgres, redis] = await sideBySide(
     inside.signal,
-    (signal) => finishLive(forward(inside), liveOptions({ ...inside, signal })),
+    (signal) => prepared.finish(signal),
     async (signal) => {
       await copyOnlyRedis({ ...inside, signal });
       const keys = await proveRedisEqual({ ...inside, signal });
@@ -98,7 +116,7 @@ async function drainBoth(inside: Parties): Promise<DrainedBoth> {
     sequences: postgres.sequences,
     postgresMs: postgres.milliseconds,
     redisMs: redis.milliseconds,
-    // finishLive throws when a row differs.
+    // The final drain throws when a row differs.
     parity: { rows: { compared: postgres.compared, different: 0 }, keys: redis.keys },
   };
 }

@@ -8,6 +8,7 @@ import {
   catchUp,
   endLive,
   finishLive,
+  prepareFinish,
   proveLive,
   type LiveOptions,
 } from '../../src/postgres/live.ts';
@@ -104,11 +105,13 @@ async function openWindow(
   await proveLive(sides, options, 'touched');
   await delay(SINCE_CATCH_UP_MS);
 
+  const prepared = await prepareFinish(sides, options);
   const started = performance.now();
   const fence = await holdFence(sides.source, options);
   const held = performance.now();
-  const final = await finishLive(sides, options);
+  const final = await prepared.finish();
   const ready = performance.now();
+  await prepared.close();
   const milliseconds = ready - started;
   await proveSame(sides);
   await stopWriting();

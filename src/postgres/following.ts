@@ -40,6 +40,11 @@ export class FollowingDrainer {
     this.#drainer = new Drainer(this.#sides, this.#options);
   }
 
+  /** Connects and plans, so that the next pass has nothing to do but drain. */
+  async prepare(): Promise<void> {
+    await this.#drainer.prepare();
+  }
+
   async pass(options: PassOptions & { keepSnapshot: true }): Promise<Drained & { snapshots: EqualSnapshots }>;
   async pass(options: PassOptions): Promise<Drained>;
   async pass(options: PassOptions): Promise<Drained> {

@@ -1,8 +1,15 @@
+import type pg from 'pg';
 import type { Clock } from '../clock.ts';
 import { ConfigurationError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { extendLease, readCapture, type InstalledCapture } from './capture.ts';
-import { describeAddress, withConnection, type PostgresAddress } from './connect.ts';
+import {
+  closeConnection,
+  connect,
+  describeAddress,
+  withConnection,
+  type PostgresAddress,
+} from './connect.ts';
 import { copyDatabase, type CopyResult } from './copy.ts';
 import { compareShapes, readBaseline, readShape, saveShape, type Shape } from './drift.ts';
 import { readDatabaseFacts } from './facts.ts';
@@ -22,6 +29,7 @@ import { exportSnapshot } from './snapshot.ts';
 import { claimEpoch, completeStamp, readBasis, readStamp, removeStamp, stampTarget } from './stamp.ts';
 import { readSuspended, restore, suspend, validate } from './suspend.ts';
 import { grantLoader, revokeLoader } from './swap.ts';
+import { together } from './together.ts';
 import type { PostgresTools } from './tools.ts';
 import { uninstallCapture } from './uninstall-capture.ts';
 import { OUR_SCHEMA } from './user-objects.ts';
@@ -186,33 +194,73 @@ export async function readLag(
   });
 }
 
-/**
- * The last drain while the fence holds the writers: rows, tables without a key, large objects, sequences, the foreign
- * keys (not yet validated) and triggers, and the proof of everything written since the last full one.
- *
- * @throws SchemaChangedError when the source's schema is not the one that was copied: copy it again, outside the fence
- */
-export async function finishLive(sides: Sides, options: LiveOptions): Promise<FinalDrain> {
-  const { clock } = options;
-  const started = clock.now().getTime();
+/** The end of a live copy, with everything done that can be done before the writers are held. */
+export interface PreparedFinish {
+  /**
+   * The last drain while the fence holds the writers: rows, tables without a key, large objects, sequences, the foreign
+   * keys (not yet validated) and triggers, and the proof of everything written since the last full one. Once.
+   *
+   * @throws SchemaChangedError when the source's schema is not the one that was copied: copy it again, outside the fence
+   */
+  finish(signal?: AbortSignal): Promise<FinalDrain>;
+  /** Ends its sessions; to be called in any case. Never throws. */
+  close(): Promise<void>;
+}
+
+/** Connects and looks around for the end, so that the window waits for nothing but the data. */
+export async function prepareFinish(sides: Sides, options: LiveOptions): Promise<PreparedFinish> {
   await options.beforeChange?.();
   await beginRun(sides, options);
   const drainer = new FollowingDrainer(sides, { ...options, onSchemaChange: 'stop' });
-  let drained: Awaited<ReturnType<FollowingDrainer['pass']>>;
+  const open: pg.Client[] = [];
+  const close = async (): Promise<void> => {
+    await Promise.all([drainer.close(), ...open.map(closeConnection)]);
+  };
   try {
-    drained = await drainer.pass({ tables: 'all' });
-    // Nothing was left to read under a snapshot that a TRUNCATE could have emptied.
-    if (drained.rows > 0) await drainer.pass({ tables: 'all' });
-  } finally {
-    await drainer.close();
+    await drainer.prepare();
+    const source = await connect(sides.source, sessionOf(options));
+    open.push(source);
+    const loader = await connect(sides.target.loader, sessionOf(options));
+    open.push(loader);
+    return {
+      close,
+      finish: (signal) =>
+        finish({ sides, drainer, source, loader }, signal === undefined ? options : { ...options, signal }),
+    };
+  } catch (thrown) {
+    await close();
+    throw thrown;
   }
-  await copyLargeObjectsAgain(sides, options);
-  const session = sessionOf(options);
-  const [sequences, compared] = await Promise.all([
-    withConnection(sides.source, session, (source) =>
-      withConnection(sides.target.loader, session, (loader) => copySequences(source, loader, options)),
-    ),
-    proveTouched(sides, [...drained.whole], proofOptions(options)),
+}
+
+/** `prepareFinish` and its `finish` in one. */
+export async function finishLive(sides: Sides, options: LiveOptions): Promise<FinalDrain> {
+  const prepared = await prepareFinish(sides, options);
+  try {
+    return await prepared.finish();
+  } finally {
+    await prepared.close();
+  }
+}
+
+interface Finish {
+  sides: Sides;
+  drainer: FollowingDrainer;
+  source: pg.Client;
+  loader: pg.Client;
+}
+
+async function finish({ sides, drainer, source, loader }: Finish, options: LiveOptions): Promise<FinalDrain> {
+  const { clock, signal } = options;
+  const started = clock.now().getTime();
+  const drained = await drainer.pass({ tables: 'all' });
+  // Nothing was left to read under a snapshot that a TRUNCATE could have emptied.
+  if (drained.rows > 0) await drainer.pass({ tables: 'all' });
+  signal?.throwIfAborted();
+  await copyLargeObjectsAgain({ sides, source, loader }, options);
+  const [sequences, proof] = await together(signal, [
+    () => copySequences(source, loader, options),
+    () => proveTouched(sides, [...drained.whole], proofOptions(options)),
   ]);
   await options.beforeChange?.();
   await restore(sides.target, options);
@@ -220,7 +268,7 @@ export async function finishLive(sides: Sides, options: LiveOptions): Promise<Fi
     rows: drained.rows,
     whole: drained.whole,
     sequences,
-    compared: compared.compared.keys + compared.compared.rows,
+    compared: proof.compared.keys + proof.compared.rows,
     milliseconds: clock.now().getTime() - started,
   };
 }
@@ -442,11 +490,18 @@ async function followGaps(sides: Sides, capture: InstalledCapture, options: Live
 }
 
 /** No trigger sees large objects change, so they are copied whole, inside the window. */
-async function copyLargeObjectsAgain(sides: Sides, options: LiveOptions): Promise<void> {
-  const session = { ...sessionOf(options), clock: options.clock };
-  const { largeObjects } = await withConnection(sides.source, session, readDatabaseFacts);
-  if (largeObjects === 0) return;
-  const snapshot = await exportSnapshot(sides.source, session);
+async function copyLargeObjectsAgain(
+  { sides, source, loader }: Omit<Finish, 'drainer'>,
+  options: LiveOptions,
+): Promise<void> {
+  const some = await Promise.all(
+    [source, loader].map(async (client) => {
+      const { rowCount } = await client.query('SELECT FROM pg_catalog.pg_largeobject_metadata LIMIT 1');
+      return rowCount === 1;
+    }),
+  );
+  if (!some.includes(true)) return;
+  const snapshot = await exportSnapshot(sides.source, { ...sessionOf(options), clock: options.clock });
   try {
     await copyLargeObjects({ ...options, source: sides.source, target: sides.target.owner, snapshot });
   } finally {
