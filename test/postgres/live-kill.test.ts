@@ -93,7 +93,9 @@ async function runAndKill(input: LiveProcessInput, afterMs: number): Promise<str
   return output.trim().split('\n');
 }
 
-test.each(Array.from({ length: full ? 10 : 1 }, (_, index) => SEED + index))(
+let total = 0;
+
+test.each(Array.from({ length: full ? 20 : 1 }, (_, index) => SEED + index))(
   'killed again and again while the application writes, a live move ends with every row (seed %i)',
   async (seed) => {
     const random = randomOf(seed);
@@ -115,8 +117,8 @@ test.each(Array.from({ length: full ? 10 : 1 }, (_, index) => SEED + index))(
             limits: { logBytes: 1e9, leaseMs: 3_600_000 },
           },
         },
-        // Five times at a random moment, and then at ever later ones until it gets through.
-        kills.length < 5 ? 500 + random() * 4_500 : 2_000 + kills.length * 2_000,
+        // Some times at a random moment, and then at ever later ones until it gets through.
+        kills.length < 6 ? 250 + random() * 1_000 : 2_000 + kills.length * 2_000,
       );
       done = steps.includes('settled');
       if (!done) kills.push(steps.at(-1) ?? '');
@@ -130,7 +132,12 @@ test.each(Array.from({ length: full ? 10 : 1 }, (_, index) => SEED + index))(
       catalogue: parity.catalogue,
       sequences: parity.sequences,
     }).toEqual({ kills, tables: [], catalogue: [], sequences: [] });
-    if (full) expect(kills.length).toBeGreaterThanOrEqual(5);
+    total += kills.length;
   },
   600_000,
 );
+
+if (full)
+  test('that was fifty kills at least', () => {
+    expect(total).toBeGreaterThanOrEqual(50);
+  });
