@@ -4,7 +4,7 @@ import { terminateStale } from '../src/postgres/settle.ts';
 import { copyRedis } from '../src/redis/copy.ts';
 import type { RedisCopyResult } from '../src/redis/copy.ts';
 import type { Parties } from './parties.ts';
-import { sideBySide } from './side-by-side.ts';
+import { together } from '../src/together.ts';
 
 export interface BothCopies {
   postgres: CopyResult;
@@ -19,8 +19,7 @@ export interface BothCopies {
 export async function copyBoth(parties: Parties): Promise<BothCopies> {
   const { subject, oldSide, newSide, log, clock } = parties;
   await endOlderCopies(parties);
-  const [postgres, redis] = await sideBySide(
-    parties.signal,
+  const [postgres, redis] = await together(parties.signal, [
     (signal) =>
       copyDatabase({
         source: oldSide.database,
@@ -36,7 +35,7 @@ export async function copyBoth(parties: Parties): Promise<BothCopies> {
         beforeChange: parties.checkLease,
       }),
     (signal) => copyOnlyRedis({ ...parties, signal }),
-  );
+  ]);
   return { postgres, redis };
 }
 

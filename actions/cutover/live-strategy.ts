@@ -13,7 +13,7 @@ import { copyOnlyRedis, endOlderCopies } from '../copy-both.ts';
 import { backward, captureLimits, describeLag, forward, liveOptions } from '../live.ts';
 import type { Parties } from '../parties.ts';
 import { proveRedisEqual } from '../prove-equal.ts';
-import { sideBySide } from '../side-by-side.ts';
+import { together } from '../../src/together.ts';
 import type { DataSteps } from './steps.ts';
 
 /**
@@ -100,15 +100,14 @@ interface DrainedBoth {
 /** What is left in Postgres, and Redis whole; each proves what it moved, or throws. */
 async function drainBoth(inside: Parties, prepared: PreparedFinish): Promise<DrainedBoth> {
   const started = inside.clock.now().getTime();
-  const [postgres, redis] = await sideBySide(
-    inside.signal,
+  const [postgres, redis] = await together(inside.signal, [
     (signal) => prepared.finish(signal),
     async (signal) => {
       await copyOnlyRedis({ ...inside, signal });
       const keys = await proveRedisEqual({ ...inside, signal });
       return { keys, milliseconds: inside.clock.now().getTime() - started };
     },
-  );
+  ]);
   tell(inside, postgres);
   return {
     rows: postgres.rows,

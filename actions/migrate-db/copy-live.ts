@@ -6,7 +6,7 @@ import { copyOnlyRedis, endOlderCopies } from '../copy-both.ts';
 import { captureLimits, describeLag, forward, liveOptions } from '../live.ts';
 import type { Parties } from '../parties.ts';
 import { compareOnlyRedis, quietly } from '../prove-equal.ts';
-import { sideBySide } from '../side-by-side.ts';
+import { together } from '../../src/together.ts';
 import type { Copied } from './copy.ts';
 import { perSecond } from './copy-window.ts';
 
@@ -19,12 +19,11 @@ export async function copyLive(parties: Parties): Promise<Copied> {
   const sides = forward(parties);
   await endOlderCopies(parties);
   const [postgres, redis] = await log.group('Capture changes, copy Postgres and Redis', () =>
-    sideBySide(
-      parties.signal,
+    together(parties.signal, [
       (signal) =>
         beginLive(sides, { ...liveOptions({ ...parties, signal }), limits: captureLimits(parties) }),
       (signal) => copyOnlyRedis({ ...parties, signal }),
-    ),
+    ]),
   );
   const proof = await log.group('Compare every row while Heroku writes', () =>
     proveLive(sides, liveOptions(parties), 'full'),

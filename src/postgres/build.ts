@@ -77,28 +77,6 @@ export async function buildEntries(entries: SchemaEntry[], options: BuildOptions
   return runPlan(plan, options.tableReady, { ...options, resume: options.resume ?? false });
 }
 
-/** Renews the planner's statistics of the tables (quoted names) on several connections. */
-export async function analyzeTables(
-  tables: string[],
-  options: Pick<BuildOptions, 'owner' | 'connections' | 'applicationName' | 'log' | 'clock' | 'signal'>,
-): Promise<void> {
-  const tasks = tables.map((table): Task => {
-    return {
-      title: `ANALYZE ${table}`,
-      entry: undefined,
-      completes: false,
-      sql: `ANALYZE ${table};`,
-      locks: new Map([[table, 'SHARE UPDATE EXCLUSIVE']]),
-      after: new Set(),
-      tables: new Set(),
-      weight: 0,
-      isSmall: false,
-      canWait: true,
-    };
-  });
-  await runPlan({ tasks, tables: [] }, () => Promise.resolve(), { ...options, resume: false });
-}
-
 function sessionOf(options: Pick<BuildOptions, 'applicationName' | 'log' | 'signal'>): {
   applicationName: string;
   log: Log;

@@ -51,7 +51,7 @@ import {
   refuseForeignTarget,
   refuseMissingExtensions,
 } from './target.ts';
-import { together } from './together.ts';
+import { together } from '../together.ts';
 import type { PostgresTools } from './tools.ts';
 import { untangle } from './untangle.ts';
 

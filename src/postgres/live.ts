@@ -29,7 +29,7 @@ import { exportSnapshot } from './snapshot.ts';
 import { claimEpoch, completeStamp, readBasis, readStamp, removeStamp, stampTarget } from './stamp.ts';
 import { readSuspended, restore, suspend, validate } from './suspend.ts';
 import { grantLoader, revokeLoader } from './swap.ts';
-import { together } from './together.ts';
+import { together } from '../together.ts';
 import type { PostgresTools } from './tools.ts';
 import { uninstallCapture } from './uninstall-capture.ts';
 import { OUR_SCHEMA } from './user-objects.ts';

@@ -8,7 +8,7 @@ import { applicationName } from './settle.ts';
 import type { Sides } from './sides.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { Run } from './stamp.ts';
-import { together } from './together.ts';
+import { together } from '../together.ts';
 
 export interface LoadOptions extends Run {
   snapshot: Snapshot;

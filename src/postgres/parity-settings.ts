@@ -1,9 +1,7 @@
 import type pg from 'pg';
 import { both, type Side } from './parity-side.ts';
 import type { Difference } from './catalogue.ts';
-
-/** Settings that are the provider's, or say who works and whether one may write: a copy does not take them along. */
-const LEFT_OUT = /^(default_transaction_read_only|role|session_authorization|extwlist\..*|rds\..*)$/;
+import { isSettingLeft } from './target.ts';
 
 /**
  * Settings with which the application's sessions start on the source (of the database, the role, or the role in it) and
@@ -14,7 +12,7 @@ export async function compareSettings(source: Side, target: Side): Promise<Diffe
   const differences: Difference[] = [];
   for (const [name, value] of left) {
     const other = right.get(name);
-    if (other === value || LEFT_OUT.test(name)) continue;
+    if (other === value || isSettingLeft(name)) continue;
     differences.push({
       how: 'different',
       object: `setting ${name}`,

@@ -161,6 +161,11 @@ const SETTINGS_LEFT = new Set(['default_transaction_read_only', 'role', 'session
 /** Of modules that only the source's provider has: Heroku's and Amazon's lists of allowed extensions. */
 const PROVIDERS_SETTINGS = /^(extwlist|rds)\./;
 
+/** Settings that a copy does not take along: the provider's, and who works and whether one may write. */
+export function isSettingLeft(name: string): boolean {
+  return SETTINGS_LEFT.has(name) || PROVIDERS_SETTINGS.test(name);
+}
+
 /**
  * Gives the target's database the settings with which sessions of the application start on the source: those of the
  * database and of the role, and the search path wherever it is set. What cannot be set is told.
@@ -173,9 +178,7 @@ export async function applySettings(
 ): Promise<void> {
   const settings = { ...facts.settings };
   if (facts.searchPath !== null) settings['search_path'] = facts.searchPath;
-  const wanted = Object.entries(settings).filter(
-    ([name]) => !SETTINGS_LEFT.has(name) && !PROVIDERS_SETTINGS.test(name),
-  );
+  const wanted = Object.entries(settings).filter(([name]) => !isSettingLeft(name));
   if (wanted.length === 0) return;
   const database = quoteIdentifier(owner.database);
   const body = async (client: pg.Client): Promise<void> => {

@@ -3,12 +3,12 @@ import { describe, expect, test } from '@jest/globals';
 import { cutoverSteps } from '../../actions/cutover/steps.ts';
 import { captureLimits, describeLag, lagProblem } from '../../actions/live.ts';
 import type { Parties } from '../../actions/parties.ts';
-import { sideBySide } from '../../actions/side-by-side.ts';
 import { copiedStrategy, plannedStrategy } from '../../actions/strategy.ts';
 import type { Subject } from '../../actions/subject.ts';
 import { environmentOf, parseMigrationConfig } from '../../src/migration/config.ts';
 import { openJournal } from '../../src/migration/journal.ts';
 import { addSection, emptyRecord } from '../../src/migration/record.ts';
+import { together } from '../../src/together.ts';
 import { journalDatabase } from '../migration/support/journal-database.ts';
 import { CONFIG } from './played-sides.ts';
 
@@ -160,25 +160,22 @@ describe('two copies side by side', () => {
   test('the one that fails stops the other, and its reason is told', async () => {
     const { signal } = new AbortController();
     const fails = () => Promise.reject(new Error('the disk is full'));
-    await expect(sideBySide(signal, fails, never)).rejects.toThrow('the disk is full');
-    await expect(sideBySide(signal, never, fails)).rejects.toThrow('the disk is full');
+    await expect(together(signal, [fails, never])).rejects.toThrow('the disk is full');
+    await expect(together(signal, [never, fails])).rejects.toThrow('the disk is full');
   });
 
   test('a cancelled run stops both', async () => {
     const run = new AbortController();
-    const both = sideBySide(run.signal, never, never);
+    const both = together(run.signal, [never, never]);
     run.abort(new Error('cancelled'));
     await expect(both).rejects.toThrow('stopped');
   });
 
   test('both results are returned', async () => {
     const { signal } = new AbortController();
-    expect(
-      await sideBySide(
-        signal,
-        () => Promise.resolve(1),
-        () => Promise.resolve('two'),
-      ),
-    ).toEqual([1, 'two']);
+    expect(await together(signal, [() => Promise.resolve(1), () => Promise.resolve('two')])).toEqual([
+      1,
+      'two',
+    ]);
   });
 });

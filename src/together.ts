@@ -18,7 +18,6 @@ export async function together<Results extends readonly unknown[]>(
       }
     }),
   );
-  signal?.throwIfAborted();
   if (stop.signal.aborted) throw stop.signal.reason;
   return done.map((one) => (one.status === 'fulfilled' ? one.value : undefined)) as unknown as Results;
 }
