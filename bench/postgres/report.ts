@@ -37,6 +37,8 @@ export function postgresJson(result: PostgresResult): Figures {
     ...figure('drainRowsPerSecond', drain?.rowsPerSecond, 0),
     ...figure('writeOverhead', overhead?.share),
     ...figure('writeOverheadCpu', overhead?.cpuShare),
+    ...figure('writeOverheadFloor', overhead?.floor.share),
+    ...figure('writeOverheadFloorCpu', overhead?.floor.cpuShare),
     ...figure('parityVsRowHash', parity?.vsRowHash),
     ...figure('parityVsRowHashAcrossMajors', parity?.vsRowHashAcrossMajors),
     ...figure('peakMb', copy === undefined ? undefined : inMegabytes(copy.peakBytes), 0),
@@ -68,6 +70,8 @@ export function postgresLines({ copy, wan, window, drain, overhead, parity }: Po
   if (overhead !== undefined) {
     lines.set('capture: writes slower by, %', told(times(overhead.share, 100), 1));
     lines.set('capture: CPU of a transaction more by, %', told(times(overhead.cpuShare, 100), 1));
+    lines.set('triggers that only log: writes slower by, %', told(times(overhead.floor.share, 100), 1));
+    lines.set('triggers that only log: CPU more by, %', told(times(overhead.floor.cpuShare, 100), 1));
   }
   if (parity !== undefined) {
     lines.set('parity: time / row-hash sum', told(parity.vsRowHash));
