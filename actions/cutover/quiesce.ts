@@ -10,7 +10,7 @@ import { currentRelease, isParked, parkApp, rollBackRelease } from '../../src/he
 import type { Step } from '../../src/migration/saga.ts';
 import { defineStep } from '../../src/migration/saga.ts';
 import { withRedis } from '../../src/redis/connect.ts';
-import { quietSidekiq, readSidekiq, waitUntilIdle } from '../../src/redis/sidekiq.ts';
+import { quietJobs, readJobs, resumeJobs, waitUntilIdle } from '../../src/redis/jobs/index.ts';
 import type { Parties } from '../parties.ts';
 
 // What keeps Heroku still is looked at again by a continued run: an undo that could not be noted, because the journal
@@ -29,7 +29,7 @@ export function quietWorkers({ subject, oldSide, log, clock }: Parties): Step {
     act: async (_prior, { signal }) => {
       if (oldSide.redis === undefined) return { told: 0, waitedMs: 0 };
       return withRedis(oldSide.redis, { log, signal }, async (redis) => {
-        const told = await quietSidekiq(redis);
+        const told = await quietJobs(redis);
         const limitMs = subject.config.workers.quietTimeoutMs;
         const { idle, busy, waitedMs } = await waitUntilIdle(redis, { limitMs, log, clock, signal });
         if (!idle) {
@@ -46,11 +46,10 @@ export function quietWorkers({ subject, oldSide, log, clock }: Parties): Step {
     // not asked. Undoing the later steps may have restarted it already; once more costs its jobs nothing but time.
     undo: async () => {
       if (oldSide.redis === undefined) return;
-      const runs = await withRedis(
-        oldSide.redis,
-        { log },
-        async (redis) => (await readSidekiq(redis)).present,
-      );
+      const runs = await withRedis(oldSide.redis, { log }, async (redis) => {
+        await resumeJobs(redis);
+        return (await readJobs(redis)).present;
+      });
       if (runs) await restartDynos(heroku, app, (type) => type !== 'web');
     },
   });

@@ -3,7 +3,7 @@ import type { DnsRecord } from '../../src/digitalocean/dns.ts';
 import type { Step } from '../../src/migration/saga.ts';
 import { defineStep } from '../../src/migration/saga.ts';
 import { withRedis } from '../../src/redis/connect.ts';
-import { setAsideJobs } from '../../src/redis/sidekiq.ts';
+import { setAsideJobs } from '../../src/redis/jobs/index.ts';
 import { openNewSide } from '../opening.ts';
 import type { Parties } from '../parties.ts';
 

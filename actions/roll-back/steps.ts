@@ -11,7 +11,7 @@ import { defineStep } from '../../src/migration/saga.ts';
 import { liftFence, readFence } from '../../src/postgres/fence.ts';
 import { endReverse, settleLive } from '../../src/postgres/live.ts';
 import { withRedis } from '../../src/redis/connect.ts';
-import { bringBackJobs, setAsideJobs } from '../../src/redis/sidekiq.ts';
+import { bringBackJobs, setAsideJobs } from '../../src/redis/jobs/index.ts';
 import { dnsStepName } from '../cutover/switch.ts';
 import { closeNewSide, openNewSide } from '../opening.ts';
 import { backward, forward, liveOptions } from '../live.ts';

@@ -14,7 +14,7 @@ import { openWrites } from '../../../src/postgres/rights.ts';
 import type { RedisAddress } from '../../../src/redis/connect.ts';
 import { copyRedis } from '../../../src/redis/copy.ts';
 import { compareRedis } from '../../../src/redis/parity.ts';
-import { quietSidekiq, setAsideJobs, waitUntilIdle } from '../../../src/redis/sidekiq.ts';
+import { quietJobs, setAsideJobs, waitUntilIdle } from '../../../src/redis/jobs/index.ts';
 import type { PostgresAddress } from '../../../src/postgres/connect.ts';
 import { twoSides } from '../../postgres/two-sides.ts';
 import { testRedis } from '../../support/servers.ts';
@@ -46,7 +46,7 @@ test('the shop is moved by the engine: everything acknowledged and enqueued is o
 
   const [web, worker] = await Promise.all([heroku.web(), heroku.worker()]);
   await takeOrders(web.url, 20);
-  await quietSidekiq(heroku.redis);
+  await quietJobs(heroku.redis);
   const idle = await waitUntilIdle(heroku.redis, { limitMs: 30_000, log: silentLog, clock: systemClock });
   expect(idle).toMatchObject({ idle: true });
   // The site still serves: what is ordered now waits in the queue, which moves.

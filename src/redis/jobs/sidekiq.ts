@@ -1,9 +1,9 @@
 import type { Redis } from 'ioredis';
-import type { Clock } from '../clock.ts';
-import { ConfigurationError } from '../errors.ts';
-import type { Log } from '../log.ts';
-import { OUR_PREFIX } from './key-choice.ts';
-import { pipelined } from './scan.ts';
+import type { Clock } from '../../clock.ts';
+import { ConfigurationError } from '../../errors.ts';
+import type { Log } from '../../log.ts';
+import { OUR_PREFIX } from '../key-choice.ts';
+import { pipelined } from '../scan.ts';
 
 /** One running Sidekiq process, as its last heartbeat (every 5 to 10 s) reported it. */
 export interface SidekiqProcess {

@@ -1,16 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { expect, test } from '@jest/globals';
-import { systemClock } from '../../src/clock.ts';
-import { silentLog } from '../../src/log.ts';
+import { systemClock } from '../../../src/clock.ts';
+import { silentLog } from '../../../src/log.ts';
 import {
   bringBackJobs,
   quietSidekiq,
   readSidekiq,
   setAsideJobs,
   waitUntilIdle,
-} from '../../src/redis/sidekiq.ts';
-import { twoRedis } from './two-sides.ts';
+} from '../../../src/redis/jobs/sidekiq.ts';
+import { twoRedis } from '../two-sides.ts';
 
 const identity = 'worker.1:4:0123456789ab';
 
