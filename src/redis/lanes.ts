@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Abilities } from './abilities.ts';
+import { connectRedis, type RedisAddress, type RedisOptions } from './connect.ts';
 
 /** Two connections, one to each side, that one batch after the other goes through. */
 export interface Lane {
@@ -7,14 +8,78 @@ export interface Lane {
   to: Redis;
 }
 
-/** Both servers of a move and the connections to them; `lanes` are all on the same logical database at any time. */
+/** Both servers of a move and the connections to them; all are on the same logical database at any time. */
 export interface Sides {
-  lanes: readonly [Lane, ...Lane[]];
+  /** Finds the keys, and asks what the servers say about themselves. */
+  scanner: Lane;
+  /** Carry them. */
+  lanes: readonly Lane[];
   abilities: { from: Abilities; to: Abilities };
   /** What must be added to a time of the source's clock to say the same moment on the target's, milliseconds. */
   clockOffsetMs: number;
   /** The target reads the source's payloads; otherwise every key goes element by element. */
   payloadsFit: boolean;
-  /** Puts all lanes on one logical database. */
-  select(database: number): Promise<void>;
+}
+
+/** One batch is read while another is written, and a big key holds up nobody else. */
+const LANES = 3;
+/** Heroku cuts a connection after 300 s without a command. */
+const KEEP_ALIVE_MS = 60_000;
+
+/** Connections that belong together: opened, kept alive and closed as one. */
+export class Lanes {
+  readonly #all: readonly Lane[];
+  readonly #timer: NodeJS.Timeout;
+
+  private constructor(lanes: readonly Lane[]) {
+    this.#all = lanes;
+    this.#timer = setInterval(() => {
+      // A connection that is gone is noticed where it is needed.
+      for (const { from, to } of lanes) for (const side of [from, to]) side.ping().catch(() => undefined);
+    }, KEEP_ALIVE_MS).unref();
+  }
+
+  /** @throws as `connectRedis`; what was opened until then is closed */
+  static async open(source: RedisAddress, target: RedisAddress, options: RedisOptions): Promise<Lanes> {
+    const opened: Redis[] = [];
+    const open = async (address: RedisAddress): Promise<Redis> => {
+      const redis = await connectRedis({ ...address, database: 0 }, options);
+      opened.push(redis);
+      return redis;
+    };
+    const lanes = await Promise.allSettled(
+      Array.from({ length: LANES + 1 }, async () => ({ from: await open(source), to: await open(target) })),
+    );
+    const failed = lanes.find((lane) => lane.status === 'rejected');
+    if (failed === undefined)
+      return new Lanes(lanes.flatMap((lane) => ('value' in lane ? [lane.value] : [])));
+    for (const redis of opened) redis.disconnect();
+    throw failed.reason;
+  }
+
+  get scanner(): Lane {
+    const [first] = this.#all;
+    if (first === undefined) throw new Error('There is no connection.');
+    return first;
+  }
+
+  get carriers(): readonly Lane[] {
+    return this.#all.slice(1);
+  }
+
+  get areReady(): boolean {
+    return this.#all.every(({ from, to }) => from.status === 'ready' && to.status === 'ready');
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    for (const { from, to } of this.#all) for (const side of [from, to]) side.disconnect();
+  }
+}
+
+/** Puts all connections on one logical database. */
+export async function selectDatabase({ scanner, lanes }: Sides, database: number): Promise<void> {
+  await Promise.all(
+    [scanner, ...lanes].flatMap(({ from, to }) => [from.select(database), to.select(database)]),
+  );
 }

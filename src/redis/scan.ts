@@ -1,13 +1,27 @@
 import type { ChainableCommander, Redis } from 'ioredis';
 
-/** Walks all keys of the selected database; keys that stay are seen at least once, some twice. */
-export async function* scanKeys(redis: Redis, count = 1_000): AsyncGenerator<Buffer[]> {
-  let cursor = '0';
-  do {
-    const [next, keys] = await redis.scanBuffer(cursor, 'COUNT', count);
-    cursor = next.toString();
+/**
+ * Walks all keys of the selected database, or those of one type; keys that stay are seen at least once, some twice. The
+ * next page is asked for while one is worked on.
+ */
+export async function* scanKeys(
+  redis: Redis,
+  { count = 1_000, type }: { count?: number; type?: string } = {},
+): AsyncGenerator<Buffer[]> {
+  const page = async (cursor: string): Promise<[next: string, keys: Buffer[]]> => {
+    const [next, keys] =
+      type === undefined
+        ? await redis.scanBuffer(cursor, 'COUNT', count)
+        : ((await redis.callBuffer('SCAN', cursor, 'COUNT', count, 'TYPE', type)) as [Buffer, Buffer[]]);
+    return [next.toString(), keys];
+  };
+  for (let asked: ReturnType<typeof page> | undefined = page('0'); asked !== undefined;) {
+    const [next, keys] = await asked;
+    asked = next === '0' ? undefined : page(next);
+    // It is awaited in the next round; when nobody asks for one, its failure is nobody's.
+    asked?.catch(() => undefined);
     if (keys.length > 0) yield keys;
-  } while (cursor !== '0');
+  }
 }
 
 /**
@@ -30,31 +44,34 @@ export async function pipelined<Item>(
 
 /** Cuts what a SCAN gave into batches of the size that the caller wants now. */
 export async function* inBatches(
-  lists: AsyncIterable<Buffer[]>,
+  lists: AsyncIterable<Buffer[]> | Iterable<Buffer[]>,
   size: () => number,
 ): AsyncGenerator<Buffer[]> {
-  const waiting: Buffer[] = [];
+  let waiting: Buffer[] = [];
   for await (const keys of lists) {
-    waiting.push(...keys);
-    while (waiting.length >= size()) yield waiting.splice(0, size());
+    waiting = waiting.length === 0 ? keys : [...waiting, ...keys];
+    let at = 0;
+    for (; waiting.length - at >= size(); at += size()) yield waiting.slice(at, at + size());
+    if (at > 0) waiting = waiting.slice(at);
   }
-  while (waiting.length > 0) yield waiting.splice(0, size());
+  for (let at = 0; at < waiting.length; at += size()) yield waiting.slice(at, at + size());
 }
 
-/** Runs `body` for each item with at most `lanes` at the same time; the first failure ends it. */
-export async function inLanes<Item>(
+/** Runs `body` for each item, one at a time in each of the lanes; the first failure ends it. */
+export async function overLanes<Item, Of>(
   items: AsyncGenerator<Item>,
-  lanes: number,
-  body: (item: Item) => Promise<void>,
+  lanes: readonly Of[],
+  body: (lane: Of, item: Item) => Promise<void>,
 ): Promise<void> {
-  const lane = async (): Promise<void> => {
+  const run = async (lane: Of): Promise<void> => {
     // The generator hands out one item at a time, also when several lanes ask.
-    for (let next = await items.next(); next.done !== true; next = await items.next()) await body(next.value);
+    for (let next = await items.next(); next.done !== true; next = await items.next())
+      await body(lane, next.value);
   };
   const ends = await Promise.allSettled(
-    Array.from({ length: lanes }, async () => {
+    lanes.map(async (lane) => {
       try {
-        await lane();
+        await run(lane);
       } catch (thrown) {
         await items.return(undefined);
         throw thrown;
@@ -63,4 +80,13 @@ export async function inLanes<Item>(
   );
   const failure = ends.find((end) => end.status === 'rejected');
   if (failure !== undefined) throw failure.reason;
+}
+
+/** Runs `body` for each item with at most `lanes` at the same time; the first failure ends it. */
+export async function inLanes<Item>(
+  items: AsyncGenerator<Item>,
+  lanes: number,
+  body: (item: Item) => Promise<void>,
+): Promise<void> {
+  await overLanes(items, Array.from({ length: lanes }), (_lane, item) => body(item));
 }

@@ -1,0 +1,207 @@
+import type { Redis } from 'ioredis';
+import { messageOf } from '../errors.ts';
+import type { Abilities } from './abilities.ts';
+import { BIG_KEY_BYTES } from './big-key.ts';
+import type { Lane, Sides } from './lanes.ts';
+import { pipelined } from './scan.ts';
+import { defineScript, runScript, type Script } from './scripts.ts';
+
+/** What one batch came to. */
+export interface CarriedBatch {
+  /** Keys whose value is on the target now. */
+  keys: number;
+  /** Size of their serialised values. */
+  bytes: number;
+  /** Keys that the source does not have and the target had. */
+  deleted: number;
+  /** Keys that are too big for one command, or whose payload the target cannot read: not carried. */
+  left: Buffer[];
+}
+
+/** A script ends here and says how far it came, so that it blocks nobody for long. */
+const BATCH_BYTES = 1_000_000;
+
+/**
+ * Carries keys of the selected database, values and expiry, and deletes those that the source does not have. Where both
+ * servers run scripts, one on the source packs the values into a single string, which is handed unopened to one on the
+ * target: more than twice as fast as a command for each key, most of whose time is this process's.
+ *
+ * @throws what a server answers, for example that its memory is full
+ */
+export async function carryBatch(sides: Sides, lane: Lane, keys: readonly Buffer[]): Promise<CarriedBatch> {
+  const { from, to } = sides.abilities;
+  const carryPart = from.scripts === 'none' || to.scripts === 'none' ? carryByPipelines : carryByScripts;
+  const carried: CarriedBatch = { keys: 0, bytes: 0, deleted: 0, left: [] };
+  for (let at = 0; at < keys.length;) {
+    const part = await carryPart(sides, lane, keys.slice(at));
+    at += part.taken;
+    carried.keys += part.keys;
+    carried.bytes += part.bytes;
+    carried.deleted += part.deleted;
+    carried.left.push(...part.left);
+  }
+  return carried;
+}
+
+interface CarriedPart extends CarriedBatch {
+  /** How many of the keys, from the first, this part is about. */
+  taken: number;
+}
+
+/** Lua: `at(key)` answers when a key expires on the server's own clock, -1 for never. */
+function expiryFunction(abilities: Abilities): string {
+  return abilities.expireTime
+    ? "local function at(k) return redis.call('PEXPIRETIME', k) end"
+    : `local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local function at(k) local left = redis.call('PTTL', k) if left < 0 then return -1 end return now + left end`;
+}
+
+/** Answers how many keys it took, the places of those that are too big, how many it packed, their size, and the pack. */
+function packingScript(abilities: Abilities): Script {
+  const isBig = abilities.memoryUsage
+    ? `(redis.call('MEMORY', 'USAGE', k) or 0) > ${BIG_KEY_BYTES}`
+    : 'false';
+  return defineScript(`${expiryFunction(abilities)}
+local pack, n, bytes, big, packed = {}, #KEYS, 0, {}, 0
+for i = 1, n do
+  local k = KEYS[i]
+  if ${isBig} then
+    big[#big + 1] = i
+  else
+    local value = redis.call('DUMP', k)
+    pack[#pack + 1] = k
+    if value then
+      pack[#pack + 1] = at(k)
+      pack[#pack + 1] = value
+      packed = packed + 1
+      bytes = bytes + #value
+    else
+      pack[#pack + 1] = -2
+      pack[#pack + 1] = ''
+    end
+    if bytes > ${BATCH_BYTES} then
+      n = i
+      break
+    end
+  end
+end
+return { n, big, packed, bytes, cmsgpack.pack(pack) }`);
+}
+
+/** Takes such a pack and what to add to its times; answers how many keys it deleted, then each key that failed and why. */
+const unpackingScript = defineScript(`
+local pack, offset, answer = cmsgpack.unpack(ARGV[1]), tonumber(ARGV[2]), { 0 }
+for i = 1, #pack, 3 do
+  local k, expires = pack[i], pack[i + 1]
+  local reply
+  if expires == -2 then
+    reply = redis.pcall('UNLINK', k)
+    if type(reply) == 'number' then answer[1] = answer[1] + reply end
+  else
+    local time = '0'
+    if expires >= 0 then time = string.format('%.0f', expires + offset) end
+    reply = redis.pcall('RESTORE', k, time, pack[i + 2], 'REPLACE', 'ABSTTL')
+  end
+  if type(reply) == 'table' and reply.err then
+    answer[#answer + 1] = k
+    answer[#answer + 1] = reply.err
+  end
+end
+return answer`);
+
+const packingScripts = new Map<string, Script>();
+
+function packingScriptFor(abilities: Abilities): Script {
+  const name = `${String(abilities.memoryUsage)} ${String(abilities.expireTime)}`;
+  const script = packingScripts.get(name) ?? packingScript(abilities);
+  packingScripts.set(name, script);
+  return script;
+}
+
+async function carryByScripts(sides: Sides, lane: Lane, keys: readonly Buffer[]): Promise<CarriedPart> {
+  const { from } = sides.abilities;
+  const mode = from.scripts === 'read-only' ? 'read-only' : 'any';
+  const answer = await runScript(lane.from, packingScriptFor(from), mode, keys, []);
+  const [taken, big, packed, bytes, pack] = answer as [number, number[], number, number, Buffer];
+  const left = big.flatMap((place) => keys[place - 1] ?? []);
+  const stored = await runScript(
+    lane.to,
+    unpackingScript,
+    'any',
+    [],
+    [pack, Math.round(sides.clockOffsetMs)],
+  );
+  const [deleted, ...failures] = stored as [number, ...Buffer[]];
+  for (let at = 0; at + 1 < failures.length; at += 2)
+    left.push(...leftOrThrow(failures[at], failures[at + 1]));
+  return { taken, keys: packed - failures.length / 2, bytes, deleted, left };
+}
+
+/** A payload that the target cannot read is no failure: such a key goes element by element. */
+function leftOrThrow(key: Buffer | undefined, reason: unknown): Buffer[] {
+  const message = Buffer.isBuffer(reason) ? reason.toString() : messageOf(reason);
+  if (key !== undefined && isUnreadable(message)) return [key];
+  throw new Error(message.replace(/^ERR /, ''));
+}
+
+function isUnreadable(message: string): boolean {
+  return /payload version|Bad data format/.test(message);
+}
+
+/** For servers that run no scripts: a command for each key. */
+async function carryByPipelines(sides: Sides, lane: Lane, all: readonly Buffer[]): Promise<CarriedPart> {
+  const { from } = sides.abilities;
+  const { taken, small, left } = await apartFromBig(lane.from, all, from);
+  const [time, ...replies] = await pipelined(lane.from, [undefined, ...small], (pipeline, key) => {
+    if (key === undefined) return pipeline.time();
+    return (from.expireTime ? pipeline.pexpiretime(key) : pipeline.pttl(key)).dumpBuffer(key);
+  });
+  const now = millisecondsOf(time);
+  const target = lane.to.pipeline();
+  const part: CarriedPart = { taken, keys: 0, bytes: 0, deleted: 0, left };
+  for (const [place, key] of small.entries()) {
+    const [expiry, payload] = [Number(replies[2 * place]), replies[2 * place + 1]];
+    if (!Buffer.isBuffer(payload)) {
+      target.unlink(key);
+      continue;
+    }
+    const expiresAt = expiry < 0 ? 0 : Math.round((from.expireTime ? 0 : now) + expiry + sides.clockOffsetMs);
+    target.restore(key, expiresAt, payload, 'REPLACE', 'ABSTTL');
+    part.keys += 1;
+    part.bytes += payload.length;
+  }
+  for (const [place, [error, reply]] of ((await target.exec()) ?? []).entries()) {
+    if (error !== null) {
+      part.left.push(...leftOrThrow(small[place], error.message));
+      part.keys -= 1;
+    } else if (typeof reply === 'number') part.deleted += reply;
+  }
+  return part;
+}
+
+async function apartFromBig(
+  from: Redis,
+  keys: readonly Buffer[],
+  abilities: Abilities,
+): Promise<{ taken: number; small: Buffer[]; left: Buffer[] }> {
+  if (!abilities.memoryUsage) return { taken: keys.length, small: [...keys], left: [] };
+  const sizes = await pipelined(from, [...keys], (pipeline, key) => pipeline.memory('USAGE', key));
+  const small: Buffer[] = [];
+  const left: Buffer[] = [];
+  let bytes = 0;
+  for (const [place, key] of keys.entries()) {
+    const size = Number(sizes[place] ?? 0);
+    if (size > BIG_KEY_BYTES) left.push(key);
+    else small.push(key);
+    bytes += size > BIG_KEY_BYTES ? 0 : size;
+    if (bytes > BATCH_BYTES) return { taken: place + 1, small, left };
+  }
+  return { taken: keys.length, small, left };
+}
+
+/** What TIME answers, seconds and microseconds, as milliseconds. */
+function millisecondsOf(time: unknown): number {
+  const [seconds, microseconds] = Array.isArray(time) ? time.map(Number) : [];
+  return (seconds ?? NaN) * 1000 + Math.floor((microseconds ?? NaN) / 1000);
+}
