@@ -37,6 +37,8 @@ export interface UnpackedPackages {
 export interface FetchOptions {
   /** The packages wanted themselves, even when they are installed; libraries they miss come along. */
   packages: string[];
+  /** Names of other packages that they need and that come along when the machine lacks them; default: libraries. */
+  needed?: RegExp;
   /** Paths below the unpacked directory of programs that must find all of their libraries. */
   check: string[];
   cache: string;
@@ -58,7 +60,7 @@ export async function fetchPackages(options: FetchOptions): Promise<UnpackedPack
     options.log.info(`Downloading ${first} into ${options.cache} (once).`);
     await aside(shelf, async (workplace) => {
       const root = join(workplace, 'root');
-      await withPackageLists(workplace, (apt) => download(apt, options.packages, root));
+      await withPackageLists(workplace, (apt) => download(apt, options, root));
       const missing = await missingLibraries(root, options.check);
       if (missing.length > 0) throw new Error(`${first} lacks ${missing.join(', ')}`);
       moveInto(root, directory);
@@ -139,11 +141,11 @@ async function withPackageLists<T>(workplace: string, use: (apt: Apt) => Promise
   }
 }
 
-async function download(apt: Apt, packages: string[], root: string): Promise<void> {
+async function download(apt: Apt, { packages, needed = /^lib/ }: FetchOptions, root: string): Promise<void> {
   const archives = `${root}.archives`;
   for (const path of [root, archives]) mkdirSync(path, { recursive: true });
-  const libraries = await librariesToBring(apt, packages);
-  await run('apt-get', [...apt.options, 'download', ...new Set([...packages, ...libraries])], {
+  const others = await packagesToBring(apt, packages, needed);
+  await run('apt-get', [...apt.options, 'download', ...new Set([...packages, ...others])], {
     cwd: archives,
   });
   for (const archive of readdirSync(archives)) await run('dpkg-deb', ['-x', join(archives, archive), root]);
@@ -151,10 +153,10 @@ async function download(apt: Apt, packages: string[], root: string): Promise<voi
 }
 
 /**
- * The libraries that installing the packages would bring, by apt's own reckoning. The C library must be the machine's,
+ * What installing the packages would bring, by apt's own reckoning. The C library must be the machine's,
  * and LLVM and Perl serve parts (just-in-time compilation, wrapper scripts) that we leave off.
  */
-async function librariesToBring(apt: Apt, packages: string[]): Promise<string[]> {
+async function packagesToBring(apt: Apt, packages: string[], needed: RegExp): Promise<string[]> {
   const simulation = await run('apt-get', [
     ...apt.options,
     '--simulate',
@@ -162,9 +164,11 @@ async function librariesToBring(apt: Apt, packages: string[]): Promise<string[]>
     'install',
     ...packages,
   ]);
-  return [...simulation.matchAll(/^Inst (lib\S+)/gm)]
+  return [...simulation.matchAll(/^Inst (\S+)/gm)]
     .flatMap(([, name]) => name ?? [])
-    .filter((name) => !/^(libc6|libc-bin|libllvm|libperl|libjson-perl)|-perl$/.test(name));
+    .filter(
+      (name) => needed.test(name) && !/^(libc6|libc-bin|libllvm|libperl|libjson-perl)|-perl$/.test(name),
+    );
 }
 
 async function missingLibraries(root: string, programs: string[]): Promise<string[]> {
