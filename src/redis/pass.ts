@@ -1,7 +1,7 @@
 import { absentKeys } from './absent.ts';
 import { carryBatch } from './batch.ts';
 import { streamKey } from './big-key.ts';
-import { readDigests, type KeyDigest } from './digest.ts';
+import { differentKeys } from './different.ts';
 import { readRedisFacts } from './facts.ts';
 import { chooseKeys, type KeyChoice } from './key-choice.ts';
 import { selectDatabase, type Lane, type Sides } from './lanes.ts';
@@ -29,8 +29,6 @@ export interface PassResult {
 
 /** Keys in one go; a script stops earlier when they turn out to be large. */
 const BATCH_KEYS = 1_000;
-/** A key that lives longer or shorter than this on the target is carried again. */
-const EXPIRY_TOLERANCE_MS = 250;
 
 /**
  * A pass over all keys of all logical databases. With `onlyDifferent` both sides say digests first and only what differs
@@ -80,6 +78,64 @@ export async function passThese(
     );
   }
   return result;
+}
+
+/** Names of keys that are not the same on both sides, or too big for a digest to tell. Nothing is changed. */
+export async function findDifferent(
+  sides: Sides,
+  options: PassOptions,
+): Promise<{ compared: number; names: Buffer[] }> {
+  const result = emptyResult();
+  const found = { compared: 0, names: [] as Buffer[] };
+  for (const database of await databasesInUse(sides)) {
+    const pass = await beginPass(sides, database, options, result);
+    const look = (keys: readonly Buffer[], different: readonly Buffer[]): void => {
+      found.compared += keys.length;
+      found.names.push(...different);
+      options.onCarried?.({ database, keys: [], seen: keys.length, bytes: 0 });
+    };
+    await overLanes(
+      inBatches(scanKeys(sides.scanner.from), () => BATCH_KEYS),
+      sides.lanes,
+      async (lane, scanned) => {
+        options.signal?.throwIfAborted();
+        const keys = scanned.filter(pass.chosen);
+        look(keys, await differentKeys(sides, lane, keys));
+      },
+    );
+    await overLanes(
+      inBatches(scanKeys(sides.scanner.to), () => BATCH_KEYS),
+      sides.lanes,
+      async (lane, scanned) => {
+        options.signal?.throwIfAborted();
+        look([], await absentKeys(lane.from, scanned.filter(pass.chosen), sides.abilities.from));
+      },
+    );
+  }
+  return found;
+}
+
+/** Those of the keys with these names that are not the same on both sides, or too big for a digest to tell. */
+export async function findDifferentOf(
+  sides: Sides,
+  names: readonly Buffer[],
+  options: PassOptions,
+): Promise<Buffer[]> {
+  const different: Buffer[] = [];
+  if (names.length === 0) return different;
+  for (const database of await databasesInUse(sides)) {
+    const pass = await beginPass(sides, database, options, emptyResult());
+    const chosen = names.filter(pass.chosen);
+    await overLanes(
+      inBatches([chosen], () => BATCH_KEYS),
+      sides.lanes,
+      async (lane, keys) => {
+        options.signal?.throwIfAborted();
+        different.push(...(await differentKeys(sides, lane, keys)));
+      },
+    );
+  }
+  return different;
 }
 
 /** Names of all streams of the source, in whatever logical database. */
@@ -150,27 +206,6 @@ async function carry(pass: DatabasePass, lane: Lane, keys: readonly Buffer[], se
     result.keys += 1;
     result.bigKeys += 1;
   }
-}
-
-/** Keys whose value or expiry is not the same on both sides, or cannot be told by a digest. */
-async function differentKeys(sides: Sides, lane: Lane, keys: readonly Buffer[]): Promise<Buffer[]> {
-  const { from, to } = sides.abilities;
-  const [ours, theirs] = await Promise.all([
-    readDigests(lane.from, keys, from),
-    readDigests(lane.to, keys, to),
-  ]);
-  return keys.filter((_key, place) => !isSame(ours[place], theirs[place], sides.clockOffsetMs));
-}
-
-function isSame(
-  one: KeyDigest | null | undefined,
-  other: KeyDigest | null | undefined,
-  clockOffsetMs: number,
-): boolean {
-  if (!one || !other) return !one && !other;
-  if (one.digest === null || one.digest !== other.digest) return false;
-  if (one.expiresAt === null || other.expiresAt === null) return one.expiresAt === other.expiresAt;
-  return Math.abs(one.expiresAt + clockOffsetMs - other.expiresAt) <= EXPIRY_TOLERANCE_MS;
 }
 
 async function deleteAbsent({ sides, chosen, options, result }: DatabasePass): Promise<void> {
