@@ -12,11 +12,25 @@ const advice: [pattern: RegExp, meaning: string][] = [
   [/^OOM/, 'its memory is full (maxmemory): choose a larger size, or leave keys behind with `skip`'],
   [/^MISCONF/, 'it cannot save to its disk and refuses writes'],
   [/^(MOVED|CLUSTERDOWN|CROSSSLOT)/, 'it runs in cluster mode, which is not supported'],
+  [/^MASTERDOWN/, 'it is a replica that has lost its primary: use the address of the primary'],
+  [/^NOREPLICAS/, 'it takes no writes while its replicas are away: run again when they are back'],
+  [
+    /^BUSY /,
+    'a script of the application has been running for long and blocks it: run again when it has ended',
+  ],
+  [
+    /max number of clients reached/,
+    'it takes no more connections: stop what is not needed, or choose a larger size',
+  ],
   [/^LOADING/, 'it is still loading its data: run again in a minute'],
   [/ECONNREFUSED/, 'nothing listens there, or a firewall does not admit this runner'],
   [
     /ECONNRESET|EPIPE/,
     'the connection was cut: a firewall may not admit this runner, or the server was restarted',
+  ],
+  [
+    /^Connection is closed|Stream isn't writeable|max retries per request/,
+    'the connection was lost: the server was restarted, failed over or is out of reach. Run again; what arrived need not be carried again',
   ],
   [/ENOTFOUND|EAI_AGAIN/, 'the host name does not resolve'],
   [/ETIMEDOUT|EHOSTUNREACH/, 'no answer: a firewall may be in between'],

@@ -18,7 +18,7 @@ export interface RedisFacts {
 
 /** Reads INFO; needs nothing that Heroku forbids. */
 export async function readRedisFacts(redis: Redis): Promise<RedisFacts> {
-  const info = parseInfo(await redis.info());
+  const info = await readInfo(redis);
   const valkey = info.get('valkey_version');
   const limit = Number(info.get('maxmemory') ?? 0);
   return {
@@ -42,7 +42,9 @@ export async function readRedisFacts(redis: Redis): Promise<RedisFacts> {
   };
 }
 
-function parseInfo(text: string): Map<string, string> {
+/** INFO's lines by name: of all sections that the server tells without being asked for them, or of one. */
+export async function readInfo(redis: Redis, section?: string): Promise<Map<string, string>> {
+  const text = await (section === undefined ? redis.info() : redis.info(section));
   const lines = text.split(/\r?\n/).filter((line) => line !== '' && !line.startsWith('#'));
   return new Map(
     lines.map((line) => {

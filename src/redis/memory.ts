@@ -1,0 +1,170 @@
+import type { Redis } from 'ioredis';
+import { ConfigurationError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { describeRedis, type RedisAddress } from './connect.ts';
+import { readInfo } from './facts.ts';
+import { chooseKeys } from './key-choice.ts';
+import { pipelined, scanKeys } from './scan.ts';
+
+export interface RoomOptions {
+  target: RedisAddress;
+  /** Glob patterns of keys that stay behind. */
+  skip: readonly string[];
+  /** Logical databases that hold keys on either side. */
+  databases: readonly number[];
+  /** Keys on each side. */
+  keys: { source: number; target: number };
+  /** Both sides tell the size of a key by MEMORY USAGE. */
+  memoryUsage: boolean;
+  /** What to do when there is too little, for the end of the message. */
+  remedy: string;
+  log: Log;
+}
+
+/** What a server's memory is used for, bytes. */
+interface Memory {
+  /** Keys, their names, values and expiry, and functions: what a copy brings over. */
+  data: number;
+  /** The server itself and its connections. */
+  besides: number;
+  limit: number;
+  /** Where the limit comes from, for messages. */
+  limitIs: string;
+}
+
+/** The same keys take a little more or less elsewhere: other versions encode differently, tables grow by doubling. */
+const ENCODING_ALLOWANCE = 1.1;
+/** What is on its way at the end of a copy, in the target's connections: a batch of each lane, twice. */
+const TRANSFER_BYTES = 8_000_000;
+/** Without maxmemory a quarter of the machine is left for forks, AOF rewrites and whatever else runs there. */
+const SHARE_OF_MACHINE = 0.75;
+
+/**
+ * Makes sure before the first key that the target has room for what the source holds, beside what stays there. First
+ * by the servers' own sums, as if everything came and everything stayed; only where that does not fit is each key
+ * looked at: those left behind by `skip`, and those that are replaced.
+ *
+ * @throws ConfigurationError with the figures when it is too small, or does not say what it has
+ */
+export async function requireRoom(from: Redis, to: Redis, options: RoomOptions): Promise<void> {
+  const source = await readMemory(from);
+  const target = await readMemory(to);
+  const where = describeRedis(options.target);
+  const limit = target.limit;
+  if (limit === 0)
+    throw new ConfigurationError(
+      `${where} says neither how much memory it may use (maxmemory) nor how much its machine has, so that the copy might not fit; nothing was changed. Set maxmemory.`,
+    );
+  const need = (coming: number, staying: number): number =>
+    target.besides +
+    staying +
+    Math.ceil(coming * ENCODING_ALLOWANCE) +
+    Math.min(TRANSFER_BYTES, Math.ceil(coming));
+  const tell = (needed: number): void =>
+    options.log.info(
+      `Memory: the copy needs up to ${megabytes(needed)} MB of the target's ${megabytes(limit)} MB (${target.limitIs}).`,
+    );
+
+  const atMost = need(source.data, target.data);
+  if (atMost <= limit) {
+    tell(atMost);
+    return;
+  }
+  const exact = await lookAtEachKey(from, to, source, target, options);
+  const coming = Math.max(0, source.data - exact.leftBehind);
+  const needed = need(coming, exact.staying + exact.largestReplaced);
+  if (needed <= limit) {
+    tell(needed);
+    return;
+  }
+  const staying =
+    exact.staying > 0 ? ` beside ${megabytes(exact.staying)} MB that stay there until the end` : '';
+  const left = exact.leftBehind > 0 ? `, ${megabytes(exact.leftBehind)} MB of it left behind` : '';
+  throw new ConfigurationError(
+    `${where} is too small: the source uses ${megabytes(source.data)} MB for its data${left}, for which up to ${megabytes(needed)} MB are needed${staying}, and it may use ${megabytes(limit)} MB (${target.limitIs}). Nothing was changed. ${options.remedy}`,
+  );
+}
+
+async function readMemory(redis: Redis): Promise<Memory> {
+  const info = await readInfo(redis, 'memory');
+  const bytes = (name: string): number => Number(info.get(name) ?? 0);
+  const overhead =
+    bytes('used_memory_startup') +
+    bytes('mem_clients_normal') +
+    bytes('mem_clients_slaves') +
+    // Since Redis 7 the backlog is a part of all replication buffers.
+    Math.max(bytes('mem_replication_backlog'), bytes('mem_total_replication_buffers')) +
+    bytes('mem_aof_buffer');
+  const used = bytes('used_memory');
+  const besides = Math.min(overhead, used);
+  const maxmemory = bytes('maxmemory');
+  return {
+    data: used - besides,
+    besides,
+    ...(maxmemory > 0
+      ? { limit: maxmemory, limitIs: 'maxmemory' }
+      : {
+          limit: Math.floor(bytes('total_system_memory') * SHARE_OF_MACHINE),
+          limitIs: 'three quarters of its machine, since it has no maxmemory',
+        }),
+  };
+}
+
+/** Bytes by what becomes of the keys. */
+interface Looked {
+  /** On the source, and not carried. */
+  leftBehind: number;
+  /** On the target until the end at least: not carried, or not on the source any more. */
+  staying: number;
+  /** The largest one of the target that is replaced: its successor is built beside it. */
+  largestReplaced: number;
+}
+
+async function lookAtEachKey(
+  from: Redis,
+  to: Redis,
+  source: Memory,
+  target: Memory,
+  options: RoomOptions,
+): Promise<Looked> {
+  options.log.info('Memory: it may not fit, so each key is looked at.');
+  const looked: Looked = { leftBehind: 0, staying: 0, largestReplaced: 0 };
+  const sizes = async (redis: Redis, keys: Buffer[], average: number): Promise<number[]> => {
+    if (!options.memoryUsage) return keys.map(() => average);
+    const replies = await pipelined(redis, keys, (pipeline, key) => pipeline.call('MEMORY', 'USAGE', key));
+    return replies.map(Number);
+  };
+  try {
+    for (const database of options.databases) {
+      await from.select(database);
+      await to.select(database);
+      const chosen = await chooseKeys([from, to], [...options.skip]);
+      for await (const keys of scanKeys(from)) {
+        const left = keys.filter((key) => !chosen(key));
+        looked.leftBehind += sum(await sizes(from, left, source.data / Math.max(1, options.keys.source)));
+      }
+      for await (const keys of scanKeys(to)) {
+        const there = await pipelined(from, keys, (pipeline, key) => pipeline.exists(key));
+        const bytes = await sizes(to, keys, target.data / Math.max(1, options.keys.target));
+        for (const [index, key] of keys.entries()) {
+          const size = bytes[index] ?? 0;
+          if (chosen(key) && there[index] === 1)
+            looked.largestReplaced = Math.max(looked.largestReplaced, size);
+          else looked.staying += size;
+        }
+      }
+    }
+  } finally {
+    await from.select(0);
+    await to.select(0);
+  }
+  return looked;
+}
+
+function sum(numbers: number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 1_000_000).toFixed(1);
+}
