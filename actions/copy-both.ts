@@ -2,7 +2,7 @@ import { copyDatabase } from '../src/postgres/copy.ts';
 import type { CopyResult } from '../src/postgres/copy.ts';
 import { terminateStale } from '../src/postgres/settle.ts';
 import { copyRedis } from '../src/redis/copy.ts';
-import type { RedisCopyResult } from '../src/redis/copy.ts';
+import type { RedisCopyOptions, RedisCopyResult } from '../src/redis/copy.ts';
 import type { Parties } from './parties.ts';
 import { together } from '../src/together.ts';
 
@@ -12,38 +12,48 @@ export interface BothCopies {
   redis: RedisCopyResult | null;
 }
 
-/**
- * Copies Postgres and Redis side by side: the practice copy of `migrate-db` and the copy inside the fence are this one
- * function. It replaces only what carries this migration's stamp and leaves the new side closed.
- */
+/** The practice copy of `migrate-db`: Postgres and Redis side by side. */
 export async function copyBoth(parties: Parties): Promise<BothCopies> {
-  const { subject, oldSide, newSide, log, clock } = parties;
-  await endOlderCopies(parties);
   const [postgres, redis] = await together(parties.signal, [
-    (signal) =>
-      copyDatabase({
-        source: oldSide.database,
-        owner: newSide.owner,
-        loader: newSide.loader,
-        migrationId: subject.environment.migrationId,
-        epoch: parties.epoch,
-        tools: parties.tools,
-        directory: parties.directory,
-        log,
-        clock,
-        signal,
-        beforeChange: parties.checkLease,
-      }),
+    (signal) => copyOnlyPostgres({ ...parties, signal }),
     (signal) => copyOnlyRedis({ ...parties, signal }),
   ]);
   return { postgres, redis };
 }
 
+/**
+ * Copies Postgres: the practice copy of `migrate-db` and the copy inside the fence are this one function. It replaces
+ * only what carries this migration's stamp and leaves the new side closed.
+ */
+export async function copyOnlyPostgres(parties: Parties): Promise<CopyResult> {
+  const { subject, oldSide, newSide, log, clock, signal } = parties;
+  await endOlderCopies(parties);
+  return copyDatabase({
+    source: oldSide.database,
+    owner: newSide.owner,
+    loader: newSide.loader,
+    migrationId: subject.environment.migrationId,
+    epoch: parties.epoch,
+    tools: parties.tools,
+    directory: parties.directory,
+    log,
+    clock,
+    signal,
+    beforeChange: parties.checkLease,
+  });
+}
+
 /** Makes the new Redis hold what the old one holds; `null` for an application without a Redis. */
 export function copyOnlyRedis(parties: Parties): Promise<RedisCopyResult | null> {
+  const options = redisOptions(parties);
+  return options === null ? Promise.resolve(null) : copyRedis(options);
+}
+
+/** What moves Redis from Heroku to DigitalOcean; `null` for an application without a Redis. */
+export function redisOptions(parties: Parties): RedisCopyOptions | null {
   const { subject, oldSide, newSide, log, clock, signal } = parties;
-  if (oldSide.redis === undefined || newSide.redis === undefined) return Promise.resolve(null);
-  return copyRedis({
+  if (oldSide.redis === undefined || newSide.redis === undefined) return null;
+  return {
     source: oldSide.redis,
     target: newSide.redis.admin,
     skip: subject.config.redis.skip,
@@ -53,7 +63,7 @@ export function copyOnlyRedis(parties: Parties): Promise<RedisCopyResult | null>
     clock,
     signal,
     beforeChange: parties.checkLease,
-  });
+  };
 }
 
 /** A run that was cut off may have left a copy going on the new cluster. */

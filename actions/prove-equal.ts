@@ -2,6 +2,7 @@ import { compareDatabases } from '../src/postgres/parity.ts';
 import type { DatabaseParity } from '../src/postgres/parity.ts';
 import { compareRedis } from '../src/redis/parity.ts';
 import type { RedisParity } from '../src/redis/parity.ts';
+import { together } from '../src/together.ts';
 import type { Parties } from './parties.ts';
 
 export interface BothParities {
@@ -11,13 +12,27 @@ export interface BothParities {
 }
 
 /** Compares every row and every key of both sides by content; `announced` objects differ on purpose. */
-export async function compareBoth(parties: Parties, announced: RegExp[] = []): Promise<BothParities> {
-  const { oldSide, newSide, log, signal } = parties;
-  const [postgres, redis] = await Promise.all([
-    compareDatabases({ source: oldSide.database, target: newSide.owner, announced, log, signal }),
-    compareOnlyRedis(parties),
+export async function compareBoth(
+  parties: Parties,
+  announced: RegExp[] = [],
+): Promise<BothParities & { postgresMs: number }> {
+  const { clock } = parties;
+  const started = clock.now().getTime();
+  const [{ postgres, postgresMs }, redis] = await together(parties.signal, [
+    async (signal) => {
+      const postgres = await compareOnlyPostgres({ ...parties, signal }, announced);
+      return { postgres, postgresMs: clock.now().getTime() - started };
+    },
+    (signal) => compareOnlyRedis({ ...parties, signal }),
   ]);
-  return { postgres, redis };
+  return { postgres, redis, postgresMs };
+}
+
+function compareOnlyPostgres(
+  { oldSide, newSide, log, signal }: Parties,
+  announced: RegExp[] = [],
+): Promise<DatabaseParity> {
+  return compareDatabases({ source: oldSide.database, target: newSide.owner, announced, log, signal });
 }
 
 /** Compares every key of both sides by content; `null` for an application without a Redis. */
@@ -78,19 +93,13 @@ export function parityFigures({ postgres, redis }: BothParities): {
   };
 }
 
-/** @throws Error that names what differs, unless both sides hold the same. */
-export async function proveEqual(parties: Parties): Promise<BothParities> {
-  const parities = await compareBoth(parties);
-  refuseDifferences(differencesOf(parities));
-  return parities;
-}
-
-/** @throws Error that names the keys that differ, unless both stores hold the same. */
-export async function proveRedisEqual(parties: Parties): Promise<RedisParity['keys']> {
-  const redis = await compareOnlyRedis(parties);
-  if (redis === null) return { compared: 0, different: 0 };
-  refuseDifferences(redisDifferences(redis));
-  return redis.keys;
+/** @throws Error that names what differs, unless both databases hold the same. */
+export async function provePostgresEqual(
+  parties: Parties,
+): Promise<{ rows: DatabaseParity['rows']; tables: number }> {
+  const postgres = await compareOnlyPostgres(parties);
+  refuseDifferences(differencesOf({ postgres, redis: null }));
+  return { rows: postgres.rows, tables: postgres.tables.length };
 }
 
 function refuseDifferences(differences: string[]): void {

@@ -138,15 +138,18 @@ const BEFORE_POINT_OF_NO_RETURN = [
   'gate',
   'pre-flight',
   'catch-up',
+  'follow-redis',
   'quiet-workers',
   'stop-workers',
   'maintenance-mode',
   'park',
   'fence',
+  'return-taken-jobs',
   'copy',
   'parity',
   'final-drain',
   'reverse-capture',
+  'count-jobs',
 ];
 
 function undoesItself(step: string): boolean {

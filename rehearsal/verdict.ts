@@ -39,6 +39,8 @@ export interface Evidence {
 const compared = z.object({ compared: z.number(), different: z.number() });
 const journalled = z.object({
   parity: z.object({ rows: compared, keys: compared }),
+  /** Before the fence all keys were compared; `null` without a Redis. */
+  redis: z.object({ caughtUp: z.object({ compared: z.number() }) }).nullish(),
 });
 /** A live copy is compared while Heroku serves; inside the fence only what was written since. */
 const followed = z.object({
@@ -50,7 +52,7 @@ const priced = z.object({ plan: z.object({ costs: z.object({ before: cost, after
 /** The verdict, with each reason against it; `passed` only when there is none. */
 export function conclude(evidence: Evidence): { verdict: Verdict; reasons: string[] } {
   const { load, judgement, sections } = evidence;
-  const parity = newest(sections, 'cutover', journalled)?.parity;
+  const { parity, redis } = newest(sections, 'cutover', journalled) ?? {};
   const costs = newest(sections, 'assess', priced)?.plan.costs;
   const { acknowledged, found, missing, doubled } = judgement.writes;
   const { enqueued, run, retried, lost, twice } = judgement.jobs;
@@ -59,7 +61,10 @@ export function conclude(evidence: Evidence): { verdict: Verdict; reasons: strin
     compared: before + (parity?.rows.compared ?? 0),
     different: parity?.rows.different ?? 0,
   };
-  const keys = parity?.keys ?? { compared: 0, different: 0 };
+  const keys = {
+    compared: (redis?.caughtUp.compared ?? 0) + (parity?.keys.compared ?? 0),
+    different: parity?.keys.different ?? 0,
+  };
 
   const mustBeZero: [string, number][] = [
     ['acknowledged writes missing', missing],

@@ -4,14 +4,17 @@ import { defineStep } from '../../src/migration/saga.ts';
 import type { Fence } from '../../src/postgres/fence.ts';
 import { holdFence, readFence } from '../../src/postgres/fence.ts';
 import { terminateStale } from '../../src/postgres/settle.ts';
+import { together } from '../../src/together.ts';
 import type { Parties } from '../parties.ts';
 
 /** The steps that take the fence and close it for good, and what is done while it is held. */
 export interface FenceSteps {
   hold: Step;
-  /** Has something done right before the writers are held. */
+  /** Has something done right before the writers are held, beside whatever else is. */
   beforeHolding(prepare: (signal: AbortSignal) => Promise<void>): void;
   pointOfNoReturn: Step;
+  /** Has something looked at right before the point of no return: when it throws, everything is undone. */
+  beforeCommitting(check: () => Promise<void>): void;
   /** For work inside the fence: ends at once when the fence is gone. Throws when it is not held. */
   inside(signal: AbortSignal): Parties;
 }
@@ -22,16 +25,16 @@ export function fenceSteps(parties: Parties): FenceSteps {
   const { heroku, app } = oldSide;
   const { migrationId } = subject.environment;
   let fence: Fence | undefined;
-  let prepare: ((signal: AbortSignal) => Promise<void>) | undefined;
+  const preparations: ((signal: AbortSignal) => Promise<void>)[] = [];
+  const checks: (() => Promise<void>)[] = [];
   const held = (): Fence => {
     if (fence === undefined) throw new Error('The fence is not held.');
     return fence;
   };
 
   return {
-    beforeHolding: (given) => {
-      prepare = given;
-    },
+    beforeHolding: (prepare) => void preparations.push(prepare),
+    beforeCommitting: (check) => void checks.push(check),
     inside: (signal) => ({ ...parties, signal: AbortSignal.any([signal, held().lost]) }),
     hold: defineStep({
       name: 'fence',
@@ -39,7 +42,7 @@ export function fenceSteps(parties: Parties): FenceSteps {
       act: async (_prior, { signal }) => {
         await fence?.release();
         await endOlderRuns(parties);
-        await prepare?.(signal);
+        await together(signal, preparations);
         fence = await holdFence(oldSide.database, { migrationId, epoch, log, clock, signal });
         return { tables: fence.tables };
       },
@@ -59,6 +62,7 @@ export function fenceSteps(parties: Parties): FenceSteps {
         }
         held().lost.throwIfAborted();
         await parties.checkLease();
+        for (const check of checks) await check();
         await held().commit();
         return { at: clock.now().toISOString() };
       },

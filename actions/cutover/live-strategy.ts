@@ -9,19 +9,19 @@ import {
   settleLive,
 } from '../../src/postgres/live.ts';
 import type { FinalDrain, PreparedFinish } from '../../src/postgres/live.ts';
-import { copyOnlyRedis, endOlderCopies } from '../copy-both.ts';
+import { endOlderCopies } from '../copy-both.ts';
 import { backward, captureLimits, describeLag, forward, liveOptions } from '../live.ts';
 import type { Parties } from '../parties.ts';
-import { proveRedisEqual } from '../prove-equal.ts';
 import { together } from '../../src/together.ts';
+import type { FinishedRedis, RedisSteps } from './redis.ts';
 import type { DataSteps } from './steps.ts';
 
 /**
  * The new side follows Heroku already: inside the fence only what is left is drained, and what was written since the
- * last proof is compared. Redis is copied whole, beside it. An undo leaves the capture where it is: Heroku serves on, its
- * changes are logged, and the next attempt only catches up.
+ * last proof is compared. An undo leaves the capture where it is: Heroku serves on, its changes are logged, and the next
+ * attempt only catches up.
  */
-export const liveStrategy: DataSteps = (parties, fence) => {
+export const liveStrategy: DataSteps = (parties, fence, redis) => {
   // Connected before the writers are held: they wait for the data only.
   let prepared: PreparedFinish | undefined;
   fence.beforeHolding(async (signal) => {
@@ -31,7 +31,7 @@ export const liveStrategy: DataSteps = (parties, fence) => {
   const finishPrepared = async (inside: Parties): Promise<DrainedBoth> => {
     if (prepared === undefined) throw new Error('The final drain was not prepared.');
     try {
-      return await drainBoth(inside, prepared);
+      return await drainBoth(inside, prepared, redis);
     } finally {
       await prepared.close();
       prepared = undefined;
@@ -59,6 +59,7 @@ export const liveStrategy: DataSteps = (parties, fence) => {
         name: 'final-drain',
         always: true,
         act: async (_prior, { signal }) => (await finishPrepared(fence.inside(signal))) as unknown as Json,
+        undo: () => redis.close(),
       }),
       defineStep({
         name: 'reverse-capture',
@@ -89,24 +90,20 @@ interface DrainedBoth {
   whole: string[];
   sequences: number;
   postgresMs: number;
-  redisMs: number;
+  redis: FinishedRedis['pass'];
   /** As the window strategy's step `parity` says it. */
-  parity: {
-    rows: { compared: number; different: number };
-    keys: { compared: number; different: number };
-  };
+  parity: { rows: { compared: number; different: number } } & Pick<FinishedRedis, 'keys'>;
 }
 
-/** What is left in Postgres, and Redis whole; each proves what it moved, or throws. */
-async function drainBoth(inside: Parties, prepared: PreparedFinish): Promise<DrainedBoth> {
-  const started = inside.clock.now().getTime();
-  const [postgres, redis] = await together(inside.signal, [
+/** What is left in Postgres and in Redis; each proves what it moved, or throws. */
+async function drainBoth(
+  inside: Parties,
+  prepared: PreparedFinish,
+  redis: Pick<RedisSteps, 'finish'>,
+): Promise<DrainedBoth> {
+  const [postgres, finished] = await together(inside.signal, [
     (signal) => prepared.finish(signal),
-    async (signal) => {
-      await copyOnlyRedis({ ...inside, signal });
-      const keys = await proveRedisEqual({ ...inside, signal });
-      return { keys, milliseconds: inside.clock.now().getTime() - started };
-    },
+    (signal) => redis.finish(signal),
   ]);
   tell(inside, postgres);
   return {
@@ -114,9 +111,9 @@ async function drainBoth(inside: Parties, prepared: PreparedFinish): Promise<Dra
     whole: postgres.whole,
     sequences: postgres.sequences,
     postgresMs: postgres.milliseconds,
-    redisMs: redis.milliseconds,
+    redis: finished.pass,
     // The final drain throws when a row differs.
-    parity: { rows: { compared: postgres.compared, different: 0 }, keys: redis.keys },
+    parity: { rows: { compared: postgres.compared, different: 0 }, keys: finished.keys },
   };
 }
 

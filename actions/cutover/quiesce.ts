@@ -9,8 +9,8 @@ import { readMaintenance, setMaintenance } from '../../src/heroku/maintenance.ts
 import { currentRelease, isParked, parkApp, rollBackRelease } from '../../src/heroku/release.ts';
 import type { Step } from '../../src/migration/saga.ts';
 import { defineStep } from '../../src/migration/saga.ts';
-import { withRedis } from '../../src/redis/connect.ts';
 import { quietJobs, readJobs, resumeJobs, waitUntilIdle } from '../../src/redis/jobs/index.ts';
+import { inEachDatabase, sumOfEach } from '../jobs.ts';
 import type { Parties } from '../parties.ts';
 
 // What keeps Heroku still is looked at again by a continued run: an undo that could not be noted, because the journal
@@ -27,30 +27,31 @@ export function quietWorkers({ subject, oldSide, log, clock }: Parties): Step {
   return defineStep({
     name: 'quiet-workers',
     act: async (_prior, { signal }) => {
-      if (oldSide.redis === undefined) return { told: 0, waitedMs: 0 };
-      return withRedis(oldSide.redis, { log, signal }, async (redis) => {
-        const told = await quietJobs(redis);
-        const limitMs = subject.config.workers.quietTimeoutMs;
-        const { idle, busy, waitedMs } = await waitUntilIdle(redis, { limitMs, log, clock, signal });
+      const told = await sumOfEach(oldSide, { log, signal }, quietJobs);
+      const started = clock.now().getTime();
+      const waited = (): number => clock.now().getTime() - started;
+      const limitMs = subject.config.workers.quietTimeoutMs;
+      await inEachDatabase(oldSide, { log, signal }, async (redis) => {
+        const left = Math.max(0, limitMs - waited());
+        const { idle, busy } = await waitUntilIdle(redis, { limitMs: left, log, clock, signal });
         if (!idle) {
           throw new Error(
             `${busy} jobs were still running ${Math.round(limitMs / 1000)} s after the workers were told to go quiet. ` +
               'Raise `workers.quiet-timeout` in migration.yml or choose a time without long jobs.',
           );
         }
-        return { told, waitedMs };
       });
+      return { told, waitedMs: waited() };
     },
     settle: async () => ((await runsWorkers()) ? 'not-done' : 'done'),
     // A quiet Sidekiq stays quiet until it is restarted, and one that was told reports it up to 10 s later: so it is
     // not asked. Undoing the later steps may have restarted it already; once more costs its jobs nothing but time.
     undo: async () => {
-      if (oldSide.redis === undefined) return;
-      const runs = await withRedis(oldSide.redis, { log }, async (redis) => {
+      const workers = await inEachDatabase(oldSide, { log }, async (redis) => {
         await resumeJobs(redis);
         return (await readJobs(redis)).present;
       });
-      if (runs) await restartDynos(heroku, app, (type) => type !== 'web');
+      if (workers.includes(true)) await restartDynos(heroku, app, (type) => type !== 'web');
     },
   });
 }

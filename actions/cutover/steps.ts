@@ -9,6 +9,8 @@ import type { FenceSteps } from './fence.ts';
 import { fenceSteps } from './fence.ts';
 import { liveStrategy } from './live-strategy.ts';
 import { maintenanceMode, park, quietWorkers, stopWorkers } from './quiesce.ts';
+import type { RedisSteps } from './redis.ts';
+import { redisSteps } from './redis.ts';
 import { smokeTest } from './smoke.ts';
 import { moveName, openTheNewSide, setOldJobsAside } from './switch.ts';
 import { windowStrategy } from './window-strategy.ts';
@@ -19,10 +21,11 @@ export interface Checks {
   preFlight: () => Promise<Json>;
 }
 
-/** How a strategy moves the data: what it does at the three places of a cutover where it may. */
+/** How a strategy moves the data: what it does at the three places of a cutover where it may. Redis moves alike in all. */
 export type DataSteps = (
   parties: Parties,
   fence: FenceSteps,
+  redis: RedisSteps,
 ) => {
   whileServing: Step[];
   insideTheFence: Step[];
@@ -37,20 +40,24 @@ const STRATEGIES: Record<Strategy, DataSteps> = { window: windowStrategy, live: 
  */
 export function cutoverSteps(parties: Parties, checks: Checks, strategy: Strategy): Step[] {
   const fence = fenceSteps(parties);
-  const data = STRATEGIES[strategy](parties, fence);
+  const redis = redisSteps(parties, fence);
+  const data = STRATEGIES[strategy](parties, fence, redis);
   return [
     // Evaluated once: to continue a cutover that has begun needs no second approval.
     defineStep({ name: 'gate', act: async () => asJson(await checks.gate()) }),
     defineStep({ name: 'pre-flight', always: true, act: checks.preFlight }),
     ...data.whileServing,
+    redis.follow,
     quietWorkers(parties),
     stopWorkers(parties),
     maintenanceMode(parties),
     park(parties),
     fence.hold,
+    redis.returnTakenJobs,
     ...data.insideTheFence,
+    redis.countJobs,
     fence.pointOfNoReturn,
-    setOldJobsAside(parties),
+    setOldJobsAside(parties, redis),
     openTheNewSide(parties),
     ...parties.subject.environment.domains.map((domain) => moveName(parties, domain)),
     defineStep({

@@ -1,6 +1,9 @@
-import { formatDuration } from '../../src/report/format.ts';
-import { details, gantt, heading, table } from '../../src/report/summary.ts';
+import { z } from 'zod';
+
+import { formatCount, formatDuration } from '../../src/report/format.ts';
+import { details, gantt, heading, paragraph, table } from '../../src/report/summary.ts';
 import type { FailureWords } from '../failed-phase.ts';
+import { jobsTable } from '../jobs.ts';
 import type { Subject } from '../subject.ts';
 import type { Timeline } from './timeline.ts';
 
@@ -8,10 +11,12 @@ const DOWNTIME = [
   'maintenance-mode',
   'park',
   'fence',
+  'return-taken-jobs',
   'copy',
   'parity',
   'final-drain',
   'reverse-capture',
+  'count-jobs',
   'point-of-no-return',
   'set-old-jobs-aside',
   'open-new-side',
@@ -52,6 +57,7 @@ export function cutoverSummary(subject: Subject, moved: Timeline & { changed: bo
         ]),
       ),
     ),
+    ...redisPart(moved),
     'Heroku is parked, in maintenance mode and closed for writes; `roll-back` returns to it as long as the new side has taken no writes.',
     ...(live
       ? [
@@ -59,6 +65,38 @@ export function cutoverSummary(subject: Subject, moved: Timeline & { changed: bo
         ]
       : []),
   ].join('\n\n');
+}
+
+const followed = z.object({ caughtUp: z.object({ compared: z.number() }) });
+const lastPass = z.object({
+  keys: z.number(),
+  deleted: z.number(),
+  how: z.enum(['changes', 'everything']),
+  reason: z.string().nullable(),
+  paused: z.boolean(),
+  milliseconds: z.number(),
+});
+const counted = z.object({ counts: z.array(z.object({ name: z.string(), size: z.number() })) });
+
+/** What moved of Redis, before and inside the fence, and the jobs that were counted; nothing for an app without one. */
+function redisPart({ redis, redisPass, jobs }: Timeline): string[] {
+  const before = followed.safeParse(redis).data?.caughtUp;
+  const pass = lastPass.safeParse(redisPass).data;
+  const counts = counted.safeParse(jobs).data?.counts ?? [];
+  if (before === undefined || pass === undefined) return [];
+  const looked =
+    pass.how === 'changes'
+      ? 'only what had changed was looked at'
+      : `all keys were compared (${pass.reason ?? 'nothing tells what changes'})`;
+  return [
+    paragraph(
+      `Redis: ${formatCount(before.compared)} keys were compared while the site served. Inside the fence ${formatCount(pass.keys)} moved and ` +
+        `${formatCount(pass.deleted)} were deleted in ${formatDuration(pass.milliseconds)}; ${looked}, and writers ${pass.paused ? 'were' : 'could not be'} held.`,
+    ),
+    ...(counts.length === 0
+      ? []
+      : [details('Jobs, equal on both sides before the switch', jobsTable(counts))]),
+  ];
 }
 
 /** What holds after a cutover that failed. */

@@ -2,20 +2,21 @@ import { readRecord, writeRecord } from '../../src/digitalocean/dns.ts';
 import type { DnsRecord } from '../../src/digitalocean/dns.ts';
 import type { Step } from '../../src/migration/saga.ts';
 import { defineStep } from '../../src/migration/saga.ts';
-import { withRedis } from '../../src/redis/connect.ts';
 import { setAsideJobs } from '../../src/redis/jobs/index.ts';
+import { sumOfEach } from '../jobs.ts';
 import { openNewSide } from '../opening.ts';
 import type { Parties } from '../parties.ts';
+import type { RedisSteps } from './redis.ts';
 
 /** An old worker that is started by mistake finds nothing to run a second time. */
-export function setOldJobsAside({ subject, oldSide, log }: Parties): Step {
+export function setOldJobsAside({ subject, oldSide, log }: Parties, redis: Pick<RedisSteps, 'letGo'>): Step {
   return defineStep({
     name: 'set-old-jobs-aside',
     act: async () => {
-      if (oldSide.redis === undefined) return { keys: 0 };
-      return withRedis(oldSide.redis, { log }, async (redis) => ({
-        keys: await setAsideJobs(redis, subject.environment.migrationId),
-      }));
+      // Our own renaming would wait with the writers that are held.
+      await redis.letGo();
+      const { migrationId } = subject.environment;
+      return { keys: await sumOfEach(oldSide, { log }, (old) => setAsideJobs(old, migrationId)) };
     },
   });
 }

@@ -18,8 +18,18 @@ export interface Timeline {
   parity: Json;
   /** With the live strategy: what the last drain moved, and how long Postgres and Redis took of it. */
   finalDrain: Json;
+  /** What following Redis carried and compared while the site served, and what its last pass did inside the fence. */
+  redis: Json;
+  redisPass: Json;
+  /** How many jobs waited in each queue and set, equal on both sides. */
+  jobs: Json;
   gate: Json;
   preFlight: Json;
+}
+
+/** The last pass over Redis runs beside the last of Postgres, in the same step. */
+function passIn(step: Json): Json {
+  return z.object({ redis: z.json() }).safeParse(step).data?.redis ?? null;
 }
 
 /** The live strategy proves in the same step in which it drains. */
@@ -44,6 +54,9 @@ export async function timelineOf(journal: Journal): Promise<Timeline> {
     })),
     parity: resultOf('parity') ?? provenBy(resultOf('final-drain')),
     finalDrain: resultOf('final-drain'),
+    redis: resultOf('follow-redis'),
+    redisPass: passIn(resultOf('parity')) ?? passIn(resultOf('final-drain')),
+    jobs: resultOf('count-jobs'),
     gate: resultOf('gate'),
     preFlight: resultOf('pre-flight'),
     downtimeMs: closed === undefined || open === undefined ? 0 : open - closed,

@@ -7,15 +7,17 @@ import { captureLimits, describeLag, forward, liveOptions } from '../live.ts';
 import type { Parties } from '../parties.ts';
 import { compareOnlyRedis, quietly } from '../prove-equal.ts';
 import { together } from '../../src/together.ts';
+import type { CopiedRedis } from './copied-redis.ts';
+import { copiedRedis, redisPart } from './copied-redis.ts';
 import type { Copied } from './copy.ts';
-import { perSecond } from './copy-window.ts';
+import { perSecond } from './per-second.ts';
 
 /**
  * Installs the capture on Heroku, copies under it, drains until little is left, and proves the result while Heroku goes
- * on writing. Redis is copied for practice: the cutover copies it again inside the fence.
+ * on writing. Redis is copied for practice: the cutover brings it up to date and follows it before the window begins.
  */
 export async function copyLive(parties: Parties): Promise<Copied> {
-  const { log, clock } = parties;
+  const { log } = parties;
   const sides = forward(parties);
   await endOlderCopies(parties);
   const [postgres, redis] = await log.group('Capture changes, copy Postgres and Redis', () =>
@@ -31,20 +33,20 @@ export async function copyLive(parties: Parties): Promise<Copied> {
   log.info(
     `${formatCount(proof.rows.compared)} rows of ${proof.tables} tables are equal; ${formatCount(proof.rows.pending)} keys that changed since wait for the next drain.`,
   );
-  const started = clock.now().getTime();
-  await compareOnlyRedis(quietly(parties));
-  const redisMs = (redis?.milliseconds ?? 0) + clock.now().getTime() - started;
-
+  const parity = await compareOnlyRedis(quietly(parties));
+  const copied = await copiedRedis(parties, redis, parity);
+  const changed = parity?.keys.different ?? 0;
   const lag = await readLag(sides, liveOptions(parties));
   log.info(`Lag: ${describeLag(lag)}.`);
   return {
     strategy: 'live',
     tables: postgres.tables,
     bytes: postgres.bytes,
-    keys: redis?.keys ?? 0,
+    keys: copied?.keys ?? 0,
+    redis: copied,
     removed: postgres.removed.map(({ entry, reason }) => `${entry}: ${reason}`),
-    movedOn: [],
-    measured: partsOf(postgres, lag, redisMs),
+    movedOn: changed === 0 ? [] : [`${changed} Redis keys`],
+    measured: partsOf(postgres, lag, copied),
     speed: {
       copyBytesPerSecond: perSecond(postgres.bytes, postgres.copyMs),
       parityBytesPerSecond: perSecond(postgres.bytes, proof.milliseconds),
@@ -63,7 +65,7 @@ export async function copyLive(parties: Parties): Promise<Copied> {
 const DRAIN_ITSELF_MS = 500;
 
 /** What the window will take of this: what waits, what cannot be followed, and Redis beside it. */
-function partsOf(copy: LiveCopy, lag: Lag, redisMs: number): MeasuredPhase[] {
+function partsOf(copy: LiveCopy, lag: Lag, redis: CopiedRedis | null): MeasuredPhase[] {
   const rate = perSecond(copy.drainedRows, copy.drainMs);
   const drainMs = DRAIN_ITSELF_MS + (rate > 0 ? (lag.rows / rate) * 1000 : 0);
   const wholeBytes = copy.whole.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -85,10 +87,6 @@ function partsOf(copy: LiveCopy, lag: Lag, redisMs: number): MeasuredPhase[] {
           },
         ]
       : []),
-    {
-      name: 'Redis, beyond what Postgres takes',
-      milliseconds: Math.max(0, redisMs - postgresMs),
-      from: 'copied and compared whole in practice, beside Postgres',
-    },
+    ...redisPart(redis, postgresMs),
   ];
 }

@@ -1,15 +1,15 @@
 import { copyBoth } from '../copy-both.ts';
 import type { Parties } from '../parties.ts';
 import { compareBoth, movedOn, quietly } from '../prove-equal.ts';
+import { copiedRedis, redisPart } from './copied-redis.ts';
 import type { Copied } from './copy.ts';
+import { perSecond } from './per-second.ts';
 
-/** The practice copy of the window strategy: the cutover calls the same functions inside the fence. */
+/** The practice copy of the window strategy: the cutover copies Postgres by the same function inside the fence. */
 export async function copyForPractice(parties: Parties): Promise<Copied> {
-  const { clock, log } = parties;
+  const { log } = parties;
   const { postgres, redis } = await log.group('Copy Postgres and Redis', () => copyBoth(parties));
-  const started = clock.now().getTime();
   const parities = await log.group('Compare both sides', () => compareBoth(quietly(parties)));
-  const parityMs = clock.now().getTime() - started;
   if (parities.postgres.catalogue.length > 0) {
     throw new Error(
       ['The copy lacks or alters objects:', ...parities.postgres.catalogue.map((line) => `  ${line}`)].join(
@@ -17,26 +17,25 @@ export async function copyForPractice(parties: Parties): Promise<Copied> {
       ),
     );
   }
+  const copied = await copiedRedis(parties, redis, parities.redis);
   const written = movedOn(parities);
   for (const line of written) log.info(`Written on Heroku since the copy began: ${line}`);
   return {
     strategy: 'window',
     tables: postgres.tables,
     bytes: postgres.bytes,
-    keys: redis?.keys ?? 0,
+    keys: copied?.keys ?? 0,
+    redis: copied,
     removed: postgres.removed.map(({ entry, reason }) => `${entry}: ${reason}`),
     movedOn: written.slice(0, 50),
     measured: [
-      { name: 'copy', milliseconds: Math.max(postgres.milliseconds, redis?.milliseconds ?? 0) },
-      { name: 'parity', milliseconds: parityMs },
+      { name: 'copy', milliseconds: postgres.milliseconds },
+      { name: 'parity', milliseconds: parities.postgresMs },
+      ...redisPart(copied, parities.postgresMs),
     ],
     speed: {
       copyBytesPerSecond: perSecond(postgres.bytes, postgres.milliseconds),
-      parityBytesPerSecond: perSecond(postgres.bytes, parityMs),
+      parityBytesPerSecond: perSecond(postgres.bytes, parities.postgresMs),
     },
   };
-}
-
-export function perSecond(amount: number, milliseconds: number): number {
-  return Math.round((amount * 1000) / Math.max(milliseconds, 1));
 }

@@ -15,6 +15,7 @@ import { withLease } from '../parties.ts';
 import { copiedStrategy, plannedStrategy } from '../strategy.ts';
 import type { Subject } from '../subject.ts';
 import { recordPhase } from '../subject.ts';
+import type { CopiedRedis } from './copied-redis.ts';
 import { copyLive } from './copy-live.ts';
 import { copyForPractice } from './copy-window.ts';
 import { planOnly, refuseUnlessHerokuServes } from './state.ts';
@@ -26,6 +27,7 @@ export interface Copied {
   tables: number;
   bytes: number;
   keys: number;
+  redis: CopiedRedis | null;
   removed: string[];
   /** Rows and keys that the old side wrote meanwhile; differences of the catalogue are failures and never get here. */
   movedOn: string[];

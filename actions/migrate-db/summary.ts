@@ -1,11 +1,14 @@
 import type { Forecast } from '../../src/migration/forecast.ts';
 import type { Strategy } from '../../src/migration/strategy.ts';
 import type { Lag } from '../../src/postgres/live.ts';
+import type { FeedKind } from '../../src/redis/changes.ts';
 import { formatBytes, formatCount, formatDuration } from '../../src/report/format.ts';
 import { details, heading, list, paragraph, table } from '../../src/report/summary.ts';
 import type { FailureWords } from '../failed-phase.ts';
+import { jobsTable } from '../jobs.ts';
 import type { Subject } from '../subject.ts';
 import type { CaughtUp } from './catch-up.ts';
+import type { CopiedRedis } from './copied-redis.ts';
 import type { Copied } from './copy.ts';
 
 /** What was copied, and what that promises for the cutover. */
@@ -17,6 +20,7 @@ export function copySummary(copy: Copied, forecast: Forecast | undefined): strin
     ),
     WHAT_NOW[copy.strategy],
     ...(copy.live === undefined ? [] : livePart(copy.live)),
+    ...(copy.redis === null ? [] : redisPart(copy.redis)),
     ...(forecast === undefined ? [] : [forecast.verdict]),
     forecast === undefined ? measuredTable(copy) : forecastTable(forecast),
     ...(copy.removed.length === 0
@@ -30,10 +34,11 @@ export function copySummary(copy: Copied, forecast: Forecast | undefined): strin
 
 const WHAT_NOW: Record<Strategy, string> = {
   window:
-    'The new side is closed for writes. This is a practice copy: the cutover copies again inside the fence and proves every row and key.',
+    'The new side is closed for writes. This is a practice copy: the cutover copies Postgres again inside the fence and proves every row. ' +
+    'Redis is brought up to date and proven before the fence; inside it only the last changes move.',
   live:
     'The new side is closed for writes and follows Heroku: `catch-up` keeps it in step, and the cutover drains what is left. ' +
-    'Redis was copied for practice and is copied again inside the fence.',
+    'Redis was copied for practice; the cutover brings it up to date and proves it before the fence, and inside it only the last changes move.',
 };
 
 function livePart({ lag, proof, reused, drainedRows, rowsPerSecond }: NonNullable<Copied['live']>): string[] {
@@ -49,6 +54,32 @@ function livePart({ lag, proof, reused, drainedRows, rowsPerSecond }: NonNullabl
         ['Tables and parts reused from an interrupted run', `${reused.tables} and ${reused.chunks}`],
       ],
     ),
+  ];
+}
+
+const FEEDS: Record<FeedKind, string> = {
+  tracking: 'by client tracking',
+  notifications: 'by keyspace notifications',
+  none: 'not at all: inside the fence all keys are compared',
+};
+
+function redisPart(redis: CopiedRedis): string[] {
+  const { keys, carried, bytes, bigKeys, keysPerSecond, skipped, skip, feed, finalPassMs, jobs } = redis;
+  const left = [...(skip.length === 0 ? [] : [`keys like ${skip.join(', ')}`]), 'heartbeats of workers'];
+  return [
+    table(
+      ['Redis', { title: 'Figure', align: 'right' }],
+      [
+        ['Keys compared by content', formatCount(keys)],
+        ['Keys carried by this run', `${formatCount(carried)} (${formatBytes(bytes)})`],
+        ['Keys carried in a second', formatCount(keysPerSecond)],
+        ['Large keys, carried element by element', formatCount(bigKeys)],
+        [`Keys left behind on purpose: ${left.join(', and ')}`, formatCount(skipped)],
+        ['How the old server tells what changes', FEEDS[feed]],
+        ['The last pass of the window, in practice', formatDuration(finalPassMs)],
+      ],
+    ),
+    ...(jobs.length === 0 ? [] : [details('Jobs on Heroku when the copy was done', jobsTable(jobs))]),
   ];
 }
 

@@ -10,9 +10,9 @@ import type { Step } from '../../src/migration/saga.ts';
 import { defineStep } from '../../src/migration/saga.ts';
 import { liftFence, readFence } from '../../src/postgres/fence.ts';
 import { endReverse, settleLive } from '../../src/postgres/live.ts';
-import { withRedis } from '../../src/redis/connect.ts';
 import { bringBackJobs, setAsideJobs } from '../../src/redis/jobs/index.ts';
 import { dnsStepName } from '../cutover/switch.ts';
+import { inEachDatabase, sumOfEach } from '../jobs.ts';
 import { closeNewSide, openNewSide } from '../opening.ts';
 import { backward, forward, liveOptions } from '../live.ts';
 import type { Parties } from '../parties.ts';
@@ -54,14 +54,10 @@ export function rollBackSteps(parties: Parties, cutover: readonly StepRow[]): St
     defineStep({
       name: 'bring-jobs-back',
       act: async () => {
-        if (oldSide.redis === undefined) return { keys: 0 };
-        return withRedis(oldSide.redis, { log }, async (redis) => ({
-          keys: await bringBackJobs(redis, migrationId),
-        }));
+        return { keys: await sumOfEach(oldSide, { log }, (redis) => bringBackJobs(redis, migrationId)) };
       },
       undo: async () => {
-        if (oldSide.redis === undefined) return;
-        await withRedis(oldSide.redis, { log }, (redis) => setAsideJobs(redis, migrationId));
+        await inEachDatabase(oldSide, { log }, (redis) => setAsideJobs(redis, migrationId));
       },
     }),
     ...(live === undefined ? [] : [live.settle]),

@@ -41,16 +41,26 @@ const NEVER_MS = 2 ** 31 - 1;
 export const BEFORE = [
   'gate',
   'pre-flight',
+  'follow-redis',
   'quiet-workers',
   'stop-workers',
   'maintenance-mode',
   'park',
   'fence',
+  'return-taken-jobs',
   'copy',
   'parity',
+  'count-jobs',
 ] as const;
 /** What the live strategy has before the point of no return, and after it, in place of `copy` and `parity`. */
-export const BEFORE_LIVE = ['catch-up', 'fence', 'final-drain', 'reverse-capture'] as const;
+export const BEFORE_LIVE = [
+  'catch-up',
+  'follow-redis',
+  'fence',
+  'final-drain',
+  'reverse-capture',
+  'count-jobs',
+] as const;
 export const AFTER_LIVE = ['open-new-side', 'settle'] as const;
 export const AFTER = ['set-old-jobs-aside', 'open-new-side', 'dns', 'smoke'] as const;
 

@@ -1,0 +1,138 @@
+import { messageOf } from '../../src/errors.ts';
+import type { Step } from '../../src/migration/saga.ts';
+import { defineStep } from '../../src/migration/saga.ts';
+import type { RedisCopyOptions } from '../../src/redis/copy.ts';
+import type { FinishResult, RedisFollow } from '../../src/redis/follow.ts';
+import { followRedis } from '../../src/redis/follow.ts';
+import { returnInProgress } from '../../src/redis/jobs/index.ts';
+import { formatCount, formatDuration } from '../../src/report/format.ts';
+import { redisOptions } from '../copy-both.ts';
+import { proveJobsEqual, sumOfEach } from '../jobs.ts';
+import type { Parties } from '../parties.ts';
+import type { FenceSteps } from './fence.ts';
+
+/**
+ * What every strategy does with Redis: the new one follows the old one from before the workers are told to stop, so
+ * that inside the fence only the last changes move.
+ */
+export interface RedisSteps {
+  /** While the site serves: the new Redis is made equal, proven, and follows from here on. */
+  follow: Step;
+  /** First inside the fence, where no worker is left: what one that died had taken waits in its queue again. */
+  returnTakenJobs: Step;
+  /** Inside the fence: holds writers where the old server allows it, moves what is left, and proves it or throws. */
+  finish(signal: AbortSignal): Promise<FinishedRedis>;
+  /** Last inside the fence: every queue and set holds as many jobs on both sides. */
+  countJobs: Step;
+  /** After the point of no return, before we write to the old Redis ourselves: its writers need not be held any longer. */
+  letGo(): Promise<void>;
+  /** Undoes `finish`, or follows no longer. */
+  close(): Promise<void>;
+}
+
+export interface FinishedRedis {
+  /** What the last pass compared; it throws when a key differs. */
+  keys: { compared: number; different: number };
+  /** `null` for an application without a Redis. */
+  pass: Omit<FinishResult, 'compared'> | null;
+}
+
+/** The connections that follow live in this process: a continued run opens them anew, and carries what differs. */
+export function redisSteps(parties: Parties, fence: FenceSteps): RedisSteps {
+  const { oldSide, log } = parties;
+  let followed: RedisFollow | undefined;
+  let isFinished = false;
+
+  const close = async (): Promise<void> => {
+    await followed?.close();
+    followed = undefined;
+  };
+
+  fence.beforeHolding(async (signal) => {
+    await followed?.catchUp(signal);
+  });
+  fence.beforeCommitting(async () => {
+    if (followed === undefined) return;
+    if (!isFinished) throw new Error('The last pass over Redis was not made.');
+    await followed.assertStill();
+  });
+
+  return {
+    follow: defineStep({
+      name: 'follow-redis',
+      always: true,
+      act: async (_prior, { signal }) => {
+        await close();
+        const options = redisOptions(parties);
+        if (options === null) return null;
+        isFinished = false;
+        followed = await openWhileServing(options, signal);
+        const caughtUp = await followed.catchUp(signal);
+        log.info(
+          `Redis follows: ${formatCount(caughtUp.compared)} keys compared, ${formatCount(caughtUp.keys)} that changed meanwhile carried again.`,
+        );
+        return { copied: { ...followed.copied }, caughtUp: { ...caughtUp } };
+      },
+      undo: close,
+    }),
+    returnTakenJobs: defineStep({
+      name: 'return-taken-jobs',
+      always: true,
+      act: async (_prior, { signal }) => {
+        const jobs = await sumOfEach(oldSide, { log, signal }, returnInProgress);
+        if (jobs > 0)
+          log.info(`${formatCount(jobs)} jobs that workers had taken wait in their queues again.`);
+        return { jobs };
+      },
+    }),
+    finish: async (signal) => {
+      if (redisOptions(parties) === null) return { keys: { compared: 0, different: 0 }, pass: null };
+      if (followed === undefined) throw new Error('Redis is not followed.');
+      const { compared, ...pass } = await followed.finish(signal);
+      isFinished = true;
+      log.info(
+        `Redis: ${formatCount(pass.keys)} keys moved and ${formatCount(pass.deleted)} deleted, ${formatCount(compared)} compared, in ${formatDuration(pass.milliseconds)}` +
+          `${pass.how === 'everything' ? `; all keys were looked at, since ${pass.reason ?? 'nothing tells what changed'}` : ''}.`,
+      );
+      return { keys: { compared, different: 0 }, pass };
+    },
+    countJobs: defineStep({
+      name: 'count-jobs',
+      always: true,
+      act: async (_prior, { signal }) => {
+        const counts = await proveJobsEqual(fence.inside(signal));
+        for (const { name, size } of counts)
+          log.info(`Jobs, equal on both sides: ${name} ${formatCount(size)}`);
+        return { counts: counts.map(({ name, size }) => ({ name, size })) };
+      },
+    }),
+    letGo: async () => {
+      try {
+        // Where nothing tells what changes, all keys would be compared once more, and visitors wait.
+        if (followed?.kind !== 'none') await followed?.assertStill();
+      } catch (error) {
+        log.warning(
+          `Something wrote to the old Redis when it was closed for good, and what it wrote is there only: ${messageOf(error)}`,
+        );
+      }
+      await close();
+    },
+    close,
+  };
+}
+
+/**
+ * Opening takes as long as a copy and ends when the run is cancelled. What is open outlives the signal: undoing a
+ * cancelled run needs these connections to let writers go that are held.
+ */
+async function openWhileServing(options: RedisCopyOptions, signal: AbortSignal): Promise<RedisFollow> {
+  signal.throwIfAborted();
+  const opening = new AbortController();
+  const stop = (): void => opening.abort(signal.reason);
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    return await followRedis({ ...options, signal: opening.signal });
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
