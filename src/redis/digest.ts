@@ -16,26 +16,31 @@ export interface KeyDigest {
   expiresAt: number | null;
 }
 
+/** What of a server's abilities it takes to read. */
+export type ReadingAbilities = Pick<Abilities, 'scripts' | 'memoryUsage' | 'expireTime'>;
+
 /** A DUMP ends with the format's version and a checksum over it: 2 and 8 bytes that are not the value's. */
 const TRAILER_BYTES = 10;
 /** First byte of the DUMP of a set or hash that is kept as a hash table, in an order of the server's own. */
 const UNORDERED = { set: 2, hash: 4 };
-/** One call looks at no more than this: the memory of its keys, and the server's own time. */
+/** One call looks at no more than this: keys, their bytes, and the server's own time. */
 const BUDGET = { keys: 1_000, bytes: 1_000_000, milliseconds: 8 };
 
-/**
- * An answer is one string of records, each of a digest and the expiry as a double. A batch that costs more than its
- * budget is answered in part: as many records as keys were looked at, and always one.
- */
-const DIGEST_CHARACTERS = 40;
-const RECORD_BYTES = DIGEST_CHARACTERS + 8;
+/** A digest says in its first character what it was taken of, followed by a SHA-1. */
+const DIGEST_CHARACTERS = 41;
+const OF = { text: 's', set: 'm', hash: 'h', dump: 'd' };
 const MISSING = '-'.repeat(DIGEST_CHARACTERS);
 const BIG = '+'.repeat(DIGEST_CHARACTERS);
+/** In the script's answer: a digest, and the expiry as a double. */
+const RECORD_BYTES = DIGEST_CHARACTERS + 8;
+
+const TEXT_ENCODINGS = ['int', 'embstr', 'raw'];
+/** Those that a server leaves when a value grows: never big. */
+const SMALL_ENCODINGS = ['listpack', 'ziplist', 'intset'];
 
 /** Where a server does not tell memory, sizes are guessed from lengths: so many bytes for each element. */
 const ELEMENT_BYTES = 100;
 const LENGTHS = new Map([
-  ['string', 'STRLEN'],
   ['list', 'LLEN'],
   ['set', 'SCARD'],
   ['hash', 'HLEN'],
@@ -44,15 +49,21 @@ const LENGTHS = new Map([
 ]);
 
 /**
- * The digest is the SHA-1 of the serialised value, which is the same on both sides for what has an order. A hash table
- * has its own order on every server: there it is the SHA-1 of the sorted SHA-1s of the elements, sorted as digests since
- * a server sorts strings by its locale.
+ * A string is digested as it is (serialising compresses it, which costs more than all the rest), what has an order as it
+ * is serialised. A hash table has its own order on every server: of it, the sorted SHA-1s of the elements are digested,
+ * sorted as digests since a server sorts strings by its locale. A hash whose fields expire is serialised as another
+ * type, and so never taken for one whose fields do not.
+ *
+ * The answer is one string: the digests, then the expiries. A batch that costs more than its budget is answered in part:
+ * for as many keys as were looked at, and always one.
  */
-const digests = defineScript(`
+const digestsScript = defineScript(`
 local big, bytesLeft, timeLeft = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local knowsUsage, knowsExpireTime = ARGV[4] == '1', ARGV[5] == '1'
 local call, sha1, pack = redis.call, redis.sha1hex, struct.pack
-local missing, tooBig = string.rep('-', ${DIGEST_CHARACTERS}), string.rep('+', ${DIGEST_CHARACTERS})
+local text = { ${TEXT_ENCODINGS.map((name) => `${name} = true`).join(', ')} }
+local small = { ${SMALL_ENCODINGS.map((name) => `${name} = true`).join(', ')} }
+local lengths = { ${[...LENGTHS].map(([type, command]) => `${type} = '${command}'`).join(', ')} }
 
 local function clock()
   local time = call('TIME')
@@ -60,18 +71,16 @@ local function clock()
 end
 local began = clock()
 
-local lengths = { ${[...LENGTHS].map(([type, command]) => `${type} = '${command}'`).join(', ')} }
-local function usage(key)
-  if knowsUsage then return call('MEMORY', 'USAGE', key) or 0 end
-  local kind = call('TYPE', key).ok
-  if lengths[kind] == nil then return 0 end
-  return call(lengths[kind], key) * (kind == 'string' and 1 or ${ELEMENT_BYTES})
-end
-
 local function expiry(key)
   if knowsExpireTime then return call('PEXPIRETIME', key) end
   local left = call('PTTL', key)
   return left < 0 and left or began + left
+end
+
+local function usage(key)
+  if knowsUsage then return call('MEMORY', 'USAGE', key) or 0 end
+  local length = lengths[call('TYPE', key).ok]
+  return length and call(length, key) * ${ELEMENT_BYTES} or 0
 end
 
 local function sorted(elements)
@@ -81,48 +90,61 @@ end
 
 local function digest(key)
   local dump = call('DUMP', key)
-  if not dump then return nil end
+  if not dump then return '${MISSING}' end
   local kind = string.byte(dump)
   if kind == ${UNORDERED.set} then
     local members = call('SMEMBERS', key)
     for i = 1, #members do members[i] = sha1(members[i]) end
-    return sorted(members)
+    return '${OF.set}' .. sorted(members)
   elseif kind == ${UNORDERED.hash} then
     local fields, flat = {}, call('HGETALL', key)
     for i = 1, #flat, 2 do
       fields[#fields + 1] = sha1(pack('>I4', #flat[i]) .. flat[i] .. flat[i + 1])
     end
-    return sorted(fields)
+    return '${OF.hash}' .. sorted(fields)
   end
-  return sha1(string.sub(dump, 1, -${TRAILER_BYTES + 1}))
+  return '${OF.dump}' .. sha1(string.sub(dump, 1, -${TRAILER_BYTES + 1}))
 end
 
-local records = {}
+local digests, expiries = {}, {}
 for i = 1, #KEYS do
   local key = KEYS[i]
-  local size = usage(key)
-  local isBig = size > big
-  if not isBig then bytesLeft = bytesLeft - size end
-  if i > 1 and (bytesLeft < 0 or (size > 10000 or i % 32 == 0) and clock() - began > timeLeft) then break end
-  local expires = expiry(key)
-  local value
-  if expires == -2 then value = missing
-  elseif isBig then value = tooBig
-  else value = digest(key) or missing end
-  records[i] = value .. pack('<d', expires)
+  local value, size, expires = '${MISSING}', 0, expiry(key)
+  if expires ~= -2 then
+    local encoding = call('OBJECT', 'ENCODING', key)
+    if text[encoding] then
+      local read = call('GETRANGE', key, 0, big)
+      size = #read
+      value = size > big and '${BIG}' or '${OF.text}' .. sha1(read)
+    else
+      if not small[encoding] then size = usage(key) end
+      if size > big then
+        value = '${BIG}'
+        size = 0
+      elseif i > 1 and size > bytesLeft then
+        break
+      else
+        value = digest(key)
+      end
+    end
+  end
+  digests[i] = value
+  expiries[i] = expires
+  bytesLeft = bytesLeft - size
+  if bytesLeft < 0 or (size > 10000 or i % 32 == 0) and clock() - began > timeLeft then break end
 end
-return table.concat(records)
+return table.concat(digests) .. pack('<' .. string.rep('d', #expiries), unpack(expiries))
 `);
 
 /**
  * State of each key in the selected database, null where there is none; in the order of `keys`. By a script where the
- * server allows it, so that only digests travel, in calls that each stay below about 20 ms of the server's time. Keys
- * above `BIG_KEY_BYTES` are not read.
+ * server allows it, so that only digests travel, in calls that each stay below about 20 ms of the server's time. Of keys
+ * above `BIG_KEY_BYTES` no more than that is read.
  */
 export async function readDigests(
   redis: Redis,
   keys: readonly Buffer[],
-  abilities: Abilities,
+  abilities: ReadingAbilities,
 ): Promise<(KeyDigest | null)[]> {
   const found: (KeyDigest | null)[] = [];
   while (found.length < keys.length) {
@@ -138,10 +160,10 @@ export async function readDigests(
 async function digestsByScript(
   redis: Redis,
   keys: readonly Buffer[],
-  { memoryUsage, expireTime }: Abilities,
+  { memoryUsage, expireTime }: ReadingAbilities,
   mode: 'read-only' | 'any',
 ): Promise<(KeyDigest | null)[]> {
-  const reply = await runScript(redis, digests, mode, keys, [
+  const reply = await runScript(redis, digestsScript, mode, keys, [
     BIG_KEY_BYTES,
     BUDGET.bytes,
     BUDGET.milliseconds,
@@ -149,67 +171,85 @@ async function digestsByScript(
     expireTime ? 1 : 0,
   ]);
   if (!Buffer.isBuffer(reply) || reply.length === 0) throw new Error('A reply is missing.');
-  const found: (KeyDigest | null)[] = [];
-  for (let at = 0; at < reply.length; at += RECORD_BYTES) {
-    const digest = reply.toString('latin1', at, at + DIGEST_CHARACTERS);
-    const expires = reply.readDoubleLE(at + DIGEST_CHARACTERS);
-    if (digest === MISSING) found.push(null);
-    else found.push({ digest: digest === BIG ? null : digest, expiresAt: expires < 0 ? null : expires });
-  }
-  return found;
+  const count = reply.length / RECORD_BYTES;
+  const digests = reply.toString('latin1', 0, count * DIGEST_CHARACTERS);
+  return Array.from({ length: count }, (_none, index) => {
+    const digest = digests.slice(index * DIGEST_CHARACTERS, (index + 1) * DIGEST_CHARACTERS);
+    const expires = reply.readDoubleLE(count * DIGEST_CHARACTERS + index * 8);
+    if (digest === MISSING) return null;
+    return { digest: digest === BIG ? null : digest, expiresAt: expires < 0 ? null : expires };
+  });
 }
 
 /** The same without scripts: what fits into the budget travels, and is digested here. */
 async function digestsByPipeline(
   redis: Redis,
   keys: readonly Buffer[],
-  abilities: Abilities,
+  abilities: ReadingAbilities,
 ): Promise<(KeyDigest | null)[]> {
-  const sizes = await readSizes(redis, keys, abilities);
+  const sized = await readSizes(redis, keys, abilities);
   let bytes = 0;
-  const over = sizes.findIndex((size) => {
+  const over = sized.findIndex(({ size }) => {
     if (size <= BIG_KEY_BYTES) bytes += size;
     return bytes > BUDGET.bytes;
   });
-  const batch = over === -1 ? [...keys] : keys.slice(0, Math.max(over, 1));
-  const isBig = batch.map((_key, index) => (sizes[index] ?? 0) > BIG_KEY_BYTES);
+  const batch = over === -1 ? sized : sized.slice(0, Math.max(over, 1));
   const expiries = await readExpiries(redis, batch, abilities);
-  const dumps = await pipelined(
-    redis,
-    batch.filter((_key, index) => isBig[index] === false),
-    (pipeline, key) => pipeline.dumpBuffer(key),
+  const small = batch.filter(({ size }) => size <= BIG_KEY_BYTES);
+  const read = await pipelined(redis, small, (pipeline, { key, isText }) =>
+    // Not GET: the string may have grown since it was measured.
+    isText ? pipeline.getrangeBuffer(key, 0, BIG_KEY_BYTES) : pipeline.dumpBuffer(key),
   );
-  const found: (KeyDigest | null)[] = [];
-  let next = 0;
-  for (const [index, key] of batch.entries()) {
+  const digests = new Map<Buffer, string | null | undefined>();
+  for (const [index, { key, isText }] of small.entries())
+    digests.set(key, await digestOf(redis, key, isText, read[index]));
+  return batch.map(({ key, size }, index) => {
+    const digest = size > BIG_KEY_BYTES ? null : digests.get(key);
     const expiresAt = expiries[index];
-    const digest = isBig[index] === true ? null : await digestDump(redis, key, dumps[next++]);
-    found.push(digest === undefined || expiresAt === undefined ? null : { digest, expiresAt });
-  }
-  return found;
+    return digest === undefined || expiresAt === undefined ? null : { digest, expiresAt };
+  });
 }
 
-async function readSizes(redis: Redis, keys: readonly Buffer[], abilities: Abilities): Promise<number[]> {
-  if (abilities.memoryUsage) {
-    const sizes = await pipelined(redis, [...keys], (pipeline, key) => pipeline.memory('USAGE', key));
-    return sizes.map(Number);
-  }
-  const types = await pipelined(redis, [...keys], (pipeline, key) => pipeline.type(key));
-  const lengths = await pipelined(redis, [...keys.entries()], (pipeline, [index, key]) =>
-    pipeline.call(LENGTHS.get(String(types[index])) ?? 'EXISTS', key),
+interface Sized {
+  key: Buffer;
+  isText: boolean;
+  /** 0 for what cannot be big. */
+  size: number;
+}
+
+async function readSizes(
+  redis: Redis,
+  keys: readonly Buffer[],
+  { memoryUsage }: ReadingAbilities,
+): Promise<Sized[]> {
+  const asked = await pipelined(redis, [...keys], (pipeline, key) =>
+    pipeline.type(key).object('ENCODING', key),
   );
-  return lengths.map((length, index) => Number(length) * (types[index] === 'string' ? 1 : ELEMENT_BYTES));
+  const kinds = keys.map((key, index) => {
+    const [type, encoding] = [String(asked[2 * index]), String(asked[2 * index + 1])];
+    const measured = type !== 'none' && encoding !== 'int' && !SMALL_ENCODINGS.includes(encoding);
+    return { key, type, isText: type === 'string', measured };
+  });
+  const sizes = await pipelined(redis, kinds, (pipeline, { key, type, isText, measured }) => {
+    if (!measured) return pipeline.exists(key);
+    if (isText) return pipeline.strlen(key);
+    return memoryUsage ? pipeline.memory('USAGE', key) : pipeline.call(LENGTHS.get(type) ?? 'EXISTS', key);
+  });
+  return kinds.map(({ key, isText, measured }, index) => {
+    const size = measured ? Number(sizes[index] ?? 0) : 0;
+    return { key, isText, size: isText || memoryUsage ? size : size * ELEMENT_BYTES };
+  });
 }
 
 /** On the server's own clock; null: lives for ever, undefined: is gone. */
 async function readExpiries(
   redis: Redis,
-  keys: readonly Buffer[],
-  { expireTime }: Abilities,
+  keys: { key: Buffer }[],
+  { expireTime }: ReadingAbilities,
 ): Promise<(number | null | undefined)[]> {
   const [seconds, microseconds] = expireTime ? [0, 0] : await redis.time();
   const now = Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000);
-  const replies = await pipelined(redis, [...keys], (pipeline, key) =>
+  const replies = await pipelined(redis, keys, (pipeline, { key }) =>
     expireTime ? pipeline.pexpiretime(key) : pipeline.pttl(key),
   );
   return replies.map((reply) => {
@@ -220,21 +260,32 @@ async function readExpiries(
 }
 
 /** As the script does it; undefined: the key is gone. */
-async function digestDump(redis: Redis, key: Buffer, dump: unknown): Promise<string | undefined> {
-  if (!Buffer.isBuffer(dump)) return undefined;
-  switch (dump[0]) {
-    case UNORDERED.set:
-      return sha1OfSorted((await redis.smembersBuffer(key)).map((member) => sha1(member)));
+async function digestOf(
+  redis: Redis,
+  key: Buffer,
+  isText: boolean,
+  read: unknown,
+): Promise<string | null | undefined> {
+  if (!Buffer.isBuffer(read)) return undefined;
+  if (isText) return read.length > BIG_KEY_BYTES ? null : OF.text + sha1(read);
+  switch (read[0]) {
+    case UNORDERED.set: {
+      const members = await redis.smembersBuffer(key);
+      return OF.set + sha1OfSorted(members.map((member) => sha1(member)));
+    }
     case UNORDERED.hash: {
       const flat: unknown = await redis.callBuffer('HGETALL', key);
-      return sha1OfSorted(pairsOf(flat).map(([field, value]) => sha1(lengthOf(field), field, value)));
+      return (
+        OF.hash + sha1OfSorted(pairsOf(flat).map(([field, value]) => sha1(lengthOf(field), field, value)))
+      );
     }
     default:
-      return sha1(dump.subarray(0, -TRAILER_BYTES));
+      return OF.dump + sha1(read.subarray(0, -TRAILER_BYTES));
   }
 }
 
-function pairsOf(reply: unknown): [Buffer, Buffer][] {
+/** A flat reply of fields and values. */
+export function pairsOf(reply: unknown): [Buffer, Buffer][] {
   const flat = Array.isArray(reply) ? reply.filter((item): item is Buffer => Buffer.isBuffer(item)) : [];
   const pairs: [Buffer, Buffer][] = [];
   for (let index = 0; index + 1 < flat.length; index += 2)
