@@ -161,7 +161,7 @@ class OpenFeed implements ChangeFeed {
   #lost(connection: Redis, why: string): void {
     if (this.#connection !== connection) return;
     this.#connection = undefined;
-    connection.disconnect();
+    if (connection.status !== 'end') connection.disconnect();
     if (this.#signal.aborted) return;
     this.#options.log.warning(
       `${describeRedis(this.#address)}: lost the ${this.kind} of changes (${why}); all keys will be looked at again.`,

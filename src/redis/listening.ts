@@ -55,7 +55,7 @@ export async function openListening(
       throw new NotTold(`of ${written.length} keys written, ${missed.length} were not told`);
     return redis;
   } catch (thrown) {
-    redis.disconnect();
+    if (redis.status !== 'end') redis.disconnect();
     throw thrown;
   }
 }
