@@ -6,6 +6,7 @@ import { parseOptions, type BenchOptions } from './options.ts';
 import { benchPostgres, type PostgresResult } from './postgres.ts';
 import { postgresJson, postgresLines } from './postgres/report.ts';
 import { benchRedis, type RedisResult } from './redis.ts';
+import { redisJson, redisLines } from './redis/report.ts';
 
 /** Our copies against what one would use without them, side by side on this machine. */
 async function main(args: readonly string[]): Promise<void> {
@@ -14,36 +15,26 @@ async function main(args: readonly string[]): Promise<void> {
   log.info(`${cpus().length} CPUs, Node ${process.versions.node}, medians of ${options.rounds} rounds`);
   const results: { postgres?: PostgresResult; redis?: RedisResult } = {};
   for (const subject of options.subjects) {
+    // None of its parts was named.
+    if (options.parts[subject].size === 0) continue;
     if (subject === 'postgres') results.postgres = await benchPostgres(options, log);
     else results.redis = await benchRedis(options, log);
   }
   for (const line of [
     ...(results.postgres === undefined ? [] : postgresLines(results.postgres)),
-    ...redisLines(results.redis),
+    ...(results.redis === undefined ? [] : redisLines(results.redis)),
   ])
     log.info(line);
-  if (Object.keys(results.postgres?.failed ?? {}).length > 0) process.exitCode = 1;
+  const failed = { ...results.postgres?.failed, ...results.redis?.failed };
+  if (Object.keys(failed).length > 0) process.exitCode = 1;
   if (!options.json) return;
   const json = {
     ...(results.postgres === undefined ? {} : { postgres: postgresJson(results.postgres) }),
-    ...(results.redis === undefined ? {} : { redis: results.redis }),
+    ...(results.redis === undefined ? {} : { redis: redisJson(results.redis) }),
   };
   // One subject is its own object, so that a reader need not know which was asked for.
   const [only, ...others] = Object.values(json);
   process.stdout.write(`${JSON.stringify(others.length === 0 ? only : json)}\n`);
-}
-
-function redisLines(result: RedisResult | undefined): string[] {
-  if (result === undefined) return [];
-  const rate = (keysPerSecond: number): string => `${Math.round(keysPerSecond)} keys/s`.padStart(15);
-  return [
-    '',
-    `                 ${'plain'.padStart(15)} ${'TLS'.padStart(15)}`,
-    `copyRedis        ${rate(result.keysPerSecond)} ${rate(result.keysPerSecondTls)}`,
-    `one by one       ${rate(result.oneByOneKeysPerSecond)} ${rate(result.oneByOneKeysPerSecondTls)}`,
-    `times as fast    ${result.vsOneByOne.toFixed(1).padStart(15)} ${result.vsOneByOneTls.toFixed(1).padStart(15)}`,
-    `Both copies of ${result.keys} keys were proven equal; one by one was measured on ${result.sampleKeys} keys`,
-  ];
 }
 
 /** With --json standard output holds nothing but the result. */

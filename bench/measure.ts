@@ -1,9 +1,10 @@
-/** One way to do the work. Its clock runs while `run` does; `prepare` is not counted. */
+/** One way to do the work. Its clock runs while `run` does; `prepare` and `after` are not counted. */
 export interface Variant {
   name: string;
   prepare?(): Promise<void>;
   /** Answers how much was done (bytes, keys), for the rate. */
   run(): Promise<number>;
+  after?(): Promise<void>;
 }
 
 export interface Measurement {
@@ -49,6 +50,7 @@ export async function measure(
       if (round >= 0) times.get(variant)?.push(took);
       const which = round < 0 ? 'warm-up' : `round ${round + 1} of ${rounds}`;
       tell(`${which}: ${variant.name} ${(took / 1000).toFixed(2)} s`);
+      await variant.after?.();
     }
   }
   return variants.map((variant) => {

@@ -1,26 +1,34 @@
 import { parseArgs } from 'node:util';
 import { ConfigurationError } from '../src/errors.ts';
 
-export type Subject = 'postgres' | 'redis';
+/** What is measured, in the order in which it runs. */
+const allParts = {
+  postgres: ['copy', 'parity', 'overhead', 'drain', 'window', 'wan'],
+  redis: ['copy', 'tls', 'wan', 'final'],
+} as const;
 
-/** What is measured of Postgres, in the order in which it runs. */
-export const postgresParts = ['copy', 'parity', 'overhead', 'drain', 'window', 'wan'] as const;
-export type PostgresPart = (typeof postgresParts)[number];
+export type Subject = keyof typeof allParts;
+export type Part<Of extends Subject = Subject> = (typeof allParts)[Of][number];
+export type Parts = { [Of in Subject]: ReadonlySet<Part<Of>> };
 
 export interface BenchOptions {
   subjects: Subject[];
-  /** About so much data on the source; default 500 MB of Postgres, 100 MB of Redis (a key for each thousand bytes). */
+  /** About so much data on the source; default 500 MB of Postgres, 1 GB of Redis (a key for each thousand bytes). */
   sizeBytes: number | undefined;
   /** How often each variant is measured. */
   rounds: number;
-  /** The parts of Postgres; without --only all but `wan`, and with --wan that, too. */
-  parts: ReadonlySet<PostgresPart>;
+  /** Without --only all but `wan` of Postgres, which takes very long, and with --wan that, too. */
+  parts: Parts;
   /** Print one JSON object as the last line of standard output, and everything else on standard error. */
   json: boolean;
 }
 
-export const usage = `npm run bench -- [postgres|redis] [--size 500MB] [--rounds 3] [--wan] [--only ${postgresParts.join(',')}] [--json]
-Without a name both are measured. --wan and --only are for postgres.`;
+const subjects = Object.keys(allParts) as Subject[];
+
+export const usage = `npm run bench -- [postgres|redis] [--size 500MB] [--rounds 3] [--wan] [--only part,part] [--json]
+Parts:
+${subjects.map((subject) => `  ${subject}: ${allParts[subject].join(', ')}`).join('\n')}
+Without a name both are measured. --wan is for postgres, which is not measured over long lines without it.`;
 
 const UNITS = { kB: 1e3, MB: 1e6, GB: 1e9 } as const;
 const SMALLEST = 1_000_000;
@@ -33,11 +41,12 @@ export function parseOptions(args: readonly string[]): BenchOptions {
   const rounds = Number(values.rounds);
   if (!Number.isInteger(rounds) || rounds < FEWEST_ROUNDS)
     throw wrong(`--rounds ${values.rounds}: a median needs ${FEWEST_ROUNDS} or more`);
+  const named = subjectsOf(positionals);
   return {
-    subjects: subjectsOf(positionals),
+    subjects: named,
     sizeBytes: values.size === undefined ? undefined : parseSize(values.size),
     rounds,
-    parts: partsOf(values.only, values.wan),
+    parts: partsOf(named, values.only, values.wan),
     json: values.json,
   };
 }
@@ -69,24 +78,28 @@ function parse(args: readonly string[]): { values: Values; positionals: string[]
 }
 
 function subjectsOf(names: readonly string[]): Subject[] {
-  if (names.length === 0) return ['postgres', 'redis'];
+  if (names.length === 0) return subjects;
   return names.map((name) => {
-    if (name !== 'postgres' && name !== 'redis') throw wrong(`"${name}" is not measured here`);
-    return name;
+    const subject = subjects.find((known) => known === name);
+    if (subject === undefined) throw wrong(`"${name}" is not measured here`);
+    return subject;
   });
 }
 
-function partsOf(only: string | undefined, wan: boolean): Set<PostgresPart> {
-  const parts = new Set<PostgresPart>(only === undefined ? postgresParts : only.split(',').map(partOf));
-  if (only === undefined) parts.delete('wan');
-  if (wan) parts.add('wan');
-  return parts;
-}
-
-function partOf(name: string): PostgresPart {
-  const part = postgresParts.find((known) => known === name.trim());
-  if (part === undefined) throw wrong(`--only ${name}: one of ${postgresParts.join(', ')}`);
-  return part;
+/** Each name is a part of one of the subjects at least; `copy` is one of both. */
+function partsOf(named: readonly Subject[], only: string | undefined, wan: boolean): Parts {
+  const names = only?.split(',').map((name) => name.trim());
+  for (const name of names ?? [])
+    if (!named.some((subject) => allParts[subject].some((part) => part === name)))
+      throw wrong(
+        `--only ${name}: one of ${named.map((subject) => allParts[subject].join(', ')).join(', or ')}`,
+      );
+  const chosen = <P extends Part>(parts: readonly P[]): Set<P> =>
+    new Set(parts.filter((part) => names?.includes(part) ?? true));
+  const postgres = chosen(allParts.postgres);
+  if (names === undefined) postgres.delete('wan');
+  if (wan) postgres.add('wan');
+  return { postgres, redis: chosen(allParts.redis) };
 }
 
 /** `100MB`, in powers of ten as disks are sold. */

@@ -13,7 +13,7 @@ import {
   type CopyWork,
   type MeasuredCopies,
 } from './postgres/copy.ts';
-import { cores } from './postgres/cpu.ts';
+import { cores } from './cpu.ts';
 import { measureParity, proveEqual, type ParityResult } from './postgres/parity.ts';
 import { findPgcopydb, pgDump, pgDumpParallel, type Peer } from './postgres/peers.ts';
 import { measureDrain, measureWindow, type WindowResult } from './postgres/live.ts';
@@ -59,7 +59,8 @@ const MOST_BYTES_OVER_WAN = 400e6;
  * and is null in the result: the others took long enough.
  */
 export async function benchPostgres(options: BenchOptions, log: Log): Promise<PostgresResult> {
-  const { rounds, parts } = options;
+  const { rounds } = options;
+  const parts = options.parts.postgres;
   const servers = await startServers();
   useLibraries(servers);
   const result: PostgresResult = { environment: environmentOf(servers), failed: {} };

@@ -1,153 +1,176 @@
-import { randomBytes } from 'node:crypto';
-import type { Redis } from 'ioredis';
-import { createAuthority } from '../rehearsal/servers/certificates.ts';
-import { startRedis } from '../rehearsal/servers/redis.ts';
-import { systemClock } from '../src/clock.ts';
-import { silentLog, type Log } from '../src/log.ts';
-import { withRedis, type RedisAddress } from '../src/redis/connect.ts';
-import { copyRedis } from '../src/redis/copy.ts';
-import { compareRedis } from '../src/redis/parity.ts';
-import { scanKeys } from '../src/redis/scan.ts';
-import { measure, type Measurement, type Variant } from './measure.ts';
+import { totalmem } from 'node:os';
+import { messageOf } from '../src/errors.ts';
+import type { Log } from '../src/log.ts';
+import { withRedis } from '../src/redis/connect.ts';
+import { cores } from './cpu.ts';
+import { spreadOf, type Spread } from './measure.ts';
 import type { BenchOptions } from './options.ts';
+import { measureCopies, timesAsFast, type MeasuredCopies, type MeasuredCopy } from './redis/copies.ts';
+import { measureFinalPass, type FinalPassResult } from './redis/final-pass.ts';
+import { makeKeys, type KeysMade } from './redis/keys.ts';
+import { startServers, usedMemory, type BenchServers } from './redis/servers.ts';
+import type { Block } from './redis/slow-commands.ts';
+import { openWideArea, type Line } from './wan.ts';
 
 export interface RedisResult {
-  keys: number;
-  sampleKeys: number;
-  keysPerSecond: number;
-  keysPerSecondTls: number;
-  oneByOneKeysPerSecond: number;
-  oneByOneKeysPerSecondTls: number;
-  /** How many times as many keys a second as one DUMP and one RESTORE after the other; above 1 is faster. */
-  vsOneByOne: number;
-  vsOneByOneTls: number;
-  milliseconds: Record<'plain' | 'tls', Measurement['milliseconds']>;
+  environment: Record<string, unknown>;
+  /** Parts that could not be measured, each with its reason. */
+  failed: Record<string, string>;
+  data: KeysMade & { usedMemoryBytes: number };
+  copy?: CopyResult;
+  tls?: CopyResult;
+  final?: FinalPassResult;
+  wan?: (CopyResult & { rttMs: number; measuredRttMs: number; connectionMbPerSecond: number })[];
 }
 
-const DEFAULT_BYTES = 100e6;
-const BYTES_PER_KEY = 1000;
-/** One by one is slow and even: a part of the keys tells its rate. */
-const SAMPLE = 2000;
-const BATCH = 500;
-const FIELDS = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
-
-interface Sides {
-  source: RedisAddress;
-  target: RedisAddress;
+export interface CopyResult {
+  keysPerSecond: Spread;
+  /** Serialised values. */
+  mbPerSecond: Spread;
+  vsOneByOne: Spread;
+  vsPipelined: Spread;
+  /** Only without TLS and without a long line between, which it does not use. */
+  vsMigrate: Spread | undefined;
+  peakBytes: Spread;
+  /** The longest command of ours, of the comparison after it, and of each peer, by name. */
+  blocks: { ours: Block; parity: Block; theirs: Record<string, Block> };
 }
 
-/** `copyRedis` against DUMP and RESTORE one key after the other, without and with TLS, between two servers here. */
+/** A key for so many bytes, when both are counted as the server needs them. */
+const BYTES_PER_KEY = 1_000;
+const DEFAULT_BYTES = 1e9;
+/** Four keys are so large, or a twentieth of everything where that is less, and always too large for one command. */
+const LARGE_BYTES = 50e6;
+const LEAST_LARGE_BYTES = 2e6;
+
+const ONE_BY_ONE_SAMPLE = 10_000;
+/** Over a long line both are slow and even. */
+const ONE_BY_ONE_SAMPLE_OVER_WAN = 100;
+const PIPELINED_SAMPLE_OVER_WAN = 100_000;
+
+/** Between regions of one continent; the link is a gigabit per second. */
+const LINE: Line = { roundTripMs: 20, connectionBytesPerSecond: 40e6, sharedBytesPerSecond: 125e6 };
+
+/**
+ * What the Redis engine does, part by part, beside what one would use without it, between two servers of this machine.
+ * What was copied is proven equal. A part that fails is told and is null in the result.
+ */
 export async function benchRedis(options: BenchOptions, log: Log): Promise<RedisResult> {
-  const keys = Math.round((options.sizeBytes ?? DEFAULT_BYTES) / BYTES_PER_KEY);
-  const authority = await createAuthority('bench');
-  const certificate = await authority.issue(['127.0.0.1']);
-  const plain = await startSides(undefined);
-  const tls = await startSides({ certificate, ca: authority.pem });
-  log.info(`Redis: ${keys} keys of about ${BYTES_PER_KEY} bytes: strings, hashes, lists, sets, sorted sets`);
-  for (const { source } of [plain, tls]) await fill(source, keys);
-
-  const measured = await measure(
-    [
-      copyVariant('copyRedis', plain),
-      oneByOneVariant('one by one', plain),
-      copyVariant('copyRedis, TLS', tls),
-      oneByOneVariant('one by one, TLS', tls),
-    ],
-    { rounds: options.rounds, tell: (line) => log.info(line) },
-  );
-  const [ours, theirs, oursTls, theirsTls] = measured;
-  if (ours === undefined || theirs === undefined || oursTls === undefined || theirsTls === undefined)
-    throw new Error('Nothing was measured.');
-  for (const sides of [plain, tls]) await proveEqual(sides);
-
-  return {
-    keys: ours.amount,
-    sampleKeys: theirs.amount,
-    keysPerSecond: ours.perSecond,
-    keysPerSecondTls: oursTls.perSecond,
-    oneByOneKeysPerSecond: theirs.perSecond,
-    oneByOneKeysPerSecondTls: theirsTls.perSecond,
-    vsOneByOne: ours.perSecond / theirs.perSecond,
-    vsOneByOneTls: oursTls.perSecond / theirsTls.perSecond,
-    milliseconds: { plain: ours.milliseconds, tls: oursTls.milliseconds },
+  const { rounds } = options;
+  const parts = options.parts.redis;
+  const servers = await startServers();
+  const sizeBytes = options.sizeBytes ?? DEFAULT_BYTES;
+  const result: RedisResult = { ...(await make(servers, sizeBytes, log)), failed: {} };
+  const sample = (most: number): number => Math.min(most, Math.round(sizeBytes / BYTES_PER_KEY / 2));
+  const measurePart = async (part: string, body: () => Promise<void>): Promise<void> => {
+    try {
+      log.info(`-- ${part}`);
+      await body();
+    } catch (thrown) {
+      const reason = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+      log.warning(`${part} was not measured: ${reason}`);
+      result.failed[part] = messageOf(thrown);
+    }
   };
-}
 
-async function startSides(
-  tls: { certificate: { certificate: string; key: string }; ca: string } | undefined,
-): Promise<Sides> {
-  const start = async (name: string, configuration: string[], verify: boolean): Promise<RedisAddress> => {
-    const certificate = tls === undefined ? {} : { tls: tls.certificate };
-    const { host, port } = await startRedis({ name: `bench-${name}`, configuration, ...certificate });
-    if (tls === undefined) return { host, port, tls: { mode: 'off' } };
-    return { host, port, tls: verify ? { mode: 'verify', ca: tls.ca } : { mode: 'unverified' } };
-  };
-  return {
-    // CONFIG is refused and the certificate cannot be verified, as on Heroku.
-    source: await start('source', ['rename-command CONFIG ""'], false),
-    target: await start('target', ['maxmemory-policy noeviction'], true),
-  };
-}
-
-/** The kinds of values that Rails and Sidekiq keep, a third of them with an expiry. */
-async function fill(address: RedisAddress, keys: number): Promise<void> {
-  const filler = randomBytes(BYTES_PER_KEY).toString('base64');
-  await withRedis(address, {}, async (redis) => {
-    for (let start = 0; start < keys; start += BATCH) {
-      const pipeline = redis.pipeline();
-      for (let index = start; index < Math.min(start + BATCH, keys); index += 1) {
-        const key = `bench:${index}`;
-        const text = filler.slice(index % 300);
-        const part = text.slice(0, 100);
-        if (index % 5 === 0) pipeline.set(key, text);
-        if (index % 5 === 1) pipeline.hset(key, Object.fromEntries(FIELDS.map((name) => [name, part])));
-        if (index % 5 === 2) pipeline.rpush(key, part, part, text.slice(0, 700));
-        if (index % 5 === 3) pipeline.sadd(key, ...FIELDS.map((name) => `${name}${part}`));
-        if (index % 5 === 4) pipeline.zadd(key, ...FIELDS.flatMap((name, at) => [at, `${name}${part}`]));
-        if (index % 3 === 0) pipeline.pexpire(key, 3_600_000);
+  const local = { servers, keys: result.data.keys, rounds, log };
+  if (parts.has('copy'))
+    await measurePart('copy', async () => {
+      const copies = await measureCopies({ ...local, ends: servers.plain, warmUp: true }, [
+        { way: 'MIGRATE' },
+        { way: 'pipelined' },
+        { way: 'one by one', sample: sample(ONE_BY_ONE_SAMPLE) },
+      ]);
+      result.copy = copyResult(copies);
+    });
+  if (parts.has('tls'))
+    await measurePart('tls', async () => {
+      // The servers have reached their size when the part before has run.
+      const warmUp = result.copy === undefined;
+      const copies = await measureCopies({ ...local, ends: servers.tls, warmUp }, [
+        { way: 'pipelined' },
+        { way: 'one by one', sample: sample(ONE_BY_ONE_SAMPLE) },
+      ]);
+      result.tls = copyResult(copies);
+    });
+  if (parts.has('wan'))
+    await measurePart('wan', async () => {
+      const area = openWideArea(LINE);
+      try {
+        const source = { ...servers.plain.source, ...(await area.reach(servers.plain.source)) };
+        const target = { ...servers.plain.target, ...(await area.reach(servers.plain.target)) };
+        const measuredRttMs = await withRedis(source, {}, async (redis) => {
+          const trips: number[] = [];
+          for (let trip = 0; trip < 20; trip += 1) {
+            const started = performance.now();
+            await redis.ping();
+            trips.push(performance.now() - started);
+          }
+          return spreadOf(trips).median;
+        });
+        log.info(`Line of ${LINE.roundTripMs} ms; measured: PING in ${measuredRttMs.toFixed(1)} ms`);
+        const copies = await measureCopies({ ...local, ends: { source, target }, warmUp: false }, [
+          { way: 'pipelined', sample: sample(PIPELINED_SAMPLE_OVER_WAN) },
+          { way: 'one by one', sample: sample(ONE_BY_ONE_SAMPLE_OVER_WAN) },
+        ]);
+        result.wan = [
+          {
+            rttMs: LINE.roundTripMs,
+            measuredRttMs,
+            connectionMbPerSecond: LINE.connectionBytesPerSecond / 1e6,
+            ...copyResult(copies),
+          },
+        ];
+      } finally {
+        await area.close();
       }
-      await pipeline.exec();
-    }
-  });
+    });
+  // The last, since it changes the source.
+  if (parts.has('final'))
+    await measurePart('final', async () => {
+      result.final = await measureFinalPass({ ...local, ends: servers.plain });
+    });
+  return result;
 }
 
-function copyVariant(name: string, { source, target }: Sides): Variant {
-  return {
-    name,
-    prepare: () => empty(target),
-    run: async () => (await copyRedis({ source, target, skip: [], log: silentLog, clock: systemClock })).keys,
+async function make(
+  servers: BenchServers,
+  sizeBytes: number,
+  log: Log,
+): Promise<Pick<RedisResult, 'environment' | 'data'>> {
+  const { version, plain } = servers;
+  const environment = {
+    ...{ cores, memoryGb: Math.round(totalmem() / 1e9), node: process.versions.node, redis: version },
   };
+  log.info(`Two servers: ${JSON.stringify(environment)}`);
+  const started = performance.now();
+  const largeBytes = Math.max(LEAST_LARGE_BYTES, Math.min(LARGE_BYTES, sizeBytes / 20));
+  const made = await makeKeys(plain.source, { keys: Math.round(sizeBytes / BYTES_PER_KEY), largeBytes });
+  const data = { ...made, usedMemoryBytes: await usedMemory(plain.source) };
+  const sizes = Object.entries(made.large).map(([key, bytes]) => `${key} ${(bytes / 1e6).toFixed(1)}`);
+  log.info(
+    `Made ${made.keys} keys, ${(data.usedMemoryBytes / 1e6).toFixed(0)} MB, in ${((performance.now() - started) / 1000).toFixed(1)} s; the large ones, MB: ${sizes.join(', ')}`,
+  );
+  return { environment, data };
 }
 
-function oneByOneVariant(name: string, { source, target }: Sides): Variant {
+function copyResult({ ours, theirs, parityBlock }: MeasuredCopies): CopyResult {
+  const peer = (way: MeasuredCopy['way']): MeasuredCopy | undefined =>
+    theirs.find((each) => each.way === way);
+  const [oneByOne, pipelined, migrate] = [peer('one by one'), peer('pipelined'), peer('MIGRATE')];
+  if (oneByOne === undefined || pipelined === undefined) throw new Error('A peer was not measured.');
+  const megabytes = (ours.bytes ?? 0) / 1e6;
   return {
-    name,
-    prepare: () => empty(target),
-    run: () => withRedis(source, {}, (from) => withRedis(target, {}, (to) => copyOneByOne(from, to))),
+    keysPerSecond: spreadOf(ours.keysPerSecond),
+    mbPerSecond: spreadOf(ours.measurement.rounds.map((milliseconds) => (megabytes * 1000) / milliseconds)),
+    vsOneByOne: timesAsFast(ours, oneByOne),
+    vsPipelined: timesAsFast(ours, pipelined),
+    vsMigrate: migrate === undefined ? undefined : timesAsFast(ours, migrate),
+    peakBytes: ours.peakBytes,
+    blocks: {
+      ours: ours.block,
+      parity: parityBlock,
+      theirs: Object.fromEntries(theirs.map(({ way, block }) => [way, block])),
+    },
   };
-}
-
-async function copyOneByOne(from: Redis, to: Redis): Promise<number> {
-  let copied = 0;
-  for await (const keys of scanKeys(from)) {
-    for (const key of keys) {
-      if (copied >= SAMPLE) return copied;
-      const ttl = await from.pttl(key);
-      const payload = await from.dumpBuffer(key);
-      await to.restore(key, Math.max(ttl, 0), payload, 'REPLACE');
-      copied += 1;
-    }
-  }
-  return copied;
-}
-
-async function empty(target: RedisAddress): Promise<void> {
-  await withRedis(target, {}, (redis) => redis.flushall());
-}
-
-/** A copy that is not equal is no result. */
-async function proveEqual({ source, target }: Sides): Promise<void> {
-  await copyRedis({ source, target, skip: [], log: silentLog, clock: systemClock });
-  const { equal } = await compareRedis({ source, target, skip: [] });
-  if (!equal) throw new Error('The copy is not equal to its source, so its rate means nothing.');
 }

@@ -1,9 +1,10 @@
 import type { Log } from '../../src/log.ts';
 import { withConnection, type PostgresAddress } from '../../src/postgres/connect.ts';
 import type { PostgresTools } from '../../src/postgres/tools.ts';
+import { cores, endedChildrenCpuSeconds } from '../cpu.ts';
 import { measure, ratioOf, spreadOf, type Measurement, type Spread, type Variant } from '../measure.ts';
-import { cores, endedChildrenCpuSeconds } from './cpu.ts';
-import { readyToCopy, type CopyCost, type ReadyCopy } from './copy-in-process.ts';
+import { startOwnProcess, type OwnProcess } from '../own-process.ts';
+import type { CopyCost, CopyOrder } from './copy-process.ts';
 import type { Peer } from './peers.ts';
 import { newTarget, type BenchServers, type Target } from './servers.ts';
 
@@ -45,6 +46,8 @@ export interface MeasuredCopies {
 
 export const MIGRATION = 'bench';
 
+const COPY_PROCESS = new URL('./copy-process.ts', import.meta.url);
+
 /**
  * Ours and its peers by turns, each into an empty database and up to an analyzed copy. What a peer has left after the
  * first time is counted: one that did less than ours is no peer.
@@ -82,7 +85,7 @@ function ourCopy(work: CopyWork): Counted & { costs: CopyCost[]; copied(): Targe
   const { servers, tools, directory, reach = same } = work;
   const cpu: CpuOfCopy[] = [];
   const costs: CopyCost[] = [];
-  const next: { target?: Target; process?: ReadyCopy } = {};
+  const next: { target?: Target; process?: OwnProcess<CopyOrder, CopyCost> } = {};
   const target = (): Target => next.target ?? unprepared();
   return {
     cpu,
@@ -92,11 +95,11 @@ function ourCopy(work: CopyWork): Counted & { costs: CopyCost[]; copied(): Targe
       name: 'copyDatabase',
       prepare: async () => {
         next.target = await newTarget(servers, 'ours');
-        next.process = await readyToCopy(servers.environment);
+        next.process = await startOwnProcess(COPY_PROCESS, servers.environment);
       },
       run: async () => {
         const before = servers.cpuSeconds();
-        const cost = await (next.process ?? unprepared()).copy({
+        const cost = await (next.process ?? unprepared()).ask({
           source: reach(work.source),
           owner: reach(target().owner),
           loader: reach(target().loader),
@@ -106,6 +109,7 @@ function ourCopy(work: CopyWork): Counted & { costs: CopyCost[]; copied(): Targe
         costs.push(cost);
         return work.sizeBytes;
       },
+      after: () => (next.process ?? unprepared()).end(),
     },
   };
 }

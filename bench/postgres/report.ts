@@ -1,8 +1,6 @@
+import { figure, table, times, told, type Figures } from '../figures.ts';
 import type { Spread } from '../measure.ts';
 import type { PostgresResult } from '../postgres.ts';
-
-/** A figure's least and most, beside it as `<name>Spread`. */
-type Figures = Record<string, unknown>;
 
 /** The result as one object of plain numbers; what was not measured is null. */
 export function postgresJson(result: PostgresResult): Figures {
@@ -77,17 +75,7 @@ export function postgresLines({ copy, wan, window, drain, overhead, parity }: Po
     lines.set('parity: time / row-hash sum', told(parity.vsRowHash));
     lines.set('parity as across majors: time / row-hash sum', told(parity.vsRowHashAcrossMajors));
   }
-  const width = Math.max(0, ...[...lines.keys()].map((name) => name.length));
-  return ['', ...[...lines].map(([name, value]) => `${name.padEnd(width)}  ${value}`)];
-}
-
-function figure(name: string, spread: Spread | undefined, digits = 3): Figures {
-  if (spread === undefined) return { [name]: null, [`${name}Spread`]: null };
-  const round = (value: number): number => Number(value.toFixed(digits));
-  return {
-    [name]: round(spread.median),
-    [`${name}Spread`]: { least: round(spread.least), most: round(spread.most) },
-  };
+  return table(lines);
 }
 
 function bySize(
@@ -102,16 +90,6 @@ function bySize(
   return { [name]: part(''), [`${name}Spread`]: part('Spread') };
 }
 
-function told(spread: Spread | undefined, digits = 2): string {
-  if (spread === undefined) return 'not measured';
-  const text = (value: number): string => value.toFixed(digits);
-  return `${text(spread.median).padStart(8)}  (${text(spread.least)} to ${text(spread.most)})`;
-}
-
 function inMegabytes(bytes: Spread): Spread {
   return times(bytes, 1e-6);
-}
-
-function times({ median, least, most }: Spread, factor: number): Spread {
-  return { median: median * factor, least: least * factor, most: most * factor };
 }

@@ -2,7 +2,7 @@ import { totalmem } from 'node:os';
 import { startPostgres, type PostgresServer } from '../../rehearsal/servers/postgres.ts';
 import { parsePostgresUrl, type PostgresAddress } from '../../src/postgres/connect.ts';
 import { makeApplication } from './application.ts';
-import { treeCpuSeconds } from './cpu.ts';
+import { treeCpuSeconds } from '../cpu.ts';
 
 /** A target as a managed cluster hands it out: a role that owns the tables, and one that loads them. */
 export interface Target {

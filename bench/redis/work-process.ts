@@ -1,0 +1,67 @@
+import { systemClock } from '../../src/clock.ts';
+import { silentLog } from '../../src/log.ts';
+import {
+  followRedis,
+  type FinishResult,
+  type FollowResult,
+  type RedisFollow,
+} from '../../src/redis/follow.ts';
+import { peakBytes } from '../cpu.ts';
+import { answerOrders } from '../own-process.ts';
+import type { Ends } from './servers.ts';
+import { ways, type Copied, type Way } from './ways.ts';
+
+export type Order =
+  | { work: 'copy'; way: Way; ends: Ends; sample: number | undefined }
+  | { work: 'follow'; ends: Ends }
+  | { work: 'catchUp' }
+  | { work: 'finish' }
+  | { work: 'close' };
+
+/** What an order brought; of the kind that was asked for. */
+export interface Done {
+  milliseconds: number;
+  cpuSeconds: number;
+  /** The most memory of the process since it began. */
+  peakBytes: number;
+  copied?: Copied;
+  caughtUp?: FollowResult;
+  finished?: FinishResult;
+}
+
+/** Who has not caught up by then never does. */
+const CATCH_UP_LIMIT_MS = 120_000;
+
+let following: RedisFollow | undefined;
+
+answerOrders(async (order: Order): Promise<Done> => {
+  const used = process.cpuUsage();
+  const started = performance.now();
+  const result = await workOn(order);
+  const milliseconds = performance.now() - started;
+  const { user, system } = process.cpuUsage(used);
+  if (order.work === 'finish') await follow().assertStill();
+  return { milliseconds, cpuSeconds: (user + system) / 1e6, peakBytes: peakBytes(), ...result };
+});
+
+async function workOn(order: Order): Promise<Pick<Done, 'copied' | 'caughtUp' | 'finished'>> {
+  switch (order.work) {
+    case 'copy':
+      return { copied: await ways[order.way](order.ends, order.sample) };
+    case 'follow':
+      following = await followRedis({ ...order.ends, skip: [], log: silentLog, clock: systemClock });
+      return { copied: following.copied };
+    case 'catchUp':
+      return { caughtUp: await follow().catchUp(AbortSignal.timeout(CATCH_UP_LIMIT_MS)) };
+    case 'finish':
+      return { finished: await follow().finish() };
+    case 'close':
+      await follow().close();
+      return {};
+  }
+}
+
+function follow(): RedisFollow {
+  if (following === undefined) throw new Error('Nothing is followed.');
+  return following;
+}
