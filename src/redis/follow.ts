@@ -344,9 +344,10 @@ class Following implements RedisFollow {
   }
 
   async #drainUntilFew(sides: Sides, result: FollowResult, signal?: AbortSignal): Promise<void> {
-    for (let before = Infinity; result.passes < MOST_PASSES; result.passes += 1) {
+    for (let before = Infinity; result.passes < MOST_PASSES; ) {
       const pass = await this.#drain(sides, signal);
       if (pass === undefined) return;
+      result.passes += 1;
       result.keys += pass.keys;
       result.deleted += pass.deleted;
       if (this.kind === 'none') return;

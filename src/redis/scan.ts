@@ -1,5 +1,7 @@
 import type { ChainableCommander, Redis } from 'ioredis';
 
+type Page = [next: string, keys: Buffer[]];
+
 /**
  * Walks all keys of the selected database, or those of one type; keys that stay are seen at least once, some twice. The
  * next page is asked for while one is worked on.
@@ -8,15 +10,15 @@ export async function* scanKeys(
   redis: Redis,
   { count = 1_000, type }: { count?: number; type?: string } = {},
 ): AsyncGenerator<Buffer[]> {
-  const page = async (cursor: string): Promise<[next: string, keys: Buffer[]]> => {
+  const page = async (cursor: string): Promise<Page> => {
     const [next, keys] =
       type === undefined
         ? await redis.scanBuffer(cursor, 'COUNT', count)
         : ((await redis.callBuffer('SCAN', cursor, 'COUNT', count, 'TYPE', type)) as [Buffer, Buffer[]]);
     return [next.toString(), keys];
   };
-  for (let asked: ReturnType<typeof page> | undefined = page('0'); asked !== undefined;) {
-    const [next, keys] = await asked;
+  for (let asked: Promise<Page> | undefined = page('0'); asked !== undefined;) {
+    const [next, keys]: Page = await asked;
     asked = next === '0' ? undefined : page(next);
     // It is awaited in the next round; when nobody asks for one, its failure is nobody's.
     asked?.catch(() => undefined);
