@@ -38,17 +38,20 @@ describe('the steps of a cutover', () => {
   const stepsOf = (strategy: 'window' | 'live') =>
     cutoverSteps(parties, { gate: never, preFlight: never }, strategy);
 
-  test('the window strategy copies and compares inside the fence', () => {
+  test('the window strategy follows Redis while the site serves, and copies and compares Postgres inside the fence', () => {
     expect(stepsOf('window').map(({ name }) => name)).toEqual([
       'gate',
       'pre-flight',
+      'follow-redis',
       'quiet-workers',
       'stop-workers',
       'maintenance-mode',
       'park',
       'fence',
+      'return-taken-jobs',
       'copy',
       'parity',
+      'count-jobs',
       'point-of-no-return',
       'set-old-jobs-aside',
       'open-new-side',
@@ -62,13 +65,16 @@ describe('the steps of a cutover', () => {
       'gate',
       'pre-flight',
       'catch-up',
+      'follow-redis',
       'quiet-workers',
       'stop-workers',
       'maintenance-mode',
       'park',
       'fence',
+      'return-taken-jobs',
       'final-drain',
       'reverse-capture',
+      'count-jobs',
       'point-of-no-return',
       'set-old-jobs-aside',
       'open-new-side',

@@ -91,8 +91,8 @@ export const FAULTS: RealFault[] = [
     strike: (shop) => refuseForAWhile(shop, 'redis'),
   },
   {
-    what: 'the source Redis is cut and refuses during the copy',
-    step: 'copy',
+    what: 'the source Redis is cut and refuses during its last pass',
+    step: 'parity',
     strike: (shop) => refuseForAWhile(shop, 'redis'),
   },
   {

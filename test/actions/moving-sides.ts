@@ -1,0 +1,229 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Redis } from 'ioredis';
+import { cutoverSteps } from '../../actions/cutover/steps.ts';
+import type { Parties } from '../../actions/parties.ts';
+import { startHeroku, type HerokuApp, type HerokuWorld } from '../../rehearsal/heroku/world.ts';
+import { createAuthority } from '../../rehearsal/servers/certificates.ts';
+import { temporaryDirectory } from '../../rehearsal/servers/process.ts';
+import { systemClock } from '../../src/clock.ts';
+import { createHeroku } from '../../src/heroku/client.ts';
+import { silentLog } from '../../src/log.ts';
+import { environmentOf, parseMigrationConfig } from '../../src/migration/config.ts';
+import { openJournal, type Journal } from '../../src/migration/journal.ts';
+import { acquireLease, type Lease } from '../../src/migration/lease.ts';
+import { defineStep, runSteps, type Step } from '../../src/migration/saga.ts';
+import type { Strategy } from '../../src/migration/strategy.ts';
+import { findPostgresTools } from '../../src/postgres/tools.ts';
+import type { RedisAddress } from '../../src/redis/connect.ts';
+import { journalDatabase } from '../migration/support/journal-database.ts';
+import { recordingLog, twoSides, type TwoSides } from '../postgres/two-sides.ts';
+import { clientOf } from '../redis/two-sides.ts';
+import { testPostgres, testRedis } from '../support/servers.ts';
+import { CONFIG } from './played-sides.ts';
+
+/** An app on the played Heroku with real databases on both sides, and a journal: what a cutover moves. */
+export interface MovingSides {
+  app: HerokuApp;
+  postgres: TwoSides;
+  /** The old Redis and the new one, as their administrators see them. */
+  from: Redis;
+  to: Redis;
+  log: ReturnType<typeof recordingLog>;
+  parties: Parties;
+  /**
+   * Runs the cutover up to and with the step `last` (by default the old jobs are set aside), as a process of its own
+   * would. `before` has something done right before a step.
+   */
+  cutOver: (options?: {
+    strategy?: Strategy;
+    last?: string;
+    before?: Record<string, () => Promise<unknown>>;
+    signal?: AbortSignal;
+  }) => Promise<Record<string, unknown>>;
+  close: () => Promise<void>;
+}
+
+export interface MovingOptions {
+  config?: string;
+  /** The old server does not let us hold its writers. */
+  withoutPause?: boolean;
+  withoutRedis?: boolean;
+  sql?: string;
+}
+
+let heroku: Promise<HerokuWorld> | undefined;
+
+/** Started on first use; the test file calls `stopHeroku` in its own `afterAll`. */
+function playedHeroku(): Promise<HerokuWorld> {
+  heroku ??= createAuthority('test').then((authority) =>
+    startHeroku({ log: silentLog, authority, played: { shutdownSeconds: 1, schedulerMinuteMs: 60_000 } }),
+  );
+  return heroku;
+}
+
+export async function stopHeroku(): Promise<void> {
+  await (await heroku)?.stop();
+  heroku = undefined;
+}
+
+const TOKEN = 'HRKU-token-of-a-moving-side';
+const PASSWORD = 'old-redis-password';
+
+export async function movingSides(options: MovingOptions = {}): Promise<MovingSides> {
+  const [world, postgres, server, journalled] = await Promise.all([
+    playedHeroku(),
+    twoSides(
+      options.sql ??
+        `CREATE TABLE orders (id bigserial PRIMARY KEY, note text); INSERT INTO orders (note) VALUES ('a'), ('b')`,
+    ),
+    testPostgres(),
+    journalDatabase(),
+  ]);
+  const app = await startApp(world);
+  const heroku = createHeroku({
+    token: TOKEN,
+    apiUrl: world.apiUrl,
+    dataApiUrl: world.dataApiUrl,
+    log: silentLog,
+    clock: systemClock,
+  });
+  const { source, target, from, to } = await redisServers(options);
+  const config = parseMigrationConfig(options.config ?? CONFIG, 'migration.yml');
+  const environment = environmentOf(config, 'staging');
+  const { migrationId } = environment;
+  const log = recordingLog();
+  const journal: Journal = await openJournal(journalled.address, migrationId);
+  const tools = await findPostgresTools(15, { environmentPath: server.binaries.bin });
+
+  const partiesOf = (lease: Pick<Lease, 'epoch' | 'check'>, signal: AbortSignal): Parties =>
+    ({
+      subject: {
+        config,
+        environment,
+        recordPath: 'record.json',
+        record: { sections: [] },
+      },
+      oldSide: {
+        heroku,
+        interruptible: heroku,
+        app: app.name,
+        database: postgres.source,
+        redis: options.withoutRedis === true ? undefined : source,
+      },
+      newSide: {
+        owner: postgres.owner,
+        loader: postgres.loader,
+        redis: options.withoutRedis === true ? undefined : { admin: target, appUser: 'default' },
+      },
+      tools,
+      epoch: lease.epoch,
+      checkLease: () => lease.check(),
+      directory: temporaryDirectory('moving'),
+      log,
+      clock: systemClock,
+      signal,
+    }) as unknown as Parties;
+
+  const never = new AbortController().signal;
+  return {
+    app,
+    postgres,
+    from,
+    to,
+    log,
+    parties: partiesOf({ epoch: 1, check: () => Promise.resolve() }, never),
+    cutOver: async ({
+      strategy = 'window',
+      last = 'set-old-jobs-aside',
+      before = {},
+      signal = never,
+    } = {}) => {
+      const holder = { runId: '7', runAttempt: 1, actor: 'ada', runUrl: '' };
+      const lease = await acquireLease(journal, { holder, log: silentLog, clock: systemClock });
+      const parties = partiesOf(lease, AbortSignal.any([signal, lease.lost]));
+      const checks = {
+        gate: () => Promise.resolve({ mode: 'none' as const }) as never,
+        preFlight: () => Promise.resolve(null),
+      };
+      const steps = upTo(cutoverSteps(parties, checks, strategy), last, before);
+      try {
+        const { results } = await runSteps(journal, lease, steps, {
+          phase: 'cutover',
+          whenUndone: 'Heroku serves as before.',
+          log,
+          clock: systemClock,
+          signal,
+        });
+        return results;
+      } finally {
+        await lease.release();
+      }
+    },
+    close: () => journal.close(),
+  };
+}
+
+function upTo(steps: Step[], last: string, before: Record<string, () => Promise<unknown>>): Step[] {
+  const places = steps.map(({ name }) => name);
+  for (const name of [last, ...Object.keys(before)]) {
+    if (!places.includes(name)) throw new Error(`The cutover has no step ${name}: ${places.join(', ')}`);
+  }
+  return steps.slice(0, places.indexOf(last) + 1).map((step) => {
+    const hook = before[step.name];
+    if (hook === undefined) return step;
+    return defineStep({
+      ...step,
+      act: async (prior, context) => {
+        await hook();
+        return step.act(prior, context);
+      },
+    });
+  });
+}
+
+async function startApp(world: HerokuWorld): Promise<HerokuApp> {
+  world.tokens.add(TOKEN, ['read', 'write', 'read-protected', 'write-protected']);
+  const code = temporaryDirectory('code');
+  mkdirSync(code, { recursive: true });
+  writeFileSync(
+    join(code, 'web.mjs'),
+    `import { createServer } from 'node:http'; createServer((q, r) => r.end('ok')).listen(process.env.PORT); process.on('SIGTERM', () => process.exit(0));`,
+  );
+  const app = await world.createApp({
+    name: `shop-${randomBytes(3).toString('hex')}`,
+    code,
+    processTypes: { web: 'node web.mjs', worker: 'node -e "setInterval(()=>{},1000)"' },
+    formation: { web: { quantity: 1, size: 'Standard-1X' }, worker: { quantity: 1, size: 'Standard-1X' } },
+    config: { RAILS_ENV: 'production' },
+    scheduler: [],
+    domains: [],
+    buildpacks: ['heroku/nodejs'],
+  });
+  await app.settled();
+  return app;
+}
+
+/** As on Heroku without CONFIG; as a user of its own where holding writers is to be refused. */
+async function redisServers({ withoutPause }: MovingOptions): Promise<{
+  source: RedisAddress;
+  target: RedisAddress;
+  from: Redis;
+  to: Redis;
+}> {
+  const user = `user app on >${PASSWORD} ~* &* +@all${withoutPause === true ? ' -client|pause -client|unpause' : ''}`;
+  const [one, other] = await Promise.all([
+    testRedis(['rename-command CONFIG ""', user]),
+    testRedis(['maxmemory-policy noeviction']),
+  ]);
+  const tls = { mode: 'off' } as const;
+  const source = { host: one.host, port: one.port, tls };
+  const target = { host: other.host, port: other.port, tls };
+  return {
+    source: { ...source, username: 'app', password: PASSWORD },
+    target,
+    from: clientOf(source),
+    to: clientOf(target),
+  };
+}
