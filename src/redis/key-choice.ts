@@ -1,34 +1,37 @@
 import type { Redis } from 'ioredis';
+import { usualJobSystems } from './jobs/index.ts';
+import { OUR_PREFIX } from './our-keys.ts';
 
-/** Keys under this prefix are the migration's own: never carried, compared or deleted with the application's. */
-export const OUR_PREFIX = 'heroku-to-digitalocean:';
+export { OUR_PREFIX } from './our-keys.ts';
 
 /** Decides whether a key is carried from the old side to the new one. */
 export type KeyChoice = (key: Buffer) => boolean;
 
 /**
- * All keys but ours, those that match a `skip` pattern (Redis' own globs) and the heartbeats of Sidekiq processes on
- * either side, which would show workers on the new side that run on the old one.
+ * All keys but ours, those that match a `skip` pattern (Redis' own globs) and the heartbeats of processes on either
+ * side, which would show workers on the new side that run on the old one. (Those of a Sidekiq with a namespace are
+ * carried: finding it takes a look at all names. They live 60 s, and Sidekiq itself clears away the dead.)
  */
 export async function chooseKeys(sides: Redis[], skip: string[]): Promise<KeyChoice> {
-  const patterns = skip.map(globToRegExp);
-  const heartbeats = new Set(['processes']);
+  // Byte for byte as latin1, so that keys that are no text match too.
+  const heartbeats = new Set<string>();
   for (const redis of sides)
-    for (const identity of await sidekiqIdentities(redis))
-      for (const suffix of ['', ':work', ':workers', '-signals']) heartbeats.add(`${identity}${suffix}`);
+    for (const system of await usualJobSystems(redis))
+      for (const key of await system.heartbeatKeys(redis))
+        heartbeats.add(Buffer.from(key).toString('latin1'));
+  const prefixes = [OUR_PREFIX];
+  const patterns: RegExp[] = [];
+  for (const glob of skip) {
+    // Most patterns are a plain prefix, and this is asked for millions of keys.
+    if (/^[^*?[\]\\]+\*$/.test(glob)) prefixes.push(Buffer.from(glob.slice(0, -1)).toString('latin1'));
+    else patterns.push(globToRegExp(glob));
+  }
   return (key) => {
-    // Byte for byte, so that keys that are no text match too.
     const name = key.toString('latin1');
-    return (
-      !name.startsWith(OUR_PREFIX) && !heartbeats.has(name) && !patterns.some((pattern) => pattern.test(name))
-    );
+    for (const prefix of prefixes) if (name.startsWith(prefix)) return false;
+    for (const pattern of patterns) if (pattern.test(name)) return false;
+    return !heartbeats.has(name);
   };
-}
-
-async function sidekiqIdentities(redis: Redis): Promise<string[]> {
-  if ((await redis.type('processes')) !== 'set') return [];
-  const identities = await redis.smembersBuffer('processes');
-  return identities.map((identity) => identity.toString('latin1'));
 }
 
 /** A glob as in Redis' KEYS: `*`, `?`, `[abc]`, `[^a]`, `[a-z]`, and `\` in front of a character taken literally. */

@@ -1,0 +1,149 @@
+import type { ChainableCommander, Redis } from 'ioredis';
+import { ConfigurationError } from '../../errors.ts';
+import { OUR_PREFIX } from '../our-keys.ts';
+import { pipelined } from '../scan.ts';
+import type { JobSystem } from './job-system.ts';
+import { inOneStep } from './one-step.ts';
+
+/** Entries that were added to one key while its jobs were set aside and can be merged back in one step. */
+const MERGED_AT_MOST = 10_000;
+/** Keys named in one command. */
+const BATCH = 1_000;
+
+/*
+ * Job keys that are set aside bear the prefix `heroku-to-digitalocean:<id>:`, and the set
+ * `heroku-to-digitalocean:<id>` names them as they were. Both change in one transaction: all or none, whenever we are
+ * killed. Only the selected database is looked at, the one in the address that the application uses. Renaming costs
+ * nothing however many jobs a key holds.
+ */
+
+/** Returns the number of keys; 0 when jobs are set aside already, whatever has been enqueued since (see `lateNames`). */
+export async function setAside(redis: Redis, systems: JobSystem[], migrationId: string): Promise<number> {
+  const manifest = manifestOf(migrationId);
+  const listed = async (): Promise<string[]> => {
+    const names: string[] = [];
+    for (const system of systems) names.push(...(await system.jobKeys(redis)));
+    return [...new Set(names)];
+  };
+  const watched = await listed();
+  const count = await inOneStep(redis, [manifest, ...watched], async () => {
+    if ((await redis.exists(manifest)) === 1) return undefined;
+    const names = await existing(redis, await listed());
+    if (names.length === 0) return undefined;
+    return {
+      commands: (multi) => {
+        for (let from = 0; from < names.length; from += BATCH)
+          multi.sadd(manifest, ...names.slice(from, from + BATCH));
+        for (const name of names) multi.rename(name, asideName(migrationId, name));
+      },
+      result: names.length,
+    };
+  });
+  return count ?? 0;
+}
+
+/**
+ * Brings them back in one step; returns how many keys, 0 when nothing is set aside. Jobs that were enqueued meanwhile
+ * are kept, behind those that waited before.
+ *
+ * @throws ConfigurationError when so much was enqueued meanwhile that it cannot be merged in one step, or a key has
+ *   become something else; nothing is changed then
+ */
+export async function bringBack(redis: Redis, migrationId: string): Promise<number> {
+  const manifest = manifestOf(migrationId);
+  const watched = await redis.smembers(manifest);
+  const count = await inOneStep(
+    redis,
+    [manifest, ...watched, ...watched.map((name) => asideName(migrationId, name))],
+    async () => {
+      const names = await redis.smembers(manifest);
+      if (names.length === 0) return undefined;
+      const there = new Set(await existing(redis, names));
+      const steps: ((multi: ChainableCommander) => void)[] = [];
+      for (const aside of await existing(
+        redis,
+        names.map((name) => asideName(migrationId, name)),
+      )) {
+        const name = aside.slice(asideName(migrationId, '').length);
+        if (there.has(name)) steps.push(await merge(redis, name, aside));
+        steps.push((multi) => multi.rename(aside, name));
+      }
+      return {
+        commands: (multi) => {
+          for (const step of steps) step(multi);
+          multi.del(manifest);
+        },
+        result: names.length,
+      };
+    },
+  );
+  return count ?? 0;
+}
+
+/** Deletes what is set aside, never more at a time than the server does without a pause; returns how many keys. */
+export async function dropAside(redis: Redis, migrationId: string): Promise<number> {
+  const manifest = manifestOf(migrationId);
+  const names = await redis.smembers(manifest);
+  for (let from = 0; from < names.length; from += BATCH)
+    await redis.unlink(...names.slice(from, from + BATCH).map((name) => asideName(migrationId, name)));
+  // Last, so that a run after a kill still knows the names.
+  await redis.unlink(manifest);
+  return names.length;
+}
+
+export async function isAside(redis: Redis, migrationId: string): Promise<boolean> {
+  return (await redis.exists(manifestOf(migrationId))) === 1;
+}
+
+function manifestOf(migrationId: string): string {
+  return `${OUR_PREFIX}${migrationId}`;
+}
+
+function asideName(migrationId: string, name: string): string {
+  return `${OUR_PREFIX}${migrationId}:${name}`;
+}
+
+async function existing(redis: Redis, names: string[]): Promise<string[]> {
+  const there = await pipelined(redis, names, (pipeline, name) => pipeline.exists(name));
+  return names.filter((_name, index) => there[index] === 1);
+}
+
+/** Commands that add what is in `name` to what is in `aside`. */
+async function merge(
+  redis: Redis,
+  name: string,
+  aside: string,
+): Promise<(multi: ChainableCommander) => void> {
+  const type = await redis.type(name);
+  const refusal = (why: string): ConfigurationError =>
+    new ConfigurationError(
+      `${name} on the old Redis ${why}, while its jobs were set aside as ${aside}. Nothing was changed. Delete or empty one of the two and run again.`,
+    );
+  if (type !== (await redis.type(aside))) throw refusal(`became a ${type}`);
+  switch (type) {
+    case 'list': {
+      const added = await redis.lrangeBuffer(name, 0, MERGED_AT_MOST);
+      if (added.length > MERGED_AT_MOST) throw refusal(`got more than ${MERGED_AT_MOST} jobs`);
+      // Jobs are fetched from the right; the oldest of the new ones is on the right too.
+      return (multi) => multi.lpush(aside, ...added.reverse());
+    }
+    case 'zset': {
+      const added = await redis.zrangeBuffer(name, '0', String(MERGED_AT_MOST), 'WITHSCORES');
+      if (added.length > 2 * MERGED_AT_MOST) throw refusal(`got more than ${MERGED_AT_MOST} jobs`);
+      const pairs: (string | Buffer)[] = [];
+      for (let index = 0; index + 1 < added.length; index += 2)
+        pairs.push(String(added[index + 1]), added[index] ?? '');
+      return (multi) => multi.zadd(aside, ...pairs);
+    }
+    case 'set': {
+      const added = await redis.smembersBuffer(name);
+      return (multi) => multi.sadd(aside, ...added);
+    }
+    case 'hash': {
+      const added = Object.entries(await redis.hgetallBuffer(name));
+      return (multi) => multi.hset(aside, ...added.flat());
+    }
+    default:
+      throw refusal(`became a ${type}`);
+  }
+}
