@@ -6,7 +6,7 @@ import { messageOf } from '../../src/errors.ts';
 import type { Log } from '../../src/log.ts';
 import { cacheDirectory } from './cache-directory.ts';
 import { fetchPackages } from './debian-packages.ts';
-import type { Available } from './other-majors.ts';
+import type { Available } from './pinned-downloads.ts';
 
 const run = promisify(execFile);
 

@@ -53,3 +53,13 @@ export async function readInfo(redis: Redis, section?: string): Promise<Map<stri
     }),
   );
 }
+
+/** The logical databases that hold keys on any of these servers, in order. */
+export function databasesOf(...sides: RedisFacts[]): number[] {
+  return [...new Set(sides.flatMap(({ keys }) => Object.keys(keys).map(Number)))].sort((a, b) => a - b);
+}
+
+/** Keys in all logical databases. */
+export function keysOf({ keys }: RedisFacts): number {
+  return Object.values(keys).reduce((total, count) => total + count, 0);
+}

@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import { ConfigurationError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { describeRedis, type RedisAddress } from './connect.ts';
-import { readInfo } from './facts.ts';
+import { databasesOf, keysOf, readInfo, type RedisFacts } from './facts.ts';
 import { chooseKeys } from './key-choice.ts';
 import { pipelined, scanKeys } from './scan.ts';
 
@@ -10,10 +10,7 @@ export interface RoomOptions {
   target: RedisAddress;
   /** Glob patterns of keys that stay behind. */
   skip: readonly string[];
-  /** Logical databases that hold keys on either side. */
-  databases: readonly number[];
-  /** Keys on each side. */
-  keys: { source: number; target: number };
+  facts: { source: RedisFacts; target: RedisFacts };
   /** Both sides tell the size of a key by MEMORY USAGE. */
   memoryUsage: boolean;
   /** What to do when there is too little, for the end of the message. */
@@ -33,9 +30,12 @@ interface Memory {
 }
 
 /** The same keys take a little more or less elsewhere: other versions encode differently, tables grow by doubling. */
-const ENCODING_ALLOWANCE = 1.1;
-/** What is on its way at the end of a copy, in the target's connections: a batch of each lane, twice. */
-const TRANSFER_BYTES = 8_000_000;
+const ENCODING_ALLOWANCE = 1.05;
+/** What a key costs more on Redis than on a Valkey that keeps its name and expiry beside the value: at most 125 measured. */
+const VALKEY_KEY_BYTES = 130;
+const FRUGAL_VALKEY = 8;
+/** What is on its way at the end of a copy, in the target's connections: a batch of each lane. */
+const TRANSFER_BYTES = 4_000_000;
 /** Without maxmemory a quarter of the machine is left for forks, AOF rewrites and whatever else runs there. */
 const SHARE_OF_MACHINE = 0.75;
 
@@ -55,24 +55,28 @@ export async function requireRoom(from: Redis, to: Redis, options: RoomOptions):
     throw new ConfigurationError(
       `${where} says neither how much memory it may use (maxmemory) nor how much its machine has, so that the copy might not fit; nothing was changed. Set maxmemory.`,
     );
-  const need = (coming: number, staying: number): number =>
+  const otherEncoding =
+    isFrugal(options.facts.source) && !isFrugal(options.facts.target) ? VALKEY_KEY_BYTES : 0;
+  const need = (coming: number, keys: number, staying: number): number =>
     target.besides +
     staying +
     Math.ceil(coming * ENCODING_ALLOWANCE) +
+    keys * otherEncoding +
     Math.min(TRANSFER_BYTES, Math.ceil(coming));
   const tell = (needed: number): void =>
     options.log.info(
       `Memory: the copy needs up to ${megabytes(needed)} MB of the target's ${megabytes(limit)} MB (${target.limitIs}).`,
     );
 
-  const atMost = need(source.data, target.data);
+  const keys = keysOf(options.facts.source);
+  const atMost = need(source.data, keys, target.data);
   if (atMost <= limit) {
     tell(atMost);
     return;
   }
   const exact = await lookAtEachKey(from, to, source, target, options);
   const coming = Math.max(0, source.data - exact.leftBehind);
-  const needed = need(coming, exact.staying + exact.largestReplaced);
+  const needed = need(coming, keys - exact.keysLeft, exact.staying + exact.largestReplaced);
   if (needed <= limit) {
     tell(needed);
     return;
@@ -83,6 +87,11 @@ export async function requireRoom(from: Redis, to: Redis, options: RoomOptions):
   throw new ConfigurationError(
     `${where} is too small: the source uses ${megabytes(source.data)} MB for its data${left}, for which up to ${megabytes(needed)} MB are needed${staying}, and it may use ${megabytes(limit)} MB (${target.limitIs}). Nothing was changed. ${options.remedy}`,
   );
+}
+
+/** Since Valkey 8 a small key takes much less. */
+function isFrugal({ flavour, version }: RedisFacts): boolean {
+  return flavour === 'valkey' && Number.parseInt(version) >= FRUGAL_VALKEY;
 }
 
 async function readMemory(redis: Redis): Promise<Memory> {
@@ -114,6 +123,8 @@ async function readMemory(redis: Redis): Promise<Memory> {
 interface Looked {
   /** On the source, and not carried. */
   leftBehind: number;
+  /** How many those are. */
+  keysLeft: number;
   /** On the target until the end at least: not carried, or not on the source any more. */
   staying: number;
   /** The largest one of the target that is replaced: its successor is built beside it. */
@@ -128,24 +139,31 @@ async function lookAtEachKey(
   options: RoomOptions,
 ): Promise<Looked> {
   options.log.info('Memory: it may not fit, so each key is looked at.');
-  const looked: Looked = { leftBehind: 0, staying: 0, largestReplaced: 0 };
-  const sizes = async (redis: Redis, keys: Buffer[], average: number): Promise<number[]> => {
-    if (!options.memoryUsage) return keys.map(() => average);
+  const { facts } = options;
+  // Where a side does not tell the size of a key.
+  const average = {
+    source: source.data / Math.max(1, keysOf(facts.source)),
+    target: target.data / Math.max(1, keysOf(facts.target)),
+  };
+  const looked: Looked = { leftBehind: 0, keysLeft: 0, staying: 0, largestReplaced: 0 };
+  const sizes = async (redis: Redis, keys: Buffer[], mean: number): Promise<number[]> => {
+    if (!options.memoryUsage) return keys.map(() => mean);
     const replies = await pipelined(redis, keys, (pipeline, key) => pipeline.call('MEMORY', 'USAGE', key));
     return replies.map(Number);
   };
   try {
-    for (const database of options.databases) {
+    for (const database of databasesOf(facts.source, facts.target)) {
       await from.select(database);
       await to.select(database);
       const chosen = await chooseKeys([from, to], [...options.skip]);
       for await (const keys of scanKeys(from)) {
         const left = keys.filter((key) => !chosen(key));
-        looked.leftBehind += sum(await sizes(from, left, source.data / Math.max(1, options.keys.source)));
+        looked.keysLeft += left.length;
+        looked.leftBehind += sum(await sizes(from, left, average.source));
       }
       for await (const keys of scanKeys(to)) {
         const there = await pipelined(from, keys, (pipeline, key) => pipeline.exists(key));
-        const bytes = await sizes(to, keys, target.data / Math.max(1, options.keys.target));
+        const bytes = await sizes(to, keys, average.target);
         for (const [index, key] of keys.entries()) {
           const size = bytes[index] ?? 0;
           if (chosen(key) && there[index] === 1)

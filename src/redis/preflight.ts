@@ -7,7 +7,7 @@ import { BIG_KEY_BYTES } from './big-key.ts';
 import { measureClockOffset } from './clock-offset.ts';
 import { describeRedis, type RedisAddress } from './connect.ts';
 import { redisError } from './errors.ts';
-import { readInfo, readRedisFacts, type RedisFacts } from './facts.ts';
+import { databasesOf, keysOf, readInfo, readRedisFacts, type RedisFacts } from './facts.ts';
 import { OUR_PREFIX } from './key-choice.ts';
 import { requireRoom } from './memory.ts';
 import { OPEN_KEY } from './rights.ts';
@@ -72,8 +72,7 @@ export async function preflight(from: Redis, to: Redis, options: PreflightOption
   await requireRoom(from, to, {
     target: options.target,
     skip: options.skip ?? [],
-    databases: databasesOf(facts.source, facts.target),
-    keys: { source: keysOf(facts.source), target: keysOf(facts.target) },
+    facts,
     memoryUsage: abilities.from.memoryUsage && abilities.to.memoryUsage,
     remedy: remedies[options.onto ?? 'target'].size,
     log: options.log,
@@ -291,12 +290,4 @@ function isNoOlder(target: RedisFacts, source: RedisFacts): boolean {
     target.flavour === source.flavour &&
     (major > sourceMajor || (major === sourceMajor && minor >= sourceMinor))
   );
-}
-
-function databasesOf(...sides: RedisFacts[]): number[] {
-  return [...new Set(sides.flatMap(({ keys }) => Object.keys(keys).map(Number)))].sort((a, b) => a - b);
-}
-
-function keysOf({ keys }: RedisFacts): number {
-  return Object.values(keys).reduce((total, count) => total + count, 0);
 }

@@ -1,7 +1,8 @@
 import { pipeline } from 'node:stream/promises';
 import { afterAll, expect } from '@jest/globals';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
-import { clientOfMajor, serverOfMajor, type Available } from '../../rehearsal/servers/other-majors.ts';
+import { clientOfMajor, serverOfMajor } from '../../rehearsal/servers/other-majors.ts';
+import type { Available } from '../../rehearsal/servers/pinned-downloads.ts';
 import type { PostgresBinaries } from '../../rehearsal/servers/binaries.ts';
 import { startPostgres, type PostgresServer } from '../../rehearsal/servers/postgres.ts';
 import { temporaryDirectory } from '../../rehearsal/servers/process.ts';

@@ -6,7 +6,7 @@ import { afterAll, expect, test } from '@jest/globals';
 import { stopAll, temporaryDirectory } from '../../rehearsal/servers/process.ts';
 import { silentLog } from '../../src/log.ts';
 import { findPostgresTools } from '../../src/postgres/tools.ts';
-import type { Available } from '../../rehearsal/servers/other-majors.ts';
+import type { Available } from '../../rehearsal/servers/pinned-downloads.ts';
 import { inFullRun, testNeeding } from '../support/or-skipped.ts';
 import { recordingLog } from './two-sides.ts';
 

@@ -1,5 +1,5 @@
 import { test } from '@jest/globals';
-import type { Available } from '../../rehearsal/servers/other-majors.ts';
+import type { Available } from '../../rehearsal/servers/pinned-downloads.ts';
 
 /** Whether this is `npm run test:full`. */
 export const full = process.env['TEST_FULL'] === '1';
