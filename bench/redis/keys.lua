@@ -14,7 +14,7 @@ local make = {
   counter = function(key, i) redis.call('SET', key, i * 37 % 100000) end,
   hash = function(key, i)
     redis.call('HSET', key, 'id', i, 'name', piece(i, 12), 'email', piece(i + 1, 24), 'city', piece(i + 2, 9),
-      'seen', 1700000000 + i, 'note', piece(i + 3, 20 + i % 60))
+      'seen', 1700000000 + i, 'note', piece(i + 3, 20 + i % 44))
   end,
   -- More fields than a listpack may have.
   map = function(key, i)
