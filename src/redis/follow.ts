@@ -112,6 +112,8 @@ class Following implements RedisFollow {
   /** All keys were equal at some time since when `#unproven` holds what was carried; as byte strings. */
   #isProven = false;
   readonly #unproven = new Set<string>();
+  /** The connections were lost since the last look at the changes. */
+  #isCut = false;
   /** Something differed that the feed had not told: it cannot be believed. */
   #isDoubted = false;
 
@@ -266,9 +268,11 @@ class Following implements RedisFollow {
     this.#lanes?.close();
     this.#lanes = await Lanes.open(source, target, { log });
     await this.#nameConnections(this.#lanes);
-    // What the feed's connection missed it tells itself; whether this one shared its fate is not known.
-    this.#isDoubted = true;
-    return this.#sides();
+    // What the feed's connection missed it tells itself; what was called meanwhile nobody counted.
+    this.#isCut = true;
+    const sides = this.#sides();
+    this.#unpushed = await watchUnpushed(sides.scanner.from, sides.abilities.from, this.kind);
+    return sides;
   }
 
   #knowledge(): Preflight {
@@ -326,7 +330,9 @@ class Following implements RedisFollow {
     await this.#feed.barrier();
     const { everything, keys } = this.#feed.take();
     const unpushed = await this.#unpushed.look();
-    if (everything || unpushed.everything) return 'everything';
+    const isCut = this.#isCut;
+    this.#isCut = false;
+    if (everything || unpushed.everything || isCut) return 'everything';
     const streams = unpushed.streams ? await findStreams(sides) : [];
     return [...new Set([...keys, ...streams].map(byteString))];
   }
@@ -399,7 +405,7 @@ class Following implements RedisFollow {
     const total = { keys: 0, deleted: 0, seen: 0 };
     for (let pass = 0; pass < (isReal ? MOST_FINAL_PASSES : 1); pass += 1) {
       const names = await this.#changedSince(sides);
-      if (names === 'everything') reason ??= 'the old Redis was flushed, or may have changed without a word';
+      if (names === 'everything') reason ??= 'the old Redis was flushed or out of reach, or may have changed without a word';
       if (names !== 'everything') for (const name of names) this.#unproven.add(name);
       if (reason === null && names.length === 0)
         return { keys: total.keys, deleted: total.deleted, seen: 0, how: 'changes', reason: null };
