@@ -20,7 +20,7 @@ export function waitUntilOpen(command: string, gate: Gate): string {
     `trap 'kill $! 2>/dev/null; exit 143' TERM INT`,
     `${look(gate)} wait & wait $! || exit $?`,
     'trap - TERM INT',
-    `exec sh -c ${quote(command)}`,
+    inItsPlace(command),
   ].join('; ');
 }
 
@@ -31,8 +31,24 @@ export function waitUntilOpen(command: string, gate: Gate): string {
 export function skipUnlessOpen(command: string, gate: Gate): string {
   return [
     `${look(gate)} once`,
-    `case $? in 0) exec sh -c ${quote(command)} ;; 3) echo "not open yet: skipped"; exit 0 ;; *) exit 1 ;; esac`,
+    `case $? in 0) ${inItsPlace(command)} ;; 3) echo "not open yet: skipped"; exit 0 ;; *) exit 1 ;; esac`,
   ].join('; ');
+}
+
+/** Words that only a shell understands; `exec` is the user's own. */
+const SHELL_WORDS =
+  /^(\.|:|!|\{|\[\[|alias|case|cd|eval|exec|export|for|if|read|set|source|trap|ulimit|umask|unset|until|while)$/;
+
+/**
+ * The command in place of the shell: a platform tells only the first process of a container to end, and a shell in
+ * between (Debian's stays even for a single command) would not pass that on, so that a worker's jobs are killed instead
+ * of pushed back. A line of several commands keeps its shell, unless its author writes `exec`.
+ */
+function inItsPlace(command: string): string {
+  const [first = ''] = command.replace(/^\s*(\w+=\S*\s+)*/, '').split(/\s/);
+  const isOne = !/[;&|()`\n]/.test(command) && !SHELL_WORDS.test(first);
+  // `env`, since a command may begin with variables of its own.
+  return `exec sh -c ${quote(isOne ? `exec env ${command}` : command)}`;
 }
 
 function look(gate: Gate): string {

@@ -1,9 +1,11 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { createAuthority } from '../../rehearsal/servers/certificates.ts';
-import { stopAll } from '../../rehearsal/servers/process.ts';
+import { stopAll, temporaryDirectory } from '../../rehearsal/servers/process.ts';
 import { startRedis } from '../../rehearsal/servers/redis.ts';
 import { skipUnlessOpen, waitUntilOpen, type GateLanguage } from '../../src/digitalocean/wait-until-open.ts';
 
@@ -111,3 +113,24 @@ test('a waiting worker ends at once on SIGTERM, so a deployment never waits for 
   child.kill('SIGTERM');
   expect(await ended(child)).toBe(143);
 });
+
+test.each(['$WORKER $CODE', 'CODE=3 $WORKER $CODE', 'cd . && exec $WORKER 3'])(
+  'the SIGTERM that the platform sends to the first process reaches the worker: %s',
+  async (command) => {
+    await admin.set(KEY, '1');
+    const directory = temporaryDirectory('worker');
+    const worker = join(directory, 'worker');
+    writeFileSync(
+      worker,
+      '#!/usr/bin/env node\nprocess.on("SIGTERM", () => process.exit(Number(process.argv[2])));\nsetInterval(() => console.log("at work"), 50);\n',
+      { mode: 0o755 },
+    );
+    const { child, output } = run(
+      waitUntilOpen(command.replace('$WORKER', worker), { language: 'node', key: KEY }),
+      { CODE: '3' },
+    );
+    await until(() => output().includes('at work'));
+    child.kill('SIGTERM');
+    expect(await ended(child)).toBe(3);
+  },
+);
