@@ -14,7 +14,7 @@ return absent`);
 export async function absentKeys(
   redis: Redis,
   keys: readonly Buffer[],
-  { scripts }: Abilities,
+  { scripts }: Pick<Abilities, 'scripts'>,
 ): Promise<Buffer[]> {
   if (keys.length === 0) return [];
   if (scripts === 'none') {

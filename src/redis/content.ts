@@ -1,71 +1,265 @@
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
+import { bytesOf, PAGE_BYTES, PageSize } from './big-key-page.ts';
+import { pairsOf } from './digest.ts';
+import { FIRST_ID, idAfter } from './stream-id.ts';
 
-/** A DUMP ends with the format's version and a checksum over it: 2 and 8 bytes that are not the value's. */
-const TRAILER_BYTES = 10;
+/** How often a collection is read again when it changed while it was read. */
+const ATTEMPTS = 3;
+/** Pending deliveries of one group that are asked for in one go. */
+const DELIVERIES = 2_000;
 
-/** True when two serialised values are the same byte for byte; different bytes may still be equal values. */
-export function sameDump(one: Buffer, other: Buffer): boolean {
-  return one
-    .subarray(0, Math.max(one.length - TRAILER_BYTES, 0))
-    .equals(other.subarray(0, Math.max(other.length - TRAILER_BYTES, 0)));
+/** What the content of one key is read with. */
+interface Reading {
+  redis: Redis;
+  key: Buffer;
+  pageSize: PageSize;
+  options: ContentOptions;
+}
+
+export interface ContentOptions {
+  /** The value is known to fit into one page. */
+  isSmall: boolean;
+  /** The server knows fields of hashes that expire on their own (Redis 7.4, Valkey 9). */
+  fieldExpiry: boolean;
 }
 
 /**
  * A digest of a key's value by its content: the same whatever the server's version and encoding, and for sets and
- * hashes whatever the order in which the server happens to keep them. null for a type that this version cannot read
- * (modules).
+ * hashes whatever the order in which the server happens to keep them. Read in pages, so that no command blocks the
+ * server for long and one page at most is in memory. null for a type that this version cannot read (modules).
+ *
+ * Left out: times of delivery in a stream's consumer groups, and when a field of a hash expires (but not that it does).
  */
-export async function contentDigest(redis: Redis, key: Buffer, type: string): Promise<string | null> {
-  const content = await readContent(redis, key, type);
-  return content === undefined ? null : createHash('sha256').update(encode(content)).digest('hex');
-}
-
-async function readContent(redis: Redis, key: Buffer, type: string): Promise<unknown> {
+export async function contentDigest(
+  redis: Redis,
+  key: Buffer,
+  type: string,
+  options: ContentOptions,
+): Promise<string | null> {
+  const reading: Reading = { redis, key, pageSize: new PageSize(options.isSmall ? 0 : null), options };
   switch (type) {
     case 'string':
-      return redis.getBuffer(key);
+      return digestString(reading);
     case 'list':
-      return redis.lrangeBuffer(key, 0, -1);
+      return digestList(reading);
     case 'set':
-      return (await redis.smembersBuffer(key)).sort((a, b) => Buffer.compare(a, b));
+      return digestScanned(reading, 'SCARD', (cursor, count) =>
+        redis.sscanBuffer(key, cursor, 'COUNT', count).then(([next, members]) => ({
+          next,
+          elements: members.map((member) => [member]),
+        })),
+      );
     case 'hash':
-      return sortedPairs(await redis.callBuffer('HGETALL', key));
+      return digestScanned(reading, 'HLEN', async (cursor, count) => {
+        const [next, flat] = await redis.hscanBuffer(key, cursor, 'COUNT', count);
+        return { next, elements: await withFieldExpiry(reading, pairsOf(flat)) };
+      });
     case 'zset':
-      return sortedPairs(await redis.callBuffer('ZRANGE', key, 0, -1, 'WITHSCORES'));
+      return digestSortedSet(reading);
     case 'stream':
-      return [await redis.callBuffer('XRANGE', key, '-', '+'), await streamGroups(redis, key)];
+      return digestStream(reading);
     default:
-      return undefined;
+      return null;
   }
 }
 
-function sortedPairs(reply: unknown): Buffer[][] {
-  const flat = Array.isArray(reply) ? reply.filter((item): item is Buffer => Buffer.isBuffer(item)) : [];
-  const pairs: Buffer[][] = [];
-  for (let index = 0; index + 1 < flat.length; index += 2) pairs.push(flat.slice(index, index + 2));
-  return pairs.sort(([a], [b]) => Buffer.compare(a ?? Buffer.alloc(0), b ?? Buffer.alloc(0)));
-}
-
-/** Where each consumer group stands and what is pending in it; times of delivery are left out. */
-async function streamGroups(redis: Redis, key: Buffer): Promise<unknown[]> {
-  const groups = await redis.callBuffer('XINFO', 'GROUPS', key);
-  const told: unknown[] = [];
-  for (const group of Array.isArray(groups) ? groups : []) {
-    const fields = new Map<string, unknown>();
-    const flat: unknown[] = Array.isArray(group) ? group : [];
-    for (let index = 0; index + 1 < flat.length; index += 2) fields.set(String(flat[index]), flat[index + 1]);
-    const name = fields.get('name');
-    if (!Buffer.isBuffer(name)) continue;
-    const pending = await redis.callBuffer('XPENDING', key, name);
-    told.push([name, fields.get('last-delivered-id'), pending]);
+async function digestString({ redis, key }: Reading): Promise<string> {
+  const hash = createHash('sha256');
+  for (let offset = 0; ; offset += PAGE_BYTES) {
+    const range = await redis.getrangeBuffer(key, offset, offset + PAGE_BYTES - 1);
+    hash.update(range);
+    if (range.length < PAGE_BYTES) return hash.digest('hex');
   }
-  return told;
 }
 
-/** Buffers, numbers and nested lists of them as one unambiguous text. */
-function encode(value: unknown): string {
-  if (Buffer.isBuffer(value)) return `"${value.toString('hex')}"`;
-  if (Array.isArray(value)) return `[${value.map(encode).join(',')}]`;
-  return String(value);
+async function digestList({ redis, key, pageSize }: Reading): Promise<string> {
+  const digest = new InOrder();
+  for (let start = 0; ;) {
+    const asked = pageSize.elements;
+    const items = await redis.lrangeBuffer(key, start, start + asked - 1);
+    digest.add(...items);
+    if (items.length < asked) return digest.result();
+    pageSize.learn(items.length, bytesOf(items));
+    start += asked;
+  }
+}
+
+/** Members of the same score stand in the order of their bytes, on every server. */
+async function digestSortedSet({ redis, key, pageSize }: Reading): Promise<string> {
+  const digest = new InOrder();
+  for (let start = 0; ;) {
+    const asked = pageSize.elements;
+    const flat = await redis.callBuffer('ZRANGE', key, start, start + asked - 1, 'WITHSCORES');
+    const pairs = pairsOf(flat);
+    for (const [member, score] of pairs) digest.add(member, scoreBytes(score));
+    if (pairs.length < asked) return digest.result();
+    pageSize.learn(
+      pairs.length,
+      pairs.reduce((sum, pair) => sum + bytesOf(pair), 0),
+    );
+    start += asked;
+  }
+}
+
+/** The number itself: versions write the same one with more or fewer digits. */
+function scoreBytes(score: Buffer): Buffer {
+  const text = score.toString('latin1');
+  const bytes = Buffer.alloc(8);
+  bytes.writeDoubleBE(/inf/i.test(text) ? (text.startsWith('-') ? -Infinity : Infinity) : Number(text));
+  return bytes;
+}
+
+/** A collection without an order, walked by its own SCAN. */
+async function digestScanned(
+  { redis, key, pageSize }: Reading,
+  length: 'SCARD' | 'HLEN',
+  scan: (cursor: string, count: number) => Promise<{ next: Buffer; elements: Buffer[][] }>,
+): Promise<string> {
+  for (let attempt = 1; ; attempt += 1) {
+    const digest = new InAnyOrder();
+    let cursor = '0';
+    do {
+      const { next, elements } = await scan(cursor, pageSize.elements);
+      cursor = next.toString();
+      for (const element of elements) digest.add(...element);
+      pageSize.learn(
+        elements.length,
+        elements.reduce((sum, element) => sum + bytesOf(element), 0),
+      );
+    } while (cursor !== '0');
+    // SCAN may show an element twice, when the server rearranges its table meanwhile.
+    if (digest.count === Number(await redis.call(length, key)) || attempt === ATTEMPTS)
+      return digest.result();
+  }
+}
+
+const EXPIRES = Buffer.from('expires');
+
+/** Fields with values, and whether they expire on their own. */
+async function withFieldExpiry(
+  { redis, key, options }: Reading,
+  pairs: [Buffer, Buffer][],
+): Promise<Buffer[][]> {
+  if (pairs.length === 0 || !options.fieldExpiry) return pairs;
+  const fields = pairs.map(([field]) => field);
+  const times = listOf(await redis.callBuffer('HPEXPIRETIME', key, 'FIELDS', fields.length, ...fields));
+  return pairs.map((pair, index) => (Number(times[index]) >= 0 ? [...pair, EXPIRES] : pair));
+}
+
+async function digestStream(reading: Reading): Promise<string> {
+  const { redis, key, pageSize } = reading;
+  const digest = new InOrder();
+  for (let start: string | null = FIRST_ID; start !== null;) {
+    const asked = pageSize.elements;
+    const entries = await rows(redis.callBuffer('XRANGE', key, start, '+', 'COUNT', asked));
+    let bytes = 0;
+    for (const [id, fields] of entries) {
+      const items = listOf(fields).map(bufferOf);
+      digest.add(bufferOf(id), ...items, END);
+      bytes += bytesOf(items) + ENTRY_BYTES;
+    }
+    pageSize.learn(entries.length, bytes);
+    start = after(entries, asked);
+  }
+  const stream = fieldsOf(await redis.callBuffer('XINFO', 'STREAM', key));
+  digest.add(bufferOf(stream.get('last-generated-id')), END);
+  for (const group of await rows(redis.callBuffer('XINFO', 'GROUPS', key)))
+    await addGroup(reading, fieldsOf(group), digest);
+  return digest.result();
+}
+
+/** What an entry costs besides its fields, about. */
+const ENTRY_BYTES = 40;
+
+/** Where a consumer group stands, its consumers, and what was delivered to whom and how often. */
+async function addGroup(
+  { redis, key }: Reading,
+  group: Map<string, unknown>,
+  digest: InOrder,
+): Promise<void> {
+  const name = bufferOf(group.get('name'));
+  digest.add(name, bufferOf(group.get('last-delivered-id')), END);
+  const consumers = await rows(redis.callBuffer('XINFO', 'CONSUMERS', key, name));
+  digest.add(...consumers.map((consumer) => bufferOf(fieldsOf(consumer).get('name'))), END);
+  for (let start: string | null = FIRST_ID; start !== null;) {
+    const deliveries = await rows(redis.callBuffer('XPENDING', key, name, start, '+', DELIVERIES));
+    for (const [id, consumer, , times] of deliveries)
+      digest.add(bufferOf(id), bufferOf(consumer), Buffer.from(String(times)));
+    start = after(deliveries, DELIVERIES);
+  }
+  digest.add(END);
+}
+
+async function rows(asking: Promise<unknown>): Promise<unknown[][]> {
+  return listOf(await asking).map(listOf);
+}
+
+/** Where the next page begins, each row of this one beginning with its id; null after the last page. */
+function after(page: unknown[][], asked: number): string | null {
+  return page.length < asked ? null : idAfter(String(page.at(-1)?.[0]));
+}
+
+/** Ends a list of unknown length: no item of a key is this long. */
+const END = Symbol('end');
+
+/** A digest of items one after the other. */
+class InOrder {
+  readonly #hash = createHash('sha256');
+
+  add(...items: (Buffer | typeof END)[]): void {
+    for (const item of items) {
+      this.#hash.update(item === END ? endMark : lengthOf(item));
+      if (item !== END) this.#hash.update(item);
+    }
+  }
+
+  result(): string {
+    return this.#hash.digest('hex');
+  }
+}
+
+/** A digest of elements in any order: the sums of the parts of their digests. */
+class InAnyOrder {
+  /** One sum for each 32 bits of a digest, kept below what a double holds exactly. */
+  readonly #sums = new Float64Array(8);
+  count = 0;
+
+  add(...items: Buffer[]): void {
+    const hash = createHash('sha256');
+    for (const item of items) hash.update(lengthOf(item)).update(item);
+    const digest = hash.digest();
+    this.count += 1;
+    for (const [part, sum] of this.#sums.entries())
+      this.#sums[part] = (sum + digest.readUInt32BE(part * 4)) % 2 ** 52;
+  }
+
+  result(): string {
+    return [this.count, ...this.#sums].join(' ');
+  }
+}
+
+function lengthOf(item: Buffer): Buffer {
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(item.length);
+  return length;
+}
+
+const endMark = Buffer.alloc(4, 0xff);
+
+/** Names and values in turn, as the older protocol tells a map. */
+function fieldsOf(reply: unknown): Map<string, unknown> {
+  const items = listOf(reply);
+  const fields = new Map<string, unknown>();
+  for (let index = 0; index + 1 < items.length; index += 2)
+    fields.set(String(items[index]), items[index + 1]);
+  return fields;
+}
+
+function listOf(reply: unknown): unknown[] {
+  return Array.isArray(reply) ? reply : [];
+}
+
+function bufferOf(reply: unknown): Buffer {
+  return Buffer.isBuffer(reply) ? reply : Buffer.alloc(0);
 }
