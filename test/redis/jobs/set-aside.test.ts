@@ -153,9 +153,9 @@ test('what is set aside is dropped without touching what stands in its place', a
 function cutAfter(redis: Redis, count: number): void {
   const send = redis.sendCommand.bind(redis);
   let left = count;
-  redis.sendCommand = ((...sent: Parameters<typeof send>) => {
+  redis.sendCommand = (...sent: Parameters<typeof send>) => {
     left -= 1;
-    if (left < 0) redis.disconnect();
+    if (left === -1) redis.disconnect();
     return send(...sent);
-  });
+  };
 }
