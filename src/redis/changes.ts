@@ -4,7 +4,7 @@ import { messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Abilities } from './abilities.ts';
 import { ChangedKeys } from './changed-keys.ts';
-import { describeRedis, type RedisAddress } from './connect.ts';
+import { describeRedis, disconnect, type RedisAddress } from './connect.ts';
 import { redisError } from './errors.ts';
 import { NotTold, openListening, untilAllTold, type Listening } from './listening.ts';
 import { notificationsByEvent, notificationsByKey } from './notifications.ts';
@@ -38,6 +38,8 @@ export interface FeedOptions {
   signal?: AbortSignal;
   /** How often the connection is used when nothing else does. Default 60,000; Heroku cuts one that is idle for 300 s. */
   keepAliveMs?: number;
+  /** How long the server may leave a PING unanswered before the connection counts as lost. Default 20,000. */
+  patienceMs?: number;
 }
 
 /** After a lost connection, doubled with each attempt that fails. */
@@ -89,6 +91,7 @@ class OpenFeed implements ChangeFeed {
   readonly #address: RedisAddress;
   readonly #way: Listening;
   readonly #options: FeedOptions;
+  readonly #patienceMs: number;
   readonly #changed = new ChangedKeys();
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
@@ -101,7 +104,8 @@ class OpenFeed implements ChangeFeed {
     this.#address = address;
     this.#way = way;
     this.#options = options;
-    const { signal, keepAliveMs = 60_000 } = options;
+    const { signal, keepAliveMs = 60_000, patienceMs = 20_000 } = options;
+    this.#patienceMs = patienceMs;
     this.#signal = AbortSignal.any([this.#stop.signal, ...(signal === undefined ? [] : [signal])]);
     this.#keepAlive = setInterval(() => void this.barrier(), keepAliveMs).unref();
   }
@@ -130,7 +134,7 @@ class OpenFeed implements ChangeFeed {
     const connection = this.#connection;
     if (connection === undefined) return;
     try {
-      await untilAllTold(connection);
+      await untilAllTold(connection, this.#patienceMs);
     } catch (thrown) {
       this.#lost(connection, messageOf(thrown));
     }
@@ -139,7 +143,7 @@ class OpenFeed implements ChangeFeed {
   close(): void {
     clearInterval(this.#keepAlive);
     this.#stop.abort();
-    this.#connection?.disconnect();
+    if (this.#connection !== undefined) disconnect(this.#connection);
     this.#connection = undefined;
   }
 
@@ -148,7 +152,8 @@ class OpenFeed implements ChangeFeed {
       if (name === null) this.#changed.addEverything();
       else this.#changed.add(name);
     };
-    return openListening(this.#address, this.#way, told, { signal: this.#signal });
+    const [signal, patienceMs] = [this.#signal, this.#patienceMs];
+    return openListening(this.#address, this.#way, told, { signal, patienceMs });
   }
 
   #use(connection: Redis): void {
@@ -161,7 +166,7 @@ class OpenFeed implements ChangeFeed {
   #lost(connection: Redis, why: string): void {
     if (this.#connection !== connection) return;
     this.#connection = undefined;
-    if (connection.status !== 'end') connection.disconnect();
+    disconnect(connection);
     if (this.#signal.aborted) return;
     this.#options.log.warning(
       `${describeRedis(this.#address)}: lost the ${this.kind} of changes (${why}); all keys will be looked at again.`,
@@ -175,6 +180,10 @@ class OpenFeed implements ChangeFeed {
       try {
         await clock.sleep(wait, this.#signal);
         const connection = await this.#listen();
+        if (this.#signal.aborted) {
+          disconnect(connection);
+          return;
+        }
         // What happened in between was told to nobody, also when it was taken for everything meanwhile.
         this.#changed.addEverything();
         log.info(`${describeRedis(this.#address)}: changes are followed by ${this.kind} again.`);

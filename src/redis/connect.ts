@@ -75,7 +75,7 @@ export function describeRedis(address: RedisAddress): string {
 
 /**
  * Opens a connection that never reconnects by itself: a lost connection is an error to the caller, not a pause.
- * Throws a ConfigurationError with the server's own reason when it refuses. The caller calls `disconnect()`.
+ * Throws a ConfigurationError with the server's own reason when it refuses. The caller calls `disconnect`.
  */
 export async function connectRedis(address: RedisAddress, options: RedisOptions = {}): Promise<Redis> {
   options.signal?.throwIfAborted();
@@ -103,7 +103,7 @@ export async function connectRedis(address: RedisAddress, options: RedisOptions 
     reason ??= error;
     options.log?.debug(`${describeRedis(address)}: ${messageOf(error)}`);
   });
-  const onAbort = (): void => redis.disconnect();
+  const onAbort = (): void => disconnect(redis);
   options.signal?.addEventListener('abort', onAbort, { once: true });
   redis.once('end', () => options.signal?.removeEventListener('abort', onAbort));
   try {
@@ -112,7 +112,7 @@ export async function connectRedis(address: RedisAddress, options: RedisOptions 
     await redis.select(address.database ?? 0);
     return redis;
   } catch (thrown) {
-    redis.disconnect();
+    disconnect(redis);
     options.signal?.throwIfAborted();
     throw redisError(reason ?? thrown, `Could not connect to ${describeRedis(address)}`);
   }
@@ -131,8 +131,13 @@ export async function withRedis<T>(
     options.signal?.throwIfAborted();
     throw redisError(thrown, describeRedis(address));
   } finally {
-    redis.disconnect();
+    disconnect(redis);
   }
+}
+
+/** Closing what is closed already would have the client wait for the end of it, and hold the process for two seconds. */
+export function disconnect(redis: Redis): void {
+  if (redis.status !== 'end') redis.disconnect();
 }
 
 async function untilLoaded(redis: Redis): Promise<void> {

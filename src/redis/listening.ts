@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { FeedKind } from './changes.ts';
-import { connectRedis, type RedisAddress, type RedisOptions } from './connect.ts';
+import { connectRedis, disconnect, type RedisAddress } from './connect.ts';
 import { OUR_PREFIX } from './key-choice.ts';
 
 /** Called with the name of a key that changed, or null when any may have. */
@@ -10,7 +10,7 @@ export type Told = (name: Buffer | null) => void;
 /** A way to hear from a server what changes on it. */
 export interface Listening {
   kind: Exclude<FeedKind, 'none'>;
-  /** How often it tells a key that was made and given an expiry in one transaction. */
+  /** How often it tells at least a key that was made, given an expiry in the same transaction, and deleted. */
   timesPerProof: number;
   /** Has the server tell on this connection; it is then good for nothing else but PING. */
   listen(redis: Redis, told: Told): Promise<void>;
@@ -19,8 +19,6 @@ export interface Listening {
 /** The server let us listen and did not tell what we then wrote. */
 export class NotTold extends Error {}
 
-/** How long a server may leave a PING unanswered before the connection counts as lost. */
-const PATIENCE_MS = 20_000;
 /** Nothing of a run that was killed in the middle of the proof stays. */
 const PROOF_EXPIRES_MS = 60_000;
 /** Writers may be held for a while by CLIENT PAUSE. */
@@ -38,9 +36,9 @@ export async function openListening(
   address: RedisAddress,
   way: Listening,
   told: Told,
-  options: RedisOptions,
+  options: { signal: AbortSignal; patienceMs: number },
 ): Promise<Redis> {
-  const redis = await connectRedis(address, options);
+  const redis = await connectRedis(address, { signal: options.signal });
   try {
     const heard = new Map<string, number>();
     await way.listen(redis, (name) => {
@@ -49,40 +47,39 @@ export async function openListening(
       else told(name);
     });
     const written = await writeOneOfEachType(address, options.signal);
-    await untilAllTold(redis);
+    await untilAllTold(redis, options.patienceMs);
     const missed = written.filter((name) => (heard.get(name) ?? 0) < way.timesPerProof);
     if (missed.length > 0)
       throw new NotTold(`of ${written.length} keys written, ${missed.length} were not told`);
     return redis;
   } catch (thrown) {
-    if (redis.status !== 'end') redis.disconnect();
+    disconnect(redis);
     throw thrown;
   }
 }
 
-/** Afterwards all has been told that the server changed before the call. Throws when it does not answer in time. */
-export async function untilAllTold(redis: Redis): Promise<void> {
+/**
+ * Afterwards all has been told that the server changed before the call.
+ *
+ * @throws Error when the connection is lost, or the server leaves a PING unanswered for `patienceMs`
+ */
+export async function untilAllTold(redis: Redis, patienceMs: number): Promise<void> {
   // Tracked changes are sent at the end of a turn of the server's event loop, after the answers to that turn's
   // commands: one PING may overtake the last of them, a second one belongs to a later turn.
-  await answered(redis);
-  await answered(redis);
-}
-
-async function answered(redis: Redis): Promise<void> {
-  const timer = setTimeout(() => redis.disconnect(), PATIENCE_MS);
-  try {
-    await redis.ping();
-  } finally {
-    clearTimeout(timer);
+  for (let turn = 0; turn < 2; turn++) {
+    const timer = setTimeout(() => disconnect(redis), patienceMs);
+    try {
+      await redis.ping();
+    } finally {
+      clearTimeout(timer);
+    }
   }
 }
 
 /** A transaction for each type: each has notifications of its own that may be off. Returns the names, deleted again. */
-async function writeOneOfEachType(address: RedisAddress, signal?: AbortSignal): Promise<string[]> {
+async function writeOneOfEachType(address: RedisAddress, signal: AbortSignal): Promise<string[]> {
   const limit = AbortSignal.timeout(PROOF_LIMIT_MS);
-  const redis = await connectRedis(address, {
-    signal: signal === undefined ? limit : AbortSignal.any([signal, limit]),
-  });
+  const redis = await connectRedis(address, { signal: AbortSignal.any([signal, limit]) });
   try {
     const begin = `${OUR_PREFIX}heard:${randomBytes(8).toString('hex')}`;
     const commands: [name: string, verb: string, ...parameters: string[]][] = [
@@ -105,6 +102,6 @@ async function writeOneOfEachType(address: RedisAddress, signal?: AbortSignal): 
     await redis.del(names);
     return names;
   } finally {
-    redis.disconnect();
+    disconnect(redis);
   }
 }

@@ -8,8 +8,8 @@ const BY_KEY = '__keyspace@*__:*';
 /** Keyspace notifications that name the event in the channel and the key in the message. */
 export const notificationsByEvent: Listening = {
   kind: 'notifications',
-  // Once for its own kind of event (`l` for a list …) and once for its expiry (`g`).
-  timesPerProof: 2,
+  // For its own kind of event (`l` for a list …), and for its expiry and its end (`g`).
+  timesPerProof: 3,
   listen: async (redis, told) => {
     redis.on('pmessageBuffer', (_pattern, _channel, key) => {
       told(key);
@@ -21,7 +21,7 @@ export const notificationsByEvent: Listening = {
 /** Keyspace notifications that name the key in the channel and the event in the message. */
 export const notificationsByKey: Listening = {
   kind: 'notifications',
-  timesPerProof: 2,
+  timesPerProof: 3,
   listen: async (redis, told) => {
     redis.on('pmessageBuffer', (_pattern, channel) => {
       told(channel.subarray(channel.indexOf('__:') + '__:'.length));

@@ -115,11 +115,10 @@ async function allKeys(
   for (let database = 0; database < 16; database++) {
     await client.select(database);
     for (const key of await client.keysBuffer(pattern)) {
-      const [type, value, expiry] = [
-        await client.type(key),
-        await client.dumpBuffer(key),
-        await client.pexpiretime(key),
-      ];
+      const type = await client.type(key);
+      // It may have expired since.
+      const value = (await client.dumpBuffer(key)) as Buffer | null;
+      const expiry = await client.pexpiretime(key);
       if (value !== null)
         all.set(`${database} ${key.toString('latin1')}`, {
           type,

@@ -187,7 +187,7 @@ export const ways: Record<string, Way> = {
     run: async (client) => {
       await client.set('restore:a', '1');
       const payload = await client.dumpBuffer('restore:a');
-      await client.restore('restore:b', 0, payload ?? '');
+      await client.restore('restore:b', 0, payload);
     },
   },
   'expires-unread': { before: [['PSETEX', 'k:a', 300, '1']], run: () => pause(800) },
