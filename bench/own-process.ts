@@ -1,8 +1,9 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { guardProcess } from '../rehearsal/servers/process.ts';
+import { messageOf } from '../src/errors.ts';
 
-type Said<Answer> = 'ready' | { failed: string } | { answer: Answer };
+type Said<Answer> = 'ready' | { failed: { message: string; stack: string | undefined } } | { answer: Answer };
 
 /** A process that does nothing but what it is told, so that its CPU and memory are the work's. All its code is loaded. */
 export interface OwnProcess<Order, Answer> {
@@ -33,7 +34,11 @@ export async function startOwnProcess<Order, Answer>(
       const said = await words;
       if (said !== 'ready' && 'answer' in said) return said.answer;
       child.disconnect();
-      throw new Error(`The work failed: ${said === 'ready' ? 'it did not begin' : said.failed}`);
+      if (said === 'ready') throw new Error('The work did not begin.');
+      const failure = new Error(said.failed.message);
+      // Its own stack says where; ours only that we asked.
+      if (said.failed.stack !== undefined) failure.stack = said.failed.stack;
+      throw failure;
     },
     end: async () => {
       if (!child.connected) return;
@@ -62,8 +67,10 @@ export function answerOrders(work: (order: never) => Promise<object>): void {
   process.on('message', (order) => {
     work(order as never).then(
       (answer) => say({ answer }),
-      (thrown: unknown) =>
-        say({ failed: thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown) }),
+      (thrown: unknown) => {
+        const stack = thrown instanceof Error ? thrown.stack : undefined;
+        say({ failed: { message: messageOf(thrown), stack } });
+      },
     );
   });
   say('ready');
