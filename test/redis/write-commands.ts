@@ -231,6 +231,40 @@ export const ways: Record<string, Way> = {
   'debug-populate': { run: [['DEBUG', 'POPULATE', 3, 'k']] },
 };
 
+/** What newer servers have besides. */
+export const newerWays: Record<string, Way> = {
+  hexpire: { before: [['HSET', 'k:a', 'f', '1']], run: [['HEXPIRE', 'k:a', 100, 'FIELDS', 1, 'f']] },
+  hpersist: {
+    before: [
+      ['HSET', 'k:a', 'f', '1'],
+      ['HEXPIRE', 'k:a', 100, 'FIELDS', 1, 'f'],
+    ],
+    run: [['HPERSIST', 'k:a', 'FIELDS', 1, 'f']],
+  },
+  hsetex: { run: [['HSETEX', 'k:a', 'EX', 100, 'FIELDS', 1, 'f', '1']] },
+  hgetex: { before: [['HSET', 'k:a', 'f', '1']], run: [['HGETEX', 'k:a', 'EX', 100, 'FIELDS', 1, 'f']] },
+  hgetdel: { before: [['HSET', 'k:a', 'f', '1']], run: [['HGETDEL', 'k:a', 'FIELDS', 1, 'f']] },
+  'field-expires': {
+    before: [
+      ['HSET', 'k:a', 'f', '1', 'g', '2'],
+      ['HPEXPIRE', 'k:a', 300, 'FIELDS', 1, 'f'],
+    ],
+    run: () => pause(1_500),
+  },
+  'last-field-expires': {
+    before: [
+      ['HSET', 'k:a', 'f', '1'],
+      ['HPEXPIRE', 'k:a', 300, 'FIELDS', 1, 'f'],
+    ],
+    run: () => pause(1_500),
+  },
+  delifeq: { before: [['SET', 'k:a', '1']], run: [['DELIFEQ', 'k:a', '1']] },
+  delex: { before: [['SET', 'k:a', '1']], run: [['DELEX', 'k:a']] },
+  msetex: { run: [['MSETEX', 1, 'k:a', '1', 'EX', 100]] },
+  xackdel: { before: pending('k:a'), run: [['XACKDEL', 'k:a', 'g', 'IDS', 1, '1-1']] },
+  xdelex: { before: group('k:a'), run: [['XDELEX', 'k:a', 'IDS', 1, '1-1']] },
+};
+
 /** What changes all keys of a database at once. */
 export const waysOfAll: Record<string, Way> = {
   swapdb: { before: [['SET', 'k:a', '1']], run: [['SWAPDB', 0, 6]] },
