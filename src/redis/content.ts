@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import { bytesOf, PAGE_BYTES, PageSize } from './big-key-page.ts';
 import { pairsOf } from './digest.ts';
 import { FIRST_ID, idAfter } from './stream-id.ts';
 
+/** About as much as one page holds: a few milliseconds of the server. */
+const PAGE_BYTES = 1_000_000;
+/** Elements of a page, however small they are. */
+const MOST_ELEMENTS = 2_000;
 /** How often a collection is read again when it changed while it was read. */
 const ATTEMPTS = 3;
 /** Pending deliveries of one group that are asked for in one go. */
@@ -37,7 +40,7 @@ export async function contentDigest(
   type: string,
   options: ContentOptions,
 ): Promise<string | null> {
-  const reading: Reading = { redis, key, pageSize: new PageSize(options.isSmall ? 0 : null), options };
+  const reading: Reading = { redis, key, pageSize: new PageSize(options.isSmall), options };
   switch (type) {
     case 'string':
       return digestString(reading);
@@ -198,6 +201,30 @@ async function rows(asking: Promise<unknown>): Promise<unknown[][]> {
 /** Where the next page begins, each row of this one beginning with its id; null after the last page. */
 function after(page: unknown[][], asked: number): string | null {
   return page.length < asked ? null : idAfter(String(page.at(-1)?.[0]));
+}
+
+/** How many elements to ask for, learnt from the pages before: replies are bounded in bytes, requests only in number. */
+class PageSize {
+  elements: number;
+  #elementsSeen = 0;
+  #bytesSeen = 0;
+
+  constructor(isSmall: boolean) {
+    this.elements = isSmall ? MOST_ELEMENTS : 1;
+  }
+
+  learn(elements: number, bytes: number): void {
+    if (elements === 0) return;
+    this.#elementsSeen += elements;
+    this.#bytesSeen += bytes;
+    // The mean of all, lest a page without any of the few large elements forget them; the last, as they may grow.
+    const each = Math.max(1, bytes / elements, this.#bytesSeen / this.#elementsSeen);
+    this.elements = Math.max(1, Math.min(Math.floor(PAGE_BYTES / each), this.elements * 8, MOST_ELEMENTS));
+  }
+}
+
+function bytesOf(items: readonly Buffer[]): number {
+  return items.reduce((sum, item) => sum + item.length, 0);
 }
 
 /** Ends a list of unknown length: no item of a key is this long. */

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { Abilities } from './abilities.ts';
 import { BIG_KEY_BYTES } from './big-key.ts';
+import { packNames } from './packed-names.ts';
 import { pipelined } from './scan.ts';
 import { defineScript, runScript } from './scripts.ts';
 
@@ -58,8 +59,9 @@ const LENGTHS = new Map([
  * for as many keys as were looked at, and always one.
  */
 const digestsScript = defineScript(`
-local big, bytesLeft, timeLeft = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local knowsUsage, knowsExpireTime = ARGV[4] == '1', ARGV[5] == '1'
+local keys = cmsgpack.unpack(ARGV[1])
+local big, bytesLeft, timeLeft = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local knowsUsage, knowsExpireTime = ARGV[5] == '1', ARGV[6] == '1'
 local call, sha1, pack = redis.call, redis.sha1hex, struct.pack
 local text = { ${TEXT_ENCODINGS.map((name) => `${name} = true`).join(', ')} }
 local small = { ${SMALL_ENCODINGS.map((name) => `${name} = true`).join(', ')} }
@@ -107,8 +109,8 @@ local function digest(key)
 end
 
 local digests, expiries = {}, {}
-for i = 1, #KEYS do
-  local key = KEYS[i]
+for i = 1, #keys do
+  local key = keys[i]
   local value, size, expires = '${MISSING}', 0, expiry(key)
   if expires ~= -2 then
     local encoding = call('OBJECT', 'ENCODING', key)
@@ -163,13 +165,20 @@ async function digestsByScript(
   { memoryUsage, expireTime }: ReadingAbilities,
   mode: 'read-only' | 'any',
 ): Promise<(KeyDigest | null)[]> {
-  const reply = await runScript(redis, digestsScript, mode, keys, [
-    BIG_KEY_BYTES,
-    BUDGET.bytes,
-    BUDGET.milliseconds,
-    memoryUsage ? 1 : 0,
-    expireTime ? 1 : 0,
-  ]);
+  const reply = await runScript(
+    redis,
+    digestsScript,
+    mode,
+    [],
+    [
+      packNames(keys),
+      BIG_KEY_BYTES,
+      BUDGET.bytes,
+      BUDGET.milliseconds,
+      memoryUsage ? 1 : 0,
+      expireTime ? 1 : 0,
+    ],
+  );
   if (!Buffer.isBuffer(reply) || reply.length === 0) throw new Error('A reply is missing.');
   const count = reply.length / RECORD_BYTES;
   const digests = reply.toString('latin1', 0, count * DIGEST_CHARACTERS);
