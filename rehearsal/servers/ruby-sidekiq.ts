@@ -26,7 +26,7 @@ export interface RubySidekiq {
  * included where the machine has none: nothing is installed, no root is needed. Where they cannot be had or do not run,
  * it says why.
  */
-export async function findRubySidekiq(log: Log): Promise<Available<RubySidekiq>> {
+export async function findRubySidekiq(log: Log, cache = cacheDirectory()): Promise<Available<RubySidekiq>> {
   try {
     if (process.platform !== 'linux')
       throw new Error(`its packages are for Linux, this is ${process.platform}`);
@@ -34,7 +34,7 @@ export async function findRubySidekiq(log: Log): Promise<Available<RubySidekiq>>
       packages: ['ruby-sidekiq', 'ruby-sidekiq-cron'],
       needed: /^(ruby|lib(?!js-))/,
       check: [],
-      cache: cacheDirectory(),
+      cache,
       log,
     });
     return { found: await started(directory, environment) };
