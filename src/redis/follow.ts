@@ -112,7 +112,7 @@ class Following implements RedisFollow {
   /** All keys were equal at some time since when `#unproven` holds what was carried; as byte strings. */
   #isProven = false;
   readonly #unproven = new Set<string>();
-  /** The connections were lost since the last look at the changes. */
+  /** Connections were lost, or something failed, since the last look at the changes: it is not enough. */
   #isCut = false;
   /** Something differed that the feed had not told: it cannot be believed. */
   #isDoubted = false;
@@ -244,6 +244,8 @@ class Following implements RedisFollow {
     try {
       return await body();
     } catch (thrown) {
+      // What had been told may not have been brought over: it is not told again.
+      this.#isCut = true;
       signal?.throwIfAborted();
       this.#options.signal?.throwIfAborted();
       throw this.cleaned(thrown);

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Abilities } from './abilities.ts';
-import { connectRedis, type RedisAddress, type RedisOptions } from './connect.ts';
+import { connectRedis, disconnect, type RedisAddress, type RedisOptions } from './connect.ts';
 
 /** Two connections, one to each side, that one batch after the other goes through. */
 export interface Lane {
@@ -53,7 +53,7 @@ export class Lanes {
     const failed = lanes.find((lane) => lane.status === 'rejected');
     if (failed === undefined)
       return new Lanes(lanes.flatMap((lane) => ('value' in lane ? [lane.value] : [])));
-    for (const redis of opened) redis.disconnect();
+    for (const redis of opened) disconnect(redis);
     throw failed.reason;
   }
 
@@ -73,7 +73,7 @@ export class Lanes {
 
   close(): void {
     clearInterval(this.#timer);
-    for (const { from, to } of this.#all) for (const side of [from, to]) side.disconnect();
+    for (const { from, to } of this.#all) for (const side of [from, to]) disconnect(side);
   }
 }
 
