@@ -9,7 +9,7 @@ import { readMaintenance, setMaintenance } from '../../src/heroku/maintenance.ts
 import { currentRelease, isParked, parkApp, rollBackRelease } from '../../src/heroku/release.ts';
 import type { Step } from '../../src/migration/saga.ts';
 import { defineStep } from '../../src/migration/saga.ts';
-import { quietJobs, readJobs, resumeJobs, waitUntilIdle } from '../../src/redis/jobs/index.ts';
+import { forgetJobs, quietJobs, readJobs, resumeJobs, waitUntilIdle } from '../../src/redis/jobs/index.ts';
 import { inEachDatabase, sumOfEach } from '../jobs.ts';
 import type { Parties } from '../parties.ts';
 
@@ -49,6 +49,7 @@ export function quietWorkers({ subject, oldSide, log, clock }: Parties): Step {
     undo: async () => {
       const workers = await inEachDatabase(oldSide, { log }, async (redis) => {
         await resumeJobs(redis);
+        await forgetJobs(redis);
         return (await readJobs(redis)).present;
       });
       if (workers.includes(true)) await restartDynos(heroku, app, (type) => type !== 'web');

@@ -1,10 +1,11 @@
 import { messageOf } from '../../src/errors.ts';
 import type { Step } from '../../src/migration/saga.ts';
 import { defineStep } from '../../src/migration/saga.ts';
+import { withRedis } from '../../src/redis/connect.ts';
 import type { RedisCopyOptions } from '../../src/redis/copy.ts';
 import type { FinishResult, RedisFollow } from '../../src/redis/follow.ts';
 import { followRedis } from '../../src/redis/follow.ts';
-import { returnInProgress } from '../../src/redis/jobs/index.ts';
+import { resumeJobs, returnInProgress } from '../../src/redis/jobs/index.ts';
 import { formatCount, formatDuration } from '../../src/report/format.ts';
 import { redisOptions } from '../copy-both.ts';
 import { proveJobsEqual, sumOfEach } from '../jobs.ts';
@@ -66,6 +67,7 @@ export function redisSteps(parties: Parties, fence: FenceSteps): RedisSteps {
         const options = redisOptions(parties);
         if (options === null) return null;
         isFinished = false;
+        await letOldHoldGo(parties);
         followed = await openWhileServing(options, signal);
         const caughtUp = await followed.catchUp(signal);
         log.info(
@@ -79,7 +81,11 @@ export function redisSteps(parties: Parties, fence: FenceSteps): RedisSteps {
       name: 'return-taken-jobs',
       always: true,
       act: async (_prior, { signal }) => {
-        const jobs = await sumOfEach(oldSide, { log, signal }, returnInProgress);
+        const jobs = await sumOfEach(oldSide, { log, signal }, async (redis) => {
+          // A queue that we have paused would arrive paused.
+          await resumeJobs(redis);
+          return returnInProgress(redis);
+        });
         if (jobs > 0)
           log.info(`${formatCount(jobs)} jobs that workers had taken wait in their queues again.`);
         return { jobs };
@@ -119,6 +125,15 @@ export function redisSteps(parties: Parties, fence: FenceSteps): RedisSteps {
     },
     close,
   };
+}
+
+/** A run that died inside the fence holds the writers for up to 30 s more, and us with them. */
+async function letOldHoldGo({ oldSide, log, signal }: Parties): Promise<void> {
+  if (oldSide.redis === undefined) return;
+  await withRedis(oldSide.redis, { log, signal }, async (redis) => {
+    // Where it is refused, nobody can be held.
+    await redis.call('CLIENT', 'UNPAUSE').catch(() => undefined);
+  });
 }
 
 /**

@@ -10,7 +10,7 @@ import type { Step } from '../../src/migration/saga.ts';
 import { defineStep } from '../../src/migration/saga.ts';
 import { liftFence, readFence } from '../../src/postgres/fence.ts';
 import { endReverse, settleLive } from '../../src/postgres/live.ts';
-import { bringBackJobs, setAsideJobs } from '../../src/redis/jobs/index.ts';
+import { bringBackJobs, forgetJobs, setAsideJobs } from '../../src/redis/jobs/index.ts';
 import { dnsStepName } from '../cutover/switch.ts';
 import { inEachDatabase, sumOfEach } from '../jobs.ts';
 import { closeNewSide, openNewSide } from '../opening.ts';
@@ -54,7 +54,12 @@ export function rollBackSteps(parties: Parties, cutover: readonly StepRow[]): St
     defineStep({
       name: 'bring-jobs-back',
       act: async () => {
-        return { keys: await sumOfEach(oldSide, { log }, (redis) => bringBackJobs(redis, migrationId)) };
+        const keys = await sumOfEach(oldSide, { log }, async (redis) => {
+          const brought = await bringBackJobs(redis, migrationId);
+          await forgetJobs(redis);
+          return brought;
+        });
+        return { keys };
       },
       undo: async () => {
         await inEachDatabase(oldSide, { log }, (redis) => setAsideJobs(redis, migrationId));

@@ -59,7 +59,7 @@ describe('Redis in a cutover', () => {
       const results = await cutOver({
         strategy,
         before: {
-          park: async () => {
+          'return-taken-jobs': async () => {
             await from.set('session:2', 'changed late', 'PX', 3_600_000);
             await from.del('session:1');
             await from.rpush('queue:default', JOB);
@@ -68,8 +68,9 @@ describe('Redis in a cutover', () => {
       });
       expect(results['follow-redis']).toMatchObject({ caughtUp: { compared: 6 } });
       const step = strategy === 'window' ? 'parity' : 'final-drain';
+      expect(JSON.stringify(results[step])).toContain('"keys":{"compared":3,"different":0}');
       expect(results[step]).toMatchObject({
-        redis: { how: 'changes', reason: null, paused: true, deleted: 1 },
+        redis: { how: 'changes', reason: null, paused: true, keys: 2, deleted: 1 },
       });
       expect(results['count-jobs']).toEqual({
         counts: expect.arrayContaining([

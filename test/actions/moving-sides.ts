@@ -127,6 +127,7 @@ export async function movingSides(options: MovingOptions = {}): Promise<MovingSi
     }) as unknown as Parties;
 
   const never = new AbortController().signal;
+  const opened: Step[] = [];
   return {
     app,
     postgres,
@@ -147,7 +148,9 @@ export async function movingSides(options: MovingOptions = {}): Promise<MovingSi
         gate: () => Promise.resolve({ mode: 'none' as const }) as never,
         preFlight: () => Promise.resolve(null),
       };
-      const steps = upTo(cutoverSteps(parties, checks, strategy), last, before);
+      const all = cutoverSteps(parties, checks, strategy);
+      opened.push(...all.filter(({ name }) => name === 'follow-redis' || name === 'fence'));
+      const steps = upTo(all, last, before);
       try {
         const { results } = await runSteps(journal, lease, steps, {
           phase: 'cutover',
@@ -161,7 +164,11 @@ export async function movingSides(options: MovingOptions = {}): Promise<MovingSi
         await lease.release();
       }
     },
-    close: () => journal.close(),
+    close: async () => {
+      // What a run that ends without undoing leaves open would otherwise keep this process alive.
+      for (const step of opened) await step.undo?.(null, null, { signal: never });
+      await journal.close();
+    },
   };
 }
 
