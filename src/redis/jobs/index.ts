@@ -175,6 +175,11 @@ export function bringBackJobs(redis: Redis, migrationId: string): Promise<number
   return bringBack(redis, migrationId);
 }
 
+/** Going back, last: nothing of ours stays beside jobs that are in their place. */
+export async function forgetJobs(redis: Redis): Promise<void> {
+  await redis.unlink(PLACES_KEY);
+}
+
 /** After a move back: the jobs that were set aside are on the old side again in their place, so these are deleted. */
 export function dropSetAside(redis: Redis, migrationId: string): Promise<number> {
   return dropAside(redis, migrationId);
