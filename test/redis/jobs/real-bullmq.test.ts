@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, expect } from '@jest/globals';
+import { afterEach, expect } from '@jest/globals';
 import { bullmqOfMajor } from '../../../rehearsal/servers/bullmq.ts';
 import { systemClock } from '../../../src/clock.ts';
 import { silentLog } from '../../../src/log.ts';
@@ -35,10 +35,12 @@ interface Bullmq {
   ) => { close(force?: boolean): Promise<void>; on(event: 'error', listener: () => void): void };
 }
 
-const closing: (() => Promise<void>)[] = [];
-afterAll(async () => {
+let closing: (() => Promise<void>)[] = [];
+// While the servers still run: a client that lost its server would look for it for ever.
+afterEach(async () => {
   for (const close of closing) await close().catch(() => undefined);
-});
+  closing = [];
+}, 60_000);
 
 for (const major of [5, 6] as const) {
   const found = await inFullRun(() => bullmqOfMajor(major, { log: silentLog }));
@@ -116,7 +118,7 @@ for (const major of [5, 6] as const) {
       const queue = side.queue(source);
       await queue.add('cut off', {});
       const connection = JSON.stringify({ host: source.host, port: source.port });
-      const endless = `new (require('bullmq').Worker)('emails', () => new Promise(() => {}), { connection: ${connection}, lockDuration: 2000 })`;
+      const endless = `new (require('bullmq').Worker)('emails', () => new Promise(() => {}), { connection: ${connection}, lockDuration: 2000, stalledInterval: 1000 })`;
       const old = spawn(process.execPath, ['-e', endless], { cwd: directory, stdio: 'ignore' });
       closing.push(() => Promise.resolve(void old.kill('SIGKILL')));
       await until(async () => (await from.llen('bull:emails:active')) === 1);
@@ -158,7 +160,7 @@ function sides(
         stalledInterval: 1_000,
       });
       worker.on('error', () => undefined);
-      closing.push(() => worker.close(true));
+      closing.push(() => worker.close());
       return worker;
     },
   };
