@@ -3,7 +3,7 @@ import type { RedisAddress, RedisOptions } from '../src/redis/connect.ts';
 import { withRedis } from '../src/redis/connect.ts';
 import { readRedisFacts } from '../src/redis/facts.ts';
 import type { JobCount, JobFacts } from '../src/redis/jobs/index.ts';
-import { countDifferences, readJobs } from '../src/redis/jobs/index.ts';
+import { countDifferences, readJobs, readLateJobs } from '../src/redis/jobs/index.ts';
 import { formatCount } from '../src/report/format.ts';
 import { table } from '../src/report/summary.ts';
 import type { OldSide, Parties } from './parties.ts';
@@ -35,6 +35,20 @@ export async function countOldJobs({ oldSide, log, signal }: Parties): Promise<J
     named(database, (await readJobs(redis)).counts),
   );
   return found.flat();
+}
+
+/** What was enqueued on the old side after its jobs were set aside, one line each: no worker will ever run it. */
+export async function lateJobs({ subject, oldSide, log, signal }: Parties): Promise<string[]> {
+  const { migrationId } = subject.environment;
+  const late = await inEachDatabase(oldSide, { log, signal }, async (redis, database) =>
+    named(database, await readLateJobs(redis, migrationId)),
+  );
+  return late
+    .flat()
+    .map(
+      ({ name, size }) =>
+        `${name}: ${formatCount(size)} jobs were enqueued on the old Redis after the switch`,
+    );
 }
 
 /**

@@ -86,7 +86,7 @@ async function changeableApp({ oldSide: { heroku, app } }: Parties): Promise<Fin
   }
 }
 
-/** Postgres is fenced against everybody; Redis has no lock, and what another app writes after the copy would be lost. */
+/** Postgres is fenced against everybody; Redis has no such lock, and what another app writes after the switch would be lost. */
 async function loneRedis({ oldSide: { heroku, app, redis } }: Parties): Promise<Finding[]> {
   if (redis === undefined) return [];
   const what = 'nobody else writes to the old Redis';

@@ -5,6 +5,7 @@ import { readFence } from '../../src/postgres/fence.ts';
 import { writesAre } from '../../src/postgres/rights.ts';
 import type { CheckResult } from '../http-checks.ts';
 import { checkHosts } from '../http-checks.ts';
+import { lateJobs } from '../jobs.ts';
 import type { Parties } from '../parties.ts';
 import { gatherParties } from '../parties.ts';
 import type { BothParities } from '../prove-equal.ts';
@@ -80,6 +81,7 @@ async function inspect(parties: Parties, journal: Journal): Promise<Verification
       ...http.filter(({ passed }) => !passed).map(({ url, found }) => `${url}: ${found}`),
       ...parities.postgres.catalogue,
       ...lost,
+      ...(moved ? await lateJobs(parties) : []),
     ],
   };
 }
