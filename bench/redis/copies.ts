@@ -35,7 +35,8 @@ export interface Peer {
 export interface MeasuredCopy {
   way: Way;
   measurement: Measurement;
-  /** Keys in one second, of each round. */
+  /** Of each round, until all keys were on the target. */
+  copiedMs: number[];
   keysPerSecond: number[];
   /** Serialised bytes of what was copied; null where nobody counts them. */
   bytes: number | null;
@@ -106,6 +107,8 @@ function copyOf(work: CopyWork, { way, sample }: Peer, prove?: () => Promise<voi
       },
       after: async () => {
         await next.worker?.end();
+        const copiedMs = done.at(-1)?.copied?.copiedMs;
+        if (copiedMs !== undefined) work.log.info(`  of that copying ${(copiedMs / 1000).toFixed(2)} s`);
         longest.block = longerOf(longest.block, await longestBlock(servers));
         await refuseLess(servers, way, wanted);
         await prove?.();
@@ -115,14 +118,15 @@ function copyOf(work: CopyWork, { way, sample }: Peer, prove?: () => Promise<voi
 }
 
 function resultOf(work: CopyWork, counted: Counted, measurement: Measurement | undefined): MeasuredCopy {
-  const { way, done, longest } = counted;
+  const { way, longest } = counted;
   if (measurement === undefined || longest.block === undefined) throw new Error(`${way} was not measured.`);
+  const done = counted.done.slice(-work.rounds);
+  const copiedMs = measurement.rounds.map((whole, round) => done[round]?.copied?.copiedMs ?? whole);
   return {
-    way,
-    measurement,
-    keysPerSecond: measurement.rounds.map((milliseconds) => (measurement.amount * 1000) / milliseconds),
+    ...{ way, measurement, copiedMs },
+    keysPerSecond: copiedMs.map((milliseconds) => (measurement.amount * 1000) / milliseconds),
     bytes: done.at(-1)?.copied?.bytes ?? null,
-    peakBytes: spreadOf(done.slice(-work.rounds).map((each) => each.peakBytes)),
+    peakBytes: spreadOf(done.map((each) => each.peakBytes)),
     block: longest.block,
   };
 }

@@ -70,6 +70,7 @@ export function redisLines(result: RedisResult): string[] {
   const tellCopy = (name: string, measured: CopyResult | undefined): void => {
     if (measured === undefined) return;
     lines.set(`${name}: keys/s`, told(measured.keysPerSecond, 0));
+    lines.set(`${name}: keys/s, caught up and proven`, told(measured.provenKeysPerSecond, 0));
     lines.set(`${name}: MB/s of serialised values`, told(measured.mbPerSecond, 1));
     lines.set(`${name}: times as fast as one by one`, told(measured.vsOneByOne));
     lines.set(`${name}: times as fast as a pipelined loop`, told(measured.vsPipelined));
@@ -96,6 +97,7 @@ export function redisLines(result: RedisResult): string[] {
 function copyFigures(copy: CopyResult | undefined, suffix: '' | 'Tls'): Figures {
   return {
     ...figure(`keysPerSecond${suffix}`, copy?.keysPerSecond, 0),
+    ...figure(`provenKeysPerSecond${suffix}`, copy?.provenKeysPerSecond, 0),
     ...figure(`mbPerSecond${suffix}`, copy?.mbPerSecond, 1),
     ...figure(`vsOneByOne${suffix}`, copy?.vsOneByOne, 2),
     ...figure(`vsPipelined${suffix}`, copy?.vsPipelined, 2),

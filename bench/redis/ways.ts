@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import { systemClock } from '../../src/clock.ts';
 import { silentLog } from '../../src/log.ts';
 import { withRedis } from '../../src/redis/connect.ts';
-import { copyRedis } from '../../src/redis/copy.ts';
+import { followRedis, type RedisFollow } from '../../src/redis/follow.ts';
 import { isSmall } from './keys.ts';
 import type { Ends } from './servers.ts';
 
@@ -10,6 +10,8 @@ export interface Copied {
   keys: number;
   /** Of the values in serialised form; null where nobody counts them. */
   bytes: number | null;
+  /** When all keys were on the target, after the beginning; a peer has ended then. */
+  copiedMs?: number;
 }
 
 /** With a sample, only so many keys are copied. */
@@ -29,9 +31,33 @@ const BATCH = 1_000;
 /** MIGRATE gives up on a batch after so long. */
 const MIGRATE_MS = 60_000;
 
-async function ours({ source, target }: Ends): Promise<Copied> {
-  const { keys, bytes } = await copyRedis({ source, target, skip: [], log: silentLog, clock: systemClock });
-  return { keys, bytes };
+/** A migration's name: without one nothing says that what is on the target came from here. */
+const MIGRATION = 'bench';
+
+export function follow({ source, target }: Ends): Promise<RedisFollow> {
+  return followRedis({
+    source,
+    target,
+    skip: [],
+    migrationId: MIGRATION,
+    log: silentLog,
+    clock: systemClock,
+  });
+}
+
+/** What `copyRedis` does, with a look at the clock in between: no peer catches up, proves anything or practises. */
+async function ours(ends: Ends): Promise<Copied> {
+  const started = performance.now();
+  const following = await follow(ends);
+  const copiedMs = performance.now() - started;
+  try {
+    await following.catchUp();
+    await following.practise();
+    const { keys, bytes } = following.copied;
+    return { keys, bytes, copiedMs };
+  } finally {
+    await following.close();
+  }
 }
 
 /** The loop that one writes when one by one is too slow. */

@@ -1,15 +1,8 @@
-import { systemClock } from '../../src/clock.ts';
-import { silentLog } from '../../src/log.ts';
-import {
-  followRedis,
-  type FinishResult,
-  type FollowResult,
-  type RedisFollow,
-} from '../../src/redis/follow.ts';
+import type { FinishResult, FollowResult, RedisFollow } from '../../src/redis/follow.ts';
 import { peakBytes } from '../cpu.ts';
 import { answerOrders } from '../own-process.ts';
 import type { Ends } from './servers.ts';
-import { ways, type Copied, type Way } from './ways.ts';
+import { follow, ways, type Copied, type Way } from './ways.ts';
 
 export type Order =
   | { work: 'copy'; way: Way; ends: Ends; sample: number | undefined }
@@ -40,7 +33,7 @@ answerOrders(async (order: Order): Promise<Done> => {
   const result = await workOn(order);
   const milliseconds = performance.now() - started;
   const { user, system } = process.cpuUsage(used);
-  if (order.work === 'finish') await follow().assertStill();
+  if (order.work === 'finish') await followed().assertStill();
   return { milliseconds, cpuSeconds: (user + system) / 1e6, peakBytes: peakBytes(), ...result };
 });
 
@@ -49,19 +42,19 @@ async function workOn(order: Order): Promise<Pick<Done, 'copied' | 'caughtUp' | 
     case 'copy':
       return { copied: await ways[order.way](order.ends, order.sample) };
     case 'follow':
-      following = await followRedis({ ...order.ends, skip: [], log: silentLog, clock: systemClock });
+      following = await follow(order.ends);
       return { copied: following.copied };
     case 'catchUp':
-      return { caughtUp: await follow().catchUp(AbortSignal.timeout(CATCH_UP_LIMIT_MS)) };
+      return { caughtUp: await followed().catchUp(AbortSignal.timeout(CATCH_UP_LIMIT_MS)) };
     case 'finish':
-      return { finished: await follow().finish() };
+      return { finished: await followed().finish() };
     case 'close':
-      await follow().close();
+      await followed().close();
       return {};
   }
 }
 
-function follow(): RedisFollow {
+function followed(): RedisFollow {
   if (following === undefined) throw new Error('Nothing is followed.');
   return following;
 }
