@@ -34,6 +34,7 @@ export interface CopyResult {
   /** Only without TLS and without a long line between, which it does not use. */
   vsMigrate: Spread | undefined;
   peakBytes: Spread;
+  peakBytesAtRest: Spread;
   /** The longest command of ours, of the comparison after it, and of each peer, by name. */
   blocks: { ours: Block; parity: Block; theirs: Record<string, Block> };
 }
@@ -171,6 +172,7 @@ function copyResult({ ours, theirs, parityBlock }: MeasuredCopies): CopyResult {
     vsPipelined: timesAsFast(ours, pipelined),
     vsMigrate: migrate === undefined ? undefined : timesAsFast(ours, migrate),
     peakBytes: ours.peakBytes,
+    peakBytesAtRest: ours.peakBytesAtRest,
     blocks: {
       ours: ours.block,
       parity: parityBlock,

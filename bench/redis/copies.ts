@@ -41,6 +41,8 @@ export interface MeasuredCopy {
   /** Serialised bytes of what was copied; null where nobody counts them. */
   bytes: number | null;
   peakBytes: Spread;
+  /** Of the same process before it began. */
+  peakBytesAtRest: Spread;
   /** Over all rounds. */
   block: Block;
 }
@@ -127,6 +129,7 @@ function resultOf(work: CopyWork, counted: Counted, measurement: Measurement | u
     keysPerSecond: copiedMs.map((milliseconds) => (measurement.amount * 1000) / milliseconds),
     bytes: done.at(-1)?.copied?.bytes ?? null,
     peakBytes: spreadOf(done.map((each) => each.peakBytes)),
+    peakBytesAtRest: spreadOf(done.map((each) => each.peakBytesAtRest)),
     block: longest.block,
   };
 }
@@ -171,11 +174,13 @@ function linesOf(copies: readonly Counted[]): string[] {
     ];
     const floor = (source + target + client) / cores;
     const seconds = [source, target, client, floor].map((each) => each.toFixed(1));
-    const megabytes = (middle(done.map((each) => each.peakBytes)) / 1e6).toFixed(0);
+    const [peak, atRest] = (['peakBytes', 'peakBytesAtRest'] as const).map((name) =>
+      (middle(done.map((each) => each[name])) / 1e6).toFixed(0),
+    );
     const block = longest.block;
     return (
       `${variant.name.padEnd(width)}  CPU s: source ${seconds[0]}, target ${seconds[1]}, client ${seconds[2]}, of all over ${cores} cores ${seconds[3]}; ` +
-      `${megabytes} MB; longest command ${block?.milliseconds.toFixed(1)} ms (${block?.side}: ${block?.command})`
+      `${peak} MB at most, ${atRest} before it began; longest command ${block?.milliseconds.toFixed(1)} ms (${block?.side}: ${block?.command})`
     );
   });
 }

@@ -51,6 +51,7 @@ export function redisJson(result: RedisResult): Figures {
       ]),
     ),
     ...figure('peakMb', copy && times(copy.peakBytes, 1e-6), 0),
+    ...figure('peakMbAtRest', copy && times(copy.peakBytesAtRest, 1e-6), 0),
     ...figure('peakMbTls', tls && times(tls.peakBytes, 1e-6), 0),
     wan:
       wan?.map((line) => ({

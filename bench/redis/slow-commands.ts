@@ -36,13 +36,9 @@ export function longerOf(one: Block | undefined, other: Block): Block {
   return one === undefined || other.milliseconds > one.milliseconds ? other : one;
 }
 
+/** `DUMP large:hash`, or `EVALSHA_RO 54d17ae6`: so much of a digest tells which script it was. */
 function beginningOf(words: readonly Buffer[]): string {
-  const text = words
-    .slice(0, 3)
-    .map((word) => word.subarray(0, 40).toString('latin1'))
-    .join(' ');
-  return text
-    .replaceAll(/[^\x20-\x7e]+/g, ' ')
-    .trim()
-    .slice(0, 60);
+  const [name = '', subject = ''] = words.map((word) => word.subarray(0, 40).toString('latin1'));
+  const short = /^evalsha/i.test(name) ? subject.slice(0, 8) : subject;
+  return `${name} ${short}`.replaceAll(/[^\x20-\x7e]+/g, ' ').trim();
 }

@@ -17,6 +17,8 @@ export interface Done {
   cpuSeconds: number;
   /** The most memory of the process since it began. */
   peakBytes: number;
+  /** What of that it had before its first order: Node, and what turns TypeScript into JavaScript. */
+  peakBytesAtRest: number;
   copied?: Copied;
   caughtUp?: FollowResult;
   finished?: FinishResult;
@@ -27,6 +29,8 @@ const CATCH_UP_LIMIT_MS = 120_000;
 
 let following: RedisFollow | undefined;
 
+const peakBytesAtRest = peakBytes();
+
 answerOrders(async (order: Order): Promise<Done> => {
   const used = process.cpuUsage();
   const started = performance.now();
@@ -34,7 +38,13 @@ answerOrders(async (order: Order): Promise<Done> => {
   const milliseconds = performance.now() - started;
   const { user, system } = process.cpuUsage(used);
   if (order.work === 'finish') await followed().assertStill();
-  return { milliseconds, cpuSeconds: (user + system) / 1e6, peakBytes: peakBytes(), ...result };
+  return {
+    milliseconds,
+    cpuSeconds: (user + system) / 1e6,
+    peakBytes: peakBytes(),
+    peakBytesAtRest,
+    ...result,
+  };
 });
 
 async function workOn(order: Order): Promise<Pick<Done, 'copied' | 'caughtUp' | 'finished'>> {

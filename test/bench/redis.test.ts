@@ -104,6 +104,7 @@ test('the final pass is told for a million keys, and the longest block of ours, 
     copy: {
       ...{ keysPerSecond: even(1), mbPerSecond: even(1), vsOneByOne: even(1), vsPipelined: even(1) },
       ...{ vsMigrate: even(1), peakBytes: even(150e6), provenKeysPerSecond: even(1) },
+      peakBytesAtRest: even(100e6),
       blocks: { ours: block(7), parity: block(12), theirs: { MIGRATE: block(400) } },
     },
     final: {
@@ -116,5 +117,10 @@ test('the final pass is told for a million keys, and the longest block of ours, 
       ...{ peakBytes: 1e6, block: block(9), parityBlock: block(3) },
     },
   });
-  expect(json).toMatchObject({ finalPassMsPerMillion: 1500, longestBlockMs: 12, peakMb: 150 });
+  expect(json).toMatchObject({
+    finalPassMsPerMillion: 1500,
+    longestBlockMs: 12,
+    peakMb: 150,
+    peakMbAtRest: 100,
+  });
 });
