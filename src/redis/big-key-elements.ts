@@ -27,7 +27,8 @@ export async function* listPages(reading: Reading): AsyncGenerator<Page> {
 
 /**
  * In their order: added in it, they are added several times as fast as in that of ZSCAN. Scores come with as many
- * digits as it takes to get the same number back, and as `inf` and `-inf`.
+ * digits as it takes to get the same number back, and as `inf` and `-inf`. Of -0 the sign may be lost: a server that
+ * keeps a set in its small form, as every set begins, has none.
  */
 export async function* sortedSetPages(reading: Reading): AsyncGenerator<Page> {
   const { from, key, part } = reading;

@@ -7,6 +7,8 @@ export const PAGE_BYTES = 1_000_000;
 const WRITTEN_AT_ONCE = 1_000;
 /** A page has at most so many times the elements of the one before, whose size told how many fit. */
 const GROWTH = 8;
+/** Elements of the first page of a key that is small by its server's estimate, which a few large ones escape. */
+const FIRST_OF_SMALL = 100;
 
 /** What the pages of one key are read from, and the temporary name under which they are written. */
 export interface Reading {
@@ -44,10 +46,10 @@ export class PageSize {
   #elementsSeen = 0;
   #bytesSeen = 0;
 
-  /** `most`: elements of a page, however small they are. A key that is small as a whole comes in one page. */
+  /** `most`: elements of a page, however small they are. A small key mostly comes in one page. */
   constructor({ memoryBytes }: Reading, most: number) {
     this.#most = most;
-    this.elements = memoryBytes !== null && memoryBytes <= PAGE_BYTES ? most : 1;
+    this.elements = memoryBytes !== null && memoryBytes <= PAGE_BYTES ? FIRST_OF_SMALL : 1;
   }
 
   learn(elements: number, bytes: number): void {
