@@ -19,8 +19,8 @@ export interface DifferentKey {
 
 /** A key that lives longer or shorter than this on the target differs. */
 const EXPIRY_TOLERANCE_MS = 1_000;
-/** Keys that are compared by content at the same time; a big one has one page of each side in memory. */
-const BY_CONTENT = 8;
+/** Keys that are compared by content at the same time: small ones, and such that have a page of each side in memory. */
+const AT_ONCE = { small: 16, big: 2 };
 
 /**
  * Compares keys of the selected database: digests first, and by content what these cannot tell.
@@ -51,12 +51,19 @@ export async function compareKeys(
       if (problem !== undefined) different.push({ key, problem });
     }
   }
-  await inLanes(each(unclear), BY_CONTENT, async ({ key, one, other }) => {
-    const areSmall = one.digest !== null && other.digest !== null;
-    const problem = (await compareContent(sides, key, areSmall)) ?? compareExpiry(sides, one, other);
-    if (problem !== undefined) different.push({ key, problem });
-  });
+  for (const size of ['small', 'big'] as const) {
+    const such = unclear.filter(({ one, other }) => sizeOf(one, other) === size);
+    await inLanes(each(such), AT_ONCE[size], async ({ key, one, other }) => {
+      const problem = (await compareContent(sides, key, size)) ?? compareExpiry(sides, one, other);
+      if (problem !== undefined) different.push({ key, problem });
+    });
+  }
   return { present, different };
+}
+
+/** Big is what one of the sides did not read in one go. */
+function sizeOf(one: KeyDigest, other: KeyDigest): 'small' | 'big' {
+  return one.digest === null || other.digest === null ? 'big' : 'small';
 }
 
 async function* each<Item>(items: Item[]): AsyncGenerator<Item> {
@@ -83,13 +90,13 @@ async function compareLone(
 async function compareContent(
   { from, to }: Compared,
   key: Buffer,
-  isSmall: boolean,
+  size: 'small' | 'big',
 ): Promise<string | undefined> {
   const [type, other] = await Promise.all([from.redis.type(key), to.redis.type(key)]);
   if (type !== other) return `a ${type} on the source, a ${other} on the target`;
   const [left, right] = await Promise.all(
     [from, to].map(({ redis, fieldExpiry }) =>
-      contentDigest(redis, key, type, { isSmall, fieldExpiry: fieldExpiry }),
+      contentDigest(redis, key, type, { isSmall: size === 'small', fieldExpiry }),
     ),
   );
   if (left === null) return `the type ${type} cannot be compared`;

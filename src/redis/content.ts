@@ -1,12 +1,12 @@
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { pairsOf } from './digest.ts';
 import { FIRST_ID, idAfter } from './stream-id.ts';
 
-/** About as much as one page holds: a few milliseconds of the server. */
-const PAGE_BYTES = 1_000_000;
+/** About as much as one page holds: a millisecond of the server. */
+const PAGE_BYTES = 250_000;
 /** Elements of a page, however small they are. */
-const MOST_ELEMENTS = 2_000;
+const MOST_ELEMENTS = 1_000;
 /** How often a collection is read again when it changed while it was read. */
 const ATTEMPTS = 3;
 /** Pending deliveries of one group that are asked for in one go. */
@@ -81,7 +81,7 @@ async function digestList({ redis, key, pageSize }: Reading): Promise<string> {
   for (let start = 0; ;) {
     const asked = pageSize.elements;
     const items = await redis.lrangeBuffer(key, start, start + asked - 1);
-    digest.add(...items);
+    digest.add(items);
     if (items.length < asked) return digest.result();
     pageSize.learn(items.length, bytesOf(items));
     start += asked;
@@ -95,7 +95,7 @@ async function digestSortedSet({ redis, key, pageSize }: Reading): Promise<strin
     const asked = pageSize.elements;
     const flat = await redis.callBuffer('ZRANGE', key, start, start + asked - 1, 'WITHSCORES');
     const pairs = pairsOf(flat);
-    for (const [member, score] of pairs) digest.add(member, scoreBytes(score));
+    digest.add(pairs.flatMap(([member, score]) => [member, scoreBytes(score)]));
     if (pairs.length < asked) return digest.result();
     pageSize.learn(
       pairs.length,
@@ -125,7 +125,7 @@ async function digestScanned(
     do {
       const { next, elements } = await scan(cursor, pageSize.elements);
       cursor = next.toString();
-      for (const element of elements) digest.add(...element);
+      for (const element of elements) digest.add(element);
       pageSize.learn(
         elements.length,
         elements.reduce((sum, element) => sum + bytesOf(element), 0),
@@ -156,17 +156,16 @@ async function digestStream(reading: Reading): Promise<string> {
   for (let start: string | null = FIRST_ID; start !== null;) {
     const asked = pageSize.elements;
     const entries = await rows(redis.callBuffer('XRANGE', key, start, '+', 'COUNT', asked));
-    let bytes = 0;
-    for (const [id, fields] of entries) {
-      const items = listOf(fields).map(bufferOf);
-      digest.add(bufferOf(id), ...items, END);
-      bytes += bytesOf(items) + ENTRY_BYTES;
-    }
-    pageSize.learn(entries.length, bytes);
+    const items = entries.map(([id, fields]) => [bufferOf(id), ...listOf(fields).map(bufferOf)]);
+    digest.add(items.flatMap((item) => [...item, END]));
+    pageSize.learn(
+      entries.length,
+      items.reduce((sum, item) => sum + bytesOf(item) + ENTRY_BYTES, 0),
+    );
     start = after(entries, asked);
   }
   const stream = fieldsOf(await redis.callBuffer('XINFO', 'STREAM', key));
-  digest.add(bufferOf(stream.get('last-generated-id')), END);
+  digest.add([bufferOf(stream.get('last-generated-id')), END]);
   for (const group of await rows(redis.callBuffer('XINFO', 'GROUPS', key)))
     await addGroup(reading, fieldsOf(group), digest);
   return digest.result();
@@ -182,16 +181,21 @@ async function addGroup(
   digest: InOrder,
 ): Promise<void> {
   const name = bufferOf(group.get('name'));
-  digest.add(name, bufferOf(group.get('last-delivered-id')), END);
+  digest.add([name, bufferOf(group.get('last-delivered-id')), END]);
   const consumers = await rows(redis.callBuffer('XINFO', 'CONSUMERS', key, name));
-  digest.add(...consumers.map((consumer) => bufferOf(fieldsOf(consumer).get('name'))), END);
+  digest.add([...consumers.map((consumer) => bufferOf(fieldsOf(consumer).get('name'))), END]);
   for (let start: string | null = FIRST_ID; start !== null;) {
     const deliveries = await rows(redis.callBuffer('XPENDING', key, name, start, '+', DELIVERIES));
-    for (const [id, consumer, , times] of deliveries)
-      digest.add(bufferOf(id), bufferOf(consumer), Buffer.from(String(times)));
+    digest.add(
+      deliveries.flatMap(([id, consumer, , times]) => [
+        bufferOf(id),
+        bufferOf(consumer),
+        Buffer.from(String(times)),
+      ]),
+    );
     start = after(deliveries, DELIVERIES);
   }
-  digest.add(END);
+  digest.add([END]);
 }
 
 async function rows(asking: Promise<unknown>): Promise<unknown[][]> {
@@ -227,18 +231,15 @@ function bytesOf(items: readonly Buffer[]): number {
   return items.reduce((sum, item) => sum + item.length, 0);
 }
 
-/** Ends a list of unknown length: no item of a key is this long. */
+/** Ends a list of unknown length. */
 const END = Symbol('end');
 
 /** A digest of items one after the other. */
 class InOrder {
   readonly #hash = createHash('sha256');
 
-  add(...items: (Buffer | typeof END)[]): void {
-    for (const item of items) {
-      this.#hash.update(item === END ? endMark : lengthOf(item));
-      if (item !== END) this.#hash.update(item);
-    }
+  add(items: readonly (Buffer | typeof END)[]): void {
+    this.#hash.update(joined(items));
   }
 
   result(): string {
@@ -252,13 +253,11 @@ class InAnyOrder {
   readonly #sums = new Float64Array(8);
   count = 0;
 
-  add(...items: Buffer[]): void {
-    const hash = createHash('sha256');
-    for (const item of items) hash.update(lengthOf(item)).update(item);
-    const digest = hash.digest();
+  add(items: readonly Buffer[]): void {
+    const digest = hash('sha256', joined(items), 'buffer');
     this.count += 1;
-    for (const [part, sum] of this.#sums.entries())
-      this.#sums[part] = (sum + digest.readUInt32BE(part * 4)) % 2 ** 52;
+    for (let part = 0; part < this.#sums.length; part += 1)
+      this.#sums[part] = ((this.#sums[part] ?? 0) + digest.readUInt32BE(part * 4)) % 2 ** 52;
   }
 
   result(): string {
@@ -266,13 +265,24 @@ class InAnyOrder {
   }
 }
 
-function lengthOf(item: Buffer): Buffer {
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(item.length);
-  return length;
+/** Items with their lengths, so that none runs into the next. */
+function joined(items: readonly (Buffer | typeof END)[]): Buffer {
+  const size = items.reduce((sum, item) => sum + LENGTH_BYTES + (item === END ? 0 : item.length), 0);
+  const bytes = Buffer.allocUnsafe(size);
+  let at = 0;
+  for (const item of items) {
+    bytes.writeUInt32BE(item === END ? END_LENGTH : item.length, at);
+    at += LENGTH_BYTES;
+    if (item === END) continue;
+    bytes.set(item, at);
+    at += item.length;
+  }
+  return bytes;
 }
 
-const endMark = Buffer.alloc(4, 0xff);
+const LENGTH_BYTES = 4;
+/** No item of a key is this long. */
+const END_LENGTH = 2 ** 32 - 1;
 
 /** Names and values in turn, as the older protocol tells a map. */
 function fieldsOf(reply: unknown): Map<string, unknown> {
