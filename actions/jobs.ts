@@ -2,8 +2,8 @@ import type { Redis } from 'ioredis';
 import type { RedisAddress, RedisOptions } from '../src/redis/connect.ts';
 import { withRedis } from '../src/redis/connect.ts';
 import { readRedisFacts } from '../src/redis/facts.ts';
-import type { JobCount, JobFacts } from '../src/redis/jobs/index.ts';
-import { countDifferences, readJobs, readLateJobs } from '../src/redis/jobs/index.ts';
+import type { JobCount, JobFacts, Place } from '../src/redis/jobs/index.ts';
+import { countDifferences, readJobs, readJobsAt, readLateJobs, readPlaces } from '../src/redis/jobs/index.ts';
 import { formatCount } from '../src/report/format.ts';
 import { table } from '../src/report/summary.ts';
 import type { OldSide, Parties } from './parties.ts';
@@ -52,15 +52,21 @@ export async function lateJobs({ subject, oldSide, log, signal }: Parties): Prom
 }
 
 /**
- * Counts the jobs of both sides, queue by queue and set by set.
+ * Counts the jobs of both sides, queue by queue and set by set, of the systems that were found when the workers had ended.
  *
  * @throws Error that names what differs
  */
 export async function proveJobsEqual(parties: Parties): Promise<JobCount[]> {
   const { oldSide, newSide, log, signal } = parties;
   if (oldSide.redis === undefined || newSide.redis === undefined) return [];
+  const places = new Map(
+    await inEachDatabase(oldSide, { log, signal }, async (redis, database): Promise<[number, Place[]]> => [
+      database,
+      await readPlaces(redis),
+    ]),
+  );
   const [source, target] = await Promise.all(
-    [oldSide.redis, newSide.redis.admin].map((address) => jobsByDatabase(address, { log, signal })),
+    [oldSide.redis, newSide.redis.admin].map((address) => jobsAt(address, { log, signal }, places)),
   );
   const databases = new Set([...(source?.keys() ?? []), ...(target?.keys() ?? [])]);
   const differences = [...databases].flatMap((database) =>
@@ -86,11 +92,15 @@ export function jobsTable(jobs: readonly JobCount[]): string {
 
 const NO_JOBS: JobFacts = { present: false, processes: [], busy: 0, counts: [] };
 
-async function jobsByDatabase(address: RedisAddress, options: RedisOptions): Promise<Map<number, JobFacts>> {
+async function jobsAt(
+  address: RedisAddress,
+  options: RedisOptions,
+  places: ReadonlyMap<number, Place[]>,
+): Promise<Map<number, JobFacts>> {
   return new Map(
     await inDatabases(address, options, async (redis, database): Promise<[number, JobFacts]> => [
       database,
-      await readJobs(redis),
+      await readJobsAt(redis, places.get(database) ?? []),
     ]),
   );
 }

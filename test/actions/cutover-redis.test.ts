@@ -222,6 +222,7 @@ describe('the practice copy', () => {
       'copy',
       'parity',
       'Redis, beyond what Postgres takes',
+      'Redis: jobs are looked for and counted',
     ]);
     expect(await to.exists('cache:page')).toBe(0);
     const summary = copySummary(copied, undefined).replaceAll(/\\(?=[^\w\s])/g, '');

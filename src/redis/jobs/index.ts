@@ -8,7 +8,7 @@ import { resque, resumeResque } from './resque.ts';
 import { bringBack, dropAside, isAside, setAside } from './set-aside.ts';
 import { sidekiq } from './sidekiq.ts';
 
-export type { JobCount, JobFacts, JobSystem, WaitOptions, WorkerProcess } from './job-system.ts';
+export type { JobCount, JobFacts, JobSystem, Place, WaitOptions, WorkerProcess } from './job-system.ts';
 
 /** Between two looks at the processes. */
 const POLL_MS = 500;
@@ -40,7 +40,12 @@ function systemAt(place: Place): JobSystem {
 
 /** All of them together; `counts` carry the system's name where there are several. */
 export async function readJobs(redis: Redis): Promise<JobFacts> {
-  const systems = await detectJobSystems(redis);
+  return readJobsAt(redis, await findPlaces(redis));
+}
+
+/** Of these places only, on whichever side: without another look at the names of all keys. */
+export async function readJobsAt(redis: Redis, places: readonly Place[]): Promise<JobFacts> {
+  const systems = places.map(systemAt);
   const processes = await allProcesses(redis, systems);
   const counts: JobCount[] = [];
   const several = new Set(systems.map(kindOf)).size > 1;
@@ -86,6 +91,12 @@ async function notedJobSystems(redis: Redis): Promise<JobSystem[]> {
     if (!places.some(({ system, prefix }) => system === usual.system && prefix === usual.prefix))
       places.push(usual);
   return places.map(systemAt);
+}
+
+/** Where `quietJobs` or `returnInProgress` found job systems; looks at the names of all keys when neither has run. */
+export async function readPlaces(redis: Redis): Promise<Place[]> {
+  const noted = await redis.get(PLACES_KEY);
+  return noted === null ? findPlaces(redis) : (JSON.parse(noted) as Place[]);
 }
 
 async function quietAll(redis: Redis, systems: JobSystem[]): Promise<number> {
