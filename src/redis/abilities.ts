@@ -62,16 +62,18 @@ export async function probeAbilities(
       () => runScript(redis, trivialScript, mode, [], []),
       (answer) => answer === 1,
     );
+  // First, since it lets go what a run that died still holds: scripts that might write would wait for that.
+  const pause = await allowed(async () => {
+    await redis.call('CLIENT', 'PAUSE', 1, 'WRITE');
+    await redis.call('CLIENT', 'UNPAUSE');
+  });
   const abilities: Abilities = {
     scripts: (await script('any')) ? ((await script('read-only')) ? 'read-only' : 'any') : 'none',
     memoryUsage: await allowed(() => redis.call('MEMORY', 'USAGE', PROBE_KEY)),
     expireTime: await allowed(() => redis.call('PEXPIRETIME', PROBE_KEY)),
     tracking: await withOwn(address, options, mayTrack),
     notifications: false,
-    pause: await allowed(async () => {
-      await redis.call('CLIENT', 'PAUSE', 1, 'WRITE');
-      await redis.call('CLIENT', 'UNPAUSE');
-    }),
+    pause,
     functions: await allowed(() => redis.call('FUNCTION', 'LIST')),
     commandStats: await allowed(
       () => redis.info('commandstats'),

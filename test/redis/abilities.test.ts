@@ -97,6 +97,14 @@ test('a writer is not held up by the questions', async () => {
   expect(longestMs).toBeLessThan(250);
 });
 
+test('writers that a run which died still holds are let go, instead of waited for', async () => {
+  const server = await testRedis([]);
+  const address: RedisAddress = { host: server.host, port: server.port, tls: { mode: 'off' } };
+  await clientOf(address).call('CLIENT', 'PAUSE', 60_000, 'WRITE');
+  await withRedis(address, {}, (redis) => probeAbilities(redis, address, { log: silentLog, mayWrite: true }));
+  expect(await clientOf(address).set('a', 1)).toBe('OK');
+}, 10_000);
+
 test('the line for the log names what is there and what is not', () => {
   expect(describeAbilities(everything)).toBe(
     'allows scripts, read-only scripts, MEMORY USAGE, PEXPIRETIME, CLIENT TRACKING, CLIENT PAUSE, functions, command statistics',
