@@ -10,14 +10,16 @@ import {
 } from './big-key-page.ts';
 import { printable } from './printable.ts';
 
-/** Elements of a page that a server finds one after the other. */
+/** Elements of a page that a server keeps side by side. */
 const IN_ORDER = 5_000;
 /** Elements of a page that it gathers from all over its memory. */
 const SCATTERED = 2_000;
 
 export async function* listPages(reading: Reading): AsyncGenerator<Page> {
   const { from, key, part } = reading;
-  for await (const items of byPlace(reading, 1, (start, stop) => from.lrangeBuffer(key, start, stop)))
+  for await (const items of byPlace(reading, 1, IN_ORDER, (start, stop) =>
+    from.lrangeBuffer(key, start, stop),
+  ))
     yield pageOf(
       reading,
       bytesOf(items),
@@ -32,7 +34,7 @@ export async function* listPages(reading: Reading): AsyncGenerator<Page> {
  */
 export async function* sortedSetPages(reading: Reading): AsyncGenerator<Page> {
   const { from, key, part } = reading;
-  for await (const pairs of byPlace(reading, 2, (start, stop) =>
+  for await (const pairs of byPlace(reading, 2, SCATTERED, (start, stop) =>
     from.zrangeBuffer(key, start, String(stop), 'WITHSCORES'),
   ))
     yield pageOf(
@@ -76,9 +78,10 @@ export async function* hashPages(reading: Reading): AsyncGenerator<Page> {
 async function* byPlace(
   reading: Reading,
   width: number,
+  most: number,
   read: (start: number, stop: number) => Promise<Buffer[]>,
 ): AsyncGenerator<Buffer[]> {
-  const pageSize = new PageSize(reading, IN_ORDER);
+  const pageSize = new PageSize(reading, most);
   for (let start = 0, more = true; more;) {
     const asked = pageSize.elements;
     const items = await read(start, start + asked - 1);
