@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { Abilities } from './abilities.ts';
 import { BIG_KEY_BYTES } from './big-key.ts';
@@ -24,6 +24,8 @@ export type ReadingAbilities = Pick<Abilities, 'scripts' | 'memoryUsage' | 'expi
 const TRAILER_BYTES = 10;
 /** First byte of the DUMP of a set or hash that is kept as a hash table, in an order of the server's own. */
 const UNORDERED = { set: 2, hash: 4 };
+/** As REDIS_VERSION_NUM. From here on (every Valkey says so too) fields of hashes may expire on their own. */
+const FIELDS_MAY_EXPIRE = 0x070200;
 /** One call looks at no more than this: keys, their bytes, and the server's own time. */
 const BUDGET = { keys: 1_000, bytes: 1_000_000, milliseconds: 8 };
 
@@ -51,9 +53,9 @@ const LENGTHS = new Map([
 
 /**
  * A string is digested as it is (serialising compresses it, which costs more than all the rest), what has an order as it
- * is serialised. A hash table has its own order on every server: of it, the sorted SHA-1s of the elements are digested,
- * sorted as digests since a server sorts strings by its locale. A hash whose fields expire is serialised as another
- * type, and so never taken for one whose fields do not.
+ * is serialised. A hash table has its own order on every server: its elements are sorted by their bytes, which a server
+ * does by itself unless its locale is another than C. A hash whose fields expire is serialised as another type, and so
+ * never taken for one whose fields do not.
  *
  * The answer is one string: the digests, then the expiries. A batch that costs more than its budget is answered in part:
  * for as many keys as were looked at, and always one.
@@ -62,7 +64,7 @@ const digestsScript = defineScript(`
 local keys = cmsgpack.unpack(ARGV[1])
 local big, bytesLeft, timeLeft = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local knowsUsage, knowsExpireTime = ARGV[5] == '1', ARGV[6] == '1'
-local call, sha1, pack = redis.call, redis.sha1hex, struct.pack
+local call, sha1 = redis.call, redis.sha1hex
 local text = { ${TEXT_ENCODINGS.map((name) => `${name} = true`).join(', ')} }
 local small = { ${SMALL_ENCODINGS.map((name) => `${name} = true`).join(', ')} }
 local lengths = { ${[...LENGTHS].map(([type, command]) => `${type} = '${command}'`).join(', ')} }
@@ -85,26 +87,47 @@ local function usage(key)
   return length and call(length, key) * ${ELEMENT_BYTES} or 0
 end
 
-local function sorted(elements)
-  table.sort(elements)
-  return sha1(table.concat(elements))
+local byBytes = nil
+if not ('B' < 'a' and 'Z' < '_') then
+  byBytes = function(one, other)
+    for i = 1, math.min(#one, #other) do
+      local a, b = string.byte(one, i), string.byte(other, i)
+      if a ~= b then return a < b end
+    end
+    return #one < #other
+  end
 end
 
-local function digest(key)
+local function digestSet(key)
+  local members = call('SMEMBERS', key)
+  table.sort(members, byBytes)
+  return '${OF.set}' .. sha1(cmsgpack.pack(members))
+end
+
+local function digestHash(key)
+  local flat, fields, values = call('HGETALL', key), {}, {}
+  for i = 1, #flat, 2 do
+    fields[#fields + 1] = flat[i]
+    values[flat[i]] = flat[i + 1]
+  end
+  table.sort(fields, byBytes)
+  for i = 1, #fields do
+    flat[2 * i - 1] = fields[i]
+    flat[2 * i] = values[fields[i]]
+  end
+  return '${OF.hash}' .. sha1(cmsgpack.pack(flat))
+end
+
+local fieldsMayExpire = (redis.REDIS_VERSION_NUM or 0) >= ${FIELDS_MAY_EXPIRE}
+local function digest(key, encoding)
+  if encoding == 'hashtable' then
+    local isSet = call('TYPE', key).ok == 'set'
+    if isSet then return digestSet(key) end
+    if not fieldsMayExpire then return digestHash(key) end
+  end
   local dump = call('DUMP', key)
   if not dump then return '${MISSING}' end
-  local kind = string.byte(dump)
-  if kind == ${UNORDERED.set} then
-    local members = call('SMEMBERS', key)
-    for i = 1, #members do members[i] = sha1(members[i]) end
-    return '${OF.set}' .. sorted(members)
-  elseif kind == ${UNORDERED.hash} then
-    local fields, flat = {}, call('HGETALL', key)
-    for i = 1, #flat, 2 do
-      fields[#fields + 1] = sha1(pack('>I4', #flat[i]) .. flat[i] .. flat[i + 1])
-    end
-    return '${OF.hash}' .. sorted(fields)
-  end
+  if string.byte(dump) == ${UNORDERED.hash} then return digestHash(key) end
   return '${OF.dump}' .. sha1(string.sub(dump, 1, -${TRAILER_BYTES + 1}))
 end
 
@@ -126,7 +149,7 @@ for i = 1, #keys do
       elseif i > 1 and size > bytesLeft then
         break
       else
-        value = digest(key)
+        value = digest(key, encoding)
       end
     end
   end
@@ -135,7 +158,7 @@ for i = 1, #keys do
   bytesLeft = bytesLeft - size
   if bytesLeft < 0 or (size > 10000 or i % 32 == 0) and clock() - began > timeLeft then break end
 end
-return table.concat(digests) .. pack('<' .. string.rep('d', #expiries), unpack(expiries))
+return table.concat(digests) .. struct.pack('<' .. string.rep('d', #expiries), unpack(expiries))
 `);
 
 /**
@@ -278,15 +301,11 @@ async function digestOf(
   if (!Buffer.isBuffer(read)) return undefined;
   if (isText) return read.length > BIG_KEY_BYTES ? null : OF.text + sha1(read);
   switch (read[0]) {
-    case UNORDERED.set: {
-      const members = await redis.smembersBuffer(key);
-      return OF.set + sha1OfSorted(members.map((member) => sha1(member)));
-    }
+    case UNORDERED.set:
+      return OF.set + sha1(packed((await redis.smembersBuffer(key)).sort((a, b) => Buffer.compare(a, b))));
     case UNORDERED.hash: {
-      const flat: unknown = await redis.callBuffer('HGETALL', key);
-      return (
-        OF.hash + sha1OfSorted(pairsOf(flat).map(([field, value]) => sha1(lengthOf(field), field, value)))
-      );
+      const pairs = pairsOf(await redis.callBuffer('HGETALL', key));
+      return OF.hash + sha1(packed(pairs.sort(([a], [b]) => Buffer.compare(a, b)).flat()));
     }
     default:
       return OF.dump + sha1(read.subarray(0, -TRAILER_BYTES));
@@ -302,18 +321,29 @@ export function pairsOf(reply: unknown): [Buffer, Buffer][] {
   return pairs;
 }
 
-function lengthOf(bytes: Buffer): Buffer {
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(bytes.length);
-  return length;
+/** As the servers' `cmsgpack.pack` packs a list of strings. */
+function packed(items: readonly Buffer[]): Buffer {
+  return Buffer.concat([
+    header(items.length, { most: 15, mark: 0x90 }, [undefined, 0xdc, 0xdd]),
+    ...items.flatMap((item) => [header(item.length, { most: 31, mark: 0xa0 }, [0xd9, 0xda, 0xdb]), item]),
+  ]);
 }
 
-function sha1OfSorted(elements: string[]): string {
-  return sha1(Buffer.from(elements.sort().join(''), 'latin1'));
+/** A length in as few bytes as will do: within the mark itself, or behind another in one, two or four. */
+function header(
+  length: number,
+  tiny: { most: number; mark: number },
+  [one, two, four]: [one: number | undefined, two: number, four: number],
+): Buffer {
+  if (length <= tiny.most) return Buffer.from([tiny.mark | length]);
+  if (one !== undefined && length <= 0xff) return Buffer.from([one, length]);
+  const isShort = length <= 0xffff;
+  const bytes = Buffer.alloc(isShort ? 3 : 5);
+  bytes[0] = isShort ? two : four;
+  bytes.writeUIntBE(length, 1, isShort ? 2 : 4);
+  return bytes;
 }
 
-function sha1(...parts: Buffer[]): string {
-  const hash = createHash('sha1');
-  for (const part of parts) hash.update(part);
-  return hash.digest('hex');
+function sha1(bytes: Buffer): string {
+  return hash('sha1', bytes);
 }

@@ -34,12 +34,22 @@ async function fill(redis: Redis, reversed = false): Promise<Buffer[]> {
   await redis.sadd('large set', ...some);
   await redis.hset('small hash', { a: '1', b: '2' });
   await redis.hset('large hash', ...some.flatMap((name) => [name, 'v'.repeat(80)]));
+  await redis.hset('wide hash', 'a', 'v'.repeat(300), 'B', 'v'.repeat(70_000), 'é', '', '_', 'v');
   await redis.zadd('small zset', 1, 'a', 2, 'b');
   await redis.zadd('large zset', ...some.flatMap((name, at) => [reversed ? 999 - at : at, name]));
   await redis.xadd('stream', '1-1', 'f', 'v');
   await redis.set('expiring', 1, 'PXAT', 4_000_000_000_123);
   const names = ['number', 'short', 'long', 'empty', 'short list', 'long list', 'numbers', 'large set'];
-  names.push('small hash', 'large hash', 'small zset', 'large zset', 'stream', 'expiring', 'absent');
+  names.push(
+    'wide hash',
+    'small hash',
+    'large hash',
+    'small zset',
+    'large zset',
+    'stream',
+    'expiring',
+    'absent',
+  );
   return [Buffer.from([0, 255, 10, 13]), ...names.map((name) => Buffer.from(name))];
 }
 
