@@ -1,12 +1,13 @@
 import type { Redis } from 'ioredis';
 import type { Abilities } from './abilities.ts';
+import { packNames } from './packed-names.ts';
 import { pipelined } from './scan.ts';
 import { defineScript, runScript } from './scripts.ts';
 
 const absentScript = defineScript(`
-local absent = {}
-for i = 1, #KEYS do
-  if redis.call('EXISTS', KEYS[i]) == 0 then absent[#absent + 1] = i end
+local keys, absent = cmsgpack.unpack(ARGV[1]), {}
+for i = 1, #keys do
+  if redis.call('EXISTS', keys[i]) == 0 then absent[#absent + 1] = i end
 end
 return absent`);
 
@@ -21,6 +22,6 @@ export async function absentKeys(
     const present = await pipelined(redis, [...keys], (pipeline, key) => pipeline.exists(key));
     return keys.filter((_key, place) => present[place] === 0);
   }
-  const places = (await runScript(redis, absentScript, scripts, keys, [])) as number[];
+  const places = (await runScript(redis, absentScript, scripts, [], [packNames(keys)])) as number[];
   return places.flatMap((place) => keys[place - 1] ?? []);
 }

@@ -3,6 +3,7 @@ import { messageOf } from '../errors.ts';
 import type { Abilities } from './abilities.ts';
 import { BIG_KEY_BYTES } from './big-key.ts';
 import type { Lane, Sides } from './lanes.ts';
+import { packNames } from './packed-names.ts';
 import { pipelined } from './scan.ts';
 import { defineScript, runScript, type Script } from './scripts.ts';
 
@@ -19,7 +20,7 @@ export interface CarriedBatch {
 }
 
 /** A script ends here and says how far it came, so that it blocks nobody for long. */
-const BATCH_BYTES = 1_000_000;
+const BATCH_BYTES = 256_000;
 
 /**
  * Carries keys of the selected database, values and expiry, and deletes those that the source does not have. Where both
@@ -63,9 +64,10 @@ function packingScript(abilities: Abilities): Script {
     ? `(redis.call('MEMORY', 'USAGE', k) or 0) > ${BIG_KEY_BYTES}`
     : 'false';
   return defineScript(`${expiryFunction(abilities)}
-local pack, n, bytes, big, packed = {}, #KEYS, 0, {}, 0
+local keys = cmsgpack.unpack(ARGV[1])
+local pack, n, bytes, big, packed = {}, #keys, 0, {}, 0
 for i = 1, n do
-  local k = KEYS[i]
+  local k = keys[i]
   if ${isBig} then
     big[#big + 1] = i
   else
@@ -122,7 +124,7 @@ function packingScriptFor(abilities: Abilities): Script {
 async function carryByScripts(sides: Sides, lane: Lane, keys: readonly Buffer[]): Promise<CarriedPart> {
   const { from } = sides.abilities;
   const mode = from.scripts === 'read-only' ? 'read-only' : 'any';
-  const answer = await runScript(lane.from, packingScriptFor(from), mode, keys, []);
+  const answer = await runScript(lane.from, packingScriptFor(from), mode, [], [packNames(keys)]);
   const [taken, big, packed, bytes, pack] = answer as [number, number[], number, number, Buffer];
   const left = big.flatMap((place) => keys[place - 1] ?? []);
   const stored = await runScript(
