@@ -45,10 +45,14 @@ const SHELL_WORDS =
  * of pushed back. A line of several commands keeps its shell, unless its author writes `exec`.
  */
 function inItsPlace(command: string): string {
-  const [first = ''] = command.replace(/^\s*(\w+=\S*\s+)*/, '').split(/\s/);
-  const isOne = !/[;&|()`\n]/.test(command) && !SHELL_WORDS.test(first);
   // `env`, since a command may begin with variables of its own.
-  return `exec sh -c ${quote(isOne ? `exec env ${command}` : command)}`;
+  return `exec sh -c ${quote(isOneCommand(command) ? `exec env ${command}` : command)}`;
+}
+
+/** Whether the line is a single program with its arguments, which can take the shell's place. */
+export function isOneCommand(command: string): boolean {
+  const [first = ''] = command.replace(/^\s*(\w+=\S*\s+)*/, '').split(/\s/);
+  return !/[;&|()`\n]/.test(command) && !SHELL_WORDS.test(first);
 }
 
 function look(gate: Gate): string {
