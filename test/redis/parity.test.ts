@@ -278,7 +278,7 @@ test('expiry is compared on each server’s own clock', async () => {
 });
 
 test('keys that are named are compared in every logical database, also while writers are held', async () => {
-  const { from, to, compare } = await twoServers();
+  const { from, to, compare } = await twoServers(refused(['EVAL_RO', 'EVALSHA_RO']));
   for (const redis of [from, to]) {
     await redis.mset('a', 1, 'b', 2, 'c', 3);
     await redis.select(5);
@@ -287,13 +287,14 @@ test('keys that are named are compared in every logical database, also while wri
   await to.mset('b', 'other', 'a', 'other');
   await to.select(0);
   await to.set('c', 'other');
+  expect(await compare()).toMatchObject({ equal: false, keys: { compared: 5, different: 3 } });
+  // Other scripts than read-only ones would wait from here on.
   await from.call('CLIENT', 'PAUSE', 60_000, 'WRITE');
   expect(await compare({ keys: [Buffer.from('b'), Buffer.from('nowhere')] })).toEqual({
     equal: false,
     keys: { compared: 2, different: 1 },
     differences: ['db5 "b": the content of the string differs'],
   });
-  expect(await compare()).toMatchObject({ equal: false, keys: { compared: 5, different: 3 } });
 });
 
 test('only 20 differences are named, however many there are, and all are counted', async () => {
