@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { Clock } from '../clock.ts';
 import { ConfigurationError, messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { createPace, type Pace } from './pace.ts';
 import { HerokuError, explainRefusal } from './refusal.ts';
 
 export interface HerokuOptions {
@@ -13,6 +14,8 @@ export interface HerokuOptions {
   log: Log;
   clock: Clock;
   signal?: AbortSignal;
+  /** Most requests that are under way at the same time; 16 unless said otherwise. */
+  inFlight?: number;
 }
 
 /** Reads and changes Heroku. Every answer is checked against the schema that the caller expects. */
@@ -25,8 +28,11 @@ export interface HerokuClient {
   post<T>(path: string, body: unknown, schema: z.ZodType<T>): Promise<T>;
   patch<T>(path: string, body: unknown, schema: z.ZodType<T>): Promise<T>;
   delete(path: string): Promise<void>;
-  /** A GET on the data API; a 404 is `undefined`. */
-  findData<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined>;
+  /**
+   * A GET on the data API; a 404 is `undefined`. `basic` sends the token as a password, as Heroku's own command line
+   * does where it asks for credentials.
+   */
+  findData<T>(path: string, schema: z.ZodType<T>, how?: { basic: boolean }): Promise<T | undefined>;
   readonly log: Log;
   readonly clock: Clock;
   readonly signal: AbortSignal | undefined;
@@ -40,10 +46,16 @@ interface Call {
   path: string;
   body?: unknown;
   range?: string;
+  basic?: boolean;
 }
 
 const ATTEMPTS = 6;
+/** A limit that is reached heals by itself, 75 requests a minute. */
+const LIMITED_ATTEMPTS = 20;
 const LONGEST_WAIT_MS = 30_000;
+/** Longer than this nobody asks to wait whose limit refills within the hour. */
+const LONGEST_RETRY_AFTER_MS = 5 * 60_000;
+const IN_FLIGHT = 16;
 const REQUEST_TIMEOUT_MS = 30_000;
 /** Heroku's largest page (Platform API, "Ranges"); its default is 200. */
 const PAGE = 1000;
@@ -53,12 +65,14 @@ const PAGE = 1000;
  *
  * It follows no redirect, so the token only ever reaches the two given hosts, and it keeps the token out of every
  * error. What can be repeated (GET, PATCH, DELETE) is repeated after a 429, a 5xx or a broken connection; a POST only
- * after a 429, which Heroku answers before it does anything. Errors carry Heroku's `Request-Id`.
+ * after a 429, which Heroku answers before it does anything. Errors carry Heroku's `Request-Id`. However many are asked
+ * for at once, requests go within the account's limit (see pace.ts).
  */
 export function createHeroku(options: HerokuOptions): HerokuClient {
   const { log, clock, signal } = options;
+  const pace = createPace(options.inFlight ?? IN_FLIGHT, clock, signal);
   const api = (method: Method, path: string, body?: unknown, range?: string): Promise<Response> =>
-    send(options, {
+    send(options, pace, {
       base: options.apiUrl,
       method,
       path,
@@ -88,10 +102,11 @@ export function createHeroku(options: HerokuOptions): HerokuClient {
     delete: async (path) => {
       await (await api('DELETE', path)).arrayBuffer();
     },
-    findData: (path, schema) =>
-      orUndefined(async () =>
-        parse(await send(options, { base: options.dataApiUrl, method: 'GET', path }), 'GET', path, schema),
-      ),
+    findData: (path, schema, { basic = false } = { basic: false }) =>
+      orUndefined(async () => {
+        const call: Call = { base: options.dataApiUrl, method: 'GET', path, basic };
+        return parse(await send(options, pace, call), 'GET', path, schema);
+      }),
   };
 }
 
@@ -104,20 +119,22 @@ async function orUndefined<T>(read: () => Promise<T>): Promise<T | undefined> {
   }
 }
 
-async function send(options: HerokuOptions, call: Call): Promise<Response> {
+async function send(options: HerokuOptions, pace: Pace, call: Call): Promise<Response> {
   const repeatable = call.method !== 'POST';
   for (let attempt = 1; ; attempt += 1) {
-    const outcome = await attemptOnce(options, call);
+    const outcome = await pace.run(() => attemptOnce(options, call));
     if (outcome instanceof Response && outcome.ok) return outcome;
 
     const reason = outcome instanceof Response ? await refusalOf(outcome, call) : outcome;
     const limited = outcome instanceof Response && outcome.status === 429;
     const broken = !(outcome instanceof Response) || outcome.status >= 500;
-    if (attempt >= ATTEMPTS || !(limited || (broken && repeatable))) throw reason;
+    const attempts = limited ? LIMITED_ATTEMPTS : ATTEMPTS;
+    if (attempt >= attempts || !(limited || (broken && repeatable))) throw reason;
 
     const wait = waitBefore(attempt, outcome instanceof Response ? outcome : undefined);
     options.log.warning(`${reason.message} Trying again in ${Math.round(wait / 1000)} s.`);
-    await options.clock.sleep(wait, options.signal);
+    if (limited) await pace.pause(wait);
+    else await options.clock.sleep(wait, options.signal);
   }
 }
 
@@ -131,7 +148,10 @@ async function attemptOnce(options: HerokuOptions, call: Call): Promise<Response
       signal: options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal]),
       headers: {
         accept: 'application/vnd.heroku+json; version=3',
-        authorization: `Bearer ${options.token}`,
+        authorization:
+          call.basic === true
+            ? `Basic ${Buffer.from(`:${options.token}`).toString('base64')}`
+            : `Bearer ${options.token}`,
         'user-agent': 'heroku-to-digitalocean',
         ...(call.range === undefined ? {} : { range: call.range }),
         ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
@@ -161,7 +181,7 @@ async function refusalOf(response: Response, call: Call): Promise<Error> {
 function waitBefore(attempt: number, response: Response | undefined): number {
   const asked = Number(response?.headers.get('retry-after'));
   const grown = Math.min(LONGEST_WAIT_MS, 1000 * 2 ** (attempt - 1));
-  return Number.isFinite(asked) && asked > 0 ? Math.min(asked * 1000, 2 * LONGEST_WAIT_MS) : grown;
+  return Number.isFinite(asked) && asked > 0 ? Math.min(asked * 1000, LONGEST_RETRY_AFTER_MS) : grown;
 }
 
 async function parse<T>(response: Response, method: string, path: string, schema: z.ZodType<T>): Promise<T> {

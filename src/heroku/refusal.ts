@@ -25,6 +25,19 @@ export class HerokuError extends Error {
   }
 }
 
+/** Heroku knows the token not at all: nothing else can be asked either. */
+export class UnknownTokenError extends ConfigurationError {}
+
+/** The token may not do this one thing; `scope` would allow it. */
+export class ForbiddenError extends ConfigurationError {
+  readonly scope: string;
+
+  constructor(message: string, scope: string) {
+    super(message);
+    this.scope = scope;
+  }
+}
+
 const errorBody = z.object({ id: z.string().default('unknown'), message: z.string().default('') });
 
 /**
@@ -40,7 +53,7 @@ export async function explainRefusal(response: Response, method: string, path: s
 
   switch (response.status) {
     case 401:
-      return new ConfigurationError(
+      return new UnknownTokenError(
         `Heroku does not know the token${trace}. Make one with ` +
           '`heroku authorizations:create --scope read-protected,write-protected` and store it as the secret HEROKU_TOKEN.',
       );
@@ -49,7 +62,7 @@ export async function explainRefusal(response: Response, method: string, path: s
         `Heroku refuses ${what}: the account has an unpaid bill${trace}. ${message}`.trim(),
       );
     case 403:
-      return new ConfigurationError(forbidden(id, message, method, path) + trace);
+      return new ForbiddenError(forbidden(id, message, method, path) + trace, scopeFor(method, path));
     default:
       return new HerokuError(
         `Heroku answered ${what} with ${response.status} ${id}: ${message || 'no reason given'}${trace}.`,
@@ -74,11 +87,11 @@ function forbidden(id: string, message: string, method: string, path: string): s
 }
 
 /**
- * The OAuth scope that a request needs. Config vars, and what carries them (releases, slugs), want the `-protected`
- * kinds (Heroku Dev Center, "OAuth", scopes).
+ * The OAuth scope that a request needs. Config vars, and what carries them (releases, slugs, the databases of the data
+ * API, whose answers hold their addresses), want the `-protected` kinds (Heroku Dev Center, "OAuth", scopes).
  */
 export function scopeFor(method: string, path: string): string {
-  const isProtected = /\/(config-vars|releases|slugs)\b/.test(path);
+  const isProtected = /\/(config-vars|releases|slugs|databases)\b/.test(path);
   const verb = method === 'GET' ? 'read' : 'write';
   return isProtected ? `${verb}-protected` : verb;
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { messageOf } from '../errors.ts';
+import { askUnofficially } from './unofficial.ts';
 
 /** A job of Heroku Scheduler: `every` 10, 60 or 1440 minutes, `at` the minute within the hour or day (UTC). */
 export interface SchedulerJob {
@@ -33,32 +33,19 @@ export async function readSchedulerJobs(options: {
   appId: string;
   signal?: AbortSignal;
 }): Promise<{ jobs: SchedulerJob[] } | { unknown: string }> {
-  const timeout = AbortSignal.timeout(10_000);
-  try {
-    const response = await fetch(`${options.schedulerUrl.replace(/\/+$/, '')}/apps/${options.appId}/jobs`, {
-      redirect: 'manual',
-      signal: options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal]),
-      headers: { accept: 'application/vnd.api+json', authorization: `Bearer ${options.token}` },
-    });
-    if (!response.ok) {
-      await response.body?.cancel();
-      return { unknown: `the dashboard's address answered with HTTP ${response.status}` };
-    }
-    const parsed = answer.safeParse(await response.json());
-    if (!parsed.success)
-      return { unknown: "the dashboard's address answered in another shape than expected" };
-    return {
-      jobs: parsed.data.data.map(({ attributes }) => ({
-        command: attributes.command,
-        dynoSize: attributes['dyno-size'],
-        every: attributes.every,
-        at: attributes.at ?? 0,
-      })),
-    };
-  } catch (error) {
-    options.signal?.throwIfAborted();
-    return { unknown: `the dashboard's address gave no answer (${messageOf(error)})` };
-  }
+  const { schedulerUrl: url, token, signal } = options;
+  const path = `/apps/${encodeURIComponent(options.appId)}/jobs`;
+  const found = await askUnofficially({ url, token, signal }, path, answer, 'application/vnd.api+json');
+  if ('unknown' in found) return { unknown: `the dashboard's address: ${found.unknown}` };
+  if ('missing' in found) return { unknown: "the dashboard's address answered with HTTP 404" };
+  return {
+    jobs: found.answer.data.map(({ attributes }) => ({
+      command: attributes.command,
+      dynoSize: attributes['dyno-size'],
+      every: attributes.every,
+      at: attributes.at ?? 0,
+    })),
+  };
 }
 
 /** The same time as a cron expression in UTC. */

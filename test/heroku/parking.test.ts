@@ -65,8 +65,8 @@ test('the inventory knows the whole app and holds no config value', async () => 
     'web=1',
     'worker=1',
   ]);
-  expect(inventory.configVars).toContainEqual({ name: 'API_SECRET', class: 'secret' });
-  expect(inventory.configVars).toContainEqual({ name: 'RAILS_ENV', class: 'plain' });
+  expect(inventory.configVars).toContainEqual({ name: 'API_SECRET', class: 'secret', leadsTo: null });
+  expect(inventory.configVars).toContainEqual({ name: 'RAILS_ENV', class: 'plain', leadsTo: null });
   expect(inventory.domains.map(({ hostname }) => hostname)).toContain('shop.example.com');
   expect(inventory.hasScheduler).toBe(true);
   expect(JSON.stringify(inventory)).not.toContain('hidden');

@@ -1,0 +1,121 @@
+import { z } from 'zod';
+import type { FormationProcess } from './formation.ts';
+import { askUnofficially, type UnofficialAddress } from './unofficial.ts';
+
+/** Something that changes the formation by itself. In the window it must stand still, or it starts dynos behind us. */
+export interface Autoscaler {
+  /** `Heroku`, `HireFire`, `Judoscale` … */
+  name: string;
+  /** By what it was noticed: an add-on, a config var's name, a webhook's or drain's host. */
+  evidence: string[];
+  /** What it scales, as far as that can be known; null: unknown. */
+  limits: { process: string; min: number | null; max: number | null } | null;
+}
+
+interface Maker {
+  name: string;
+  addOns: RegExp;
+  configVars: RegExp;
+  hosts: RegExp;
+}
+
+/** By the names that their own setup guides have one set (makers' documentation, read 2026-11). */
+const MAKERS: Maker[] = [
+  {
+    name: 'HireFire',
+    addOns: /^hirefire/,
+    configVars: /^HIREFIRE_(TOKEN|URL)$/,
+    hosts: /(^|\.)hirefire(app)?\.(io|com)$/,
+  },
+  // Judoscale was called Rails Autoscale until 2022, and its old variable still works.
+  {
+    name: 'Judoscale',
+    addOns: /^(judoscale|rails-autoscale)/,
+    configVars: /^(JUDOSCALE|RAILS_AUTOSCALE)_URL$/,
+    hosts: /(^|\.)(judoscale|railsautoscale)\.com$/,
+  },
+  {
+    name: 'Adept Scale',
+    addOns: /^adept-?scale/,
+    configVars: /^ADEPT_?SCALE/,
+    hosts: /(^|\.)adeptscale\.com$/,
+  },
+  {
+    name: 'Dynoscale',
+    addOns: /^(dscale|dynoscale)/,
+    configVars: /^(DSCALE|DYNOSCALE)_/,
+    hosts: /(^|\.)(dscale|dynoscale)\.(com|io|net)$/,
+  },
+  {
+    name: 'Flightformation',
+    addOns: /^flightformation/,
+    configVars: /^FLIGHTFORMATION_/,
+    hosts: /(^|\.)flightformation\.com$/,
+  },
+  {
+    name: 'Process Scheduler',
+    addOns: /^process-scheduler/,
+    configVars: /^PROCESS_SCHEDULER_/,
+    hosts: /(^|\.)processscheduler\.com$/,
+  },
+];
+
+export interface Traces {
+  addOns: { service: string; name: string }[];
+  configVars: { name: string }[];
+  webhooks: { host: string }[];
+  drains: { host: string }[];
+}
+
+/** Autoscalers of other makers, by the traces that they leave on an app. One without a trace is not seen. */
+export function autoscalersByTraces({ addOns, configVars, webhooks, drains }: Traces): Autoscaler[] {
+  return MAKERS.flatMap((maker) => {
+    const evidence = [
+      ...addOns.filter(({ service }) => maker.addOns.test(service)).map(({ name }) => `the add-on ${name}`),
+      ...configVars
+        .filter(({ name }) => maker.configVars.test(name))
+        .map(({ name }) => `the config var ${name}`),
+      ...webhooks.filter(({ host }) => maker.hosts.test(host)).map(({ host }) => `the webhook to ${host}`),
+      ...drains.filter(({ host }) => maker.hosts.test(host)).map(({ host }) => `the log drain to ${host}`),
+    ];
+    return evidence.length === 0 ? [] : [{ name: maker.name, evidence, limits: null }];
+  });
+}
+
+const monitors = z.array(
+  z.object({
+    action_type: z.string().nullable().optional(),
+    is_active: z.boolean().nullable().optional(),
+    min_quantity: z.number().nullable().optional(),
+    max_quantity: z.number().nullable().optional(),
+  }),
+);
+
+/** Heroku scales web dynos of these sizes only (its command line refuses `ps:autoscale:enable` for others). */
+export function mayAutoscale(formation: FormationProcess[]): boolean {
+  return formation.some(({ type, size }) => type === 'web' && /^(performance|private|shield)/i.test(size));
+}
+
+/**
+ * Heroku's own autoscaling of web dynos. The published API does not tell; this is where Heroku's command line reads and
+ * changes it (heroku/cli, `ps:autoscale`): `https://api.metrics.heroku.com` in earnest. `undefined`: it is off.
+ */
+export async function readHerokuAutoscaler(
+  address: UnofficialAddress,
+  appId: string,
+): Promise<{ autoscaler: Autoscaler | undefined } | { unknown: string }> {
+  const path = `/apps/${encodeURIComponent(appId)}/formation/web/monitors`;
+  const found = await askUnofficially(address, path, monitors, 'application/vnd.heroku+json; version=3');
+  if ('unknown' in found) return found;
+  const scale = 'missing' in found ? undefined : found.answer.find((one) => one.action_type === 'scale');
+  // A monitor that does not say whether it is active may well be.
+  if (scale === undefined || scale.is_active === false) return { autoscaler: undefined };
+  const { min_quantity: min = null, max_quantity: max = null } = scale;
+  return {
+    autoscaler: {
+      name: 'Heroku',
+      evidence: ['its monitor of the web dynos is active'],
+      limits: { process: 'web', min, max },
+    },
+  };
+}
