@@ -21,7 +21,8 @@ export function confidenceOf({ compared, of }: { compared: number; of: number })
   const questions = isAll ? [] : QUESTIONS.filter((one) => one <= of);
   const found = questions.map((one) => ({
     differing: Math.round(of / one),
-    chance: 1 - (1 - 1 / one) ** compared,
+    // As near to certain as it may be, it is not: a double would round it up.
+    chance: Math.min(1 - (1 - 1 / one) ** compared, 1 - Number.EPSILON),
   }));
   const chances = questions.map(
     (one, index) => `1 in ${one.toLocaleString('en')} keys with ${percent(found[index]?.chance ?? 0)}`,
