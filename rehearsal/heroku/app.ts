@@ -8,9 +8,12 @@ import { formationDynos } from './formation.ts';
 import {
   born,
   currentRelease,
+  newAddOn,
   type AddOn,
   type App,
+  type Autoscaling,
   type Domain,
+  type GithubLink,
   type Platform,
   type Slug,
 } from './platform.ts';
@@ -24,15 +27,31 @@ export interface AppOptions {
   processTypes: Record<string, string>;
   formation: Record<string, { quantity: number; size: string }>;
   config: Record<string, string>;
-  /** `plan` like `standard-0`. The server is the caller's. */
-  postgres?: { plan: string; url: string };
+  /** `plan` like `standard-0`. The server is the caller's; what stands behind it beside the database is only listed. */
+  postgres?: { plan: string; url: string } & Partial<AddOn['behind']>;
   /** `plan` like `premium-0`. The server is the caller's. */
   redis?: { plan: string; url: string };
   scheduler?: SchedulerJobOptions[];
+  /** Other makers' services: the plan's name, and the config vars that it sets. */
+  addOns?: { plan: string; config?: Record<string, string> }[];
   /** Custom host names; each gets a certificate and a DNS target. */
   domains: string[];
-  pipeline?: { name: string; stage: 'test' | 'review' | 'development' | 'staging' | 'production' };
+  pipeline?: {
+    name: string;
+    stage: 'test' | 'review' | 'development' | 'staging' | 'production';
+    /** Review apps are enabled; so many pull requests have one. */
+    review?: { automatic: boolean; open: number };
+  };
   team?: string;
+  space?: { name: string; shield?: boolean };
+  /** `heroku-24` unless said otherwise. */
+  stack?: string;
+  /** Names of features that are on. */
+  features?: string[];
+  github?: GithubLink;
+  autoscaling?: Autoscaling;
+  /** Off: certificates are uploaded ones. */
+  acm?: boolean;
   /** Names like `heroku/nodejs`, first one runs first. */
   buildpacks?: string[];
   /** `us` or `eu`. */
@@ -105,7 +124,7 @@ function blankApp(platform: Platform, options: AppOptions): App {
   if (findNamed(platform.apps, options.name))
     throw new Error(`There is a Heroku app ${options.name} already.`);
   const region = findNamed(catalogue.regions, options.region ?? 'us');
-  const stack = findNamed(catalogue.stacks, 'heroku-24');
+  const stack = findNamed(catalogue.stacks, options.stack ?? 'heroku-24');
   if (!region || !stack) throw new Error(`Heroku has no region ${options.region ?? ''}.`);
   const events: App['events'] = new EventEmitter();
   // Every held request listens.
@@ -113,11 +132,17 @@ function blankApp(platform: Platform, options: AppOptions): App {
   return {
     ...born(platform),
     name: options.name,
-    acm: true,
+    acm: options.acm ?? true,
     maintenance: false,
     region,
     stack,
     team: options.team === undefined ? undefined : teamOf(platform, options.team),
+    space:
+      options.space === undefined
+        ? undefined
+        : { ...born(platform), name: options.space.name, shield: options.space.shield ?? false },
+    github: options.github,
+    autoscaling: options.autoscaling,
     code: options.code,
     config: {},
     formation: [],
@@ -144,7 +169,12 @@ function blankApp(platform: Platform, options: AppOptions): App {
       ['http-session-affinity', 'Enable HTTP session affinity'],
       ['runtime-dyno-metadata', 'Dyno metadata in the environment'],
       ['log-runtime-metrics', 'Emit dyno resource usage information'],
-    ].map(([name = '', description = '']) => ({ ...born(platform), name, description, enabled: false })),
+    ].map(([name = '', description = '']) => ({
+      ...born(platform),
+      name,
+      description,
+      enabled: options.features?.includes(name) ?? false,
+    })),
     collaborators: [{ ...born(platform), user: { id: account.id, email: account.email }, role: 'owner' }],
     jobs: [],
     logLines: [],
@@ -175,6 +205,8 @@ function attachDataServices(platform: Platform, app: App, options: AppOptions): 
   if (options.postgres) {
     const addOn = provision(platform, app, `heroku-postgresql:${options.postgres.plan}`, 'postgresql');
     addOn.url = options.postgres.url;
+    const { followers = [], forks = [], credentials = ['default'], maintenance } = options.postgres;
+    addOn.behind = { followers, forks, credentials, ...(maintenance && { maintenance }) };
     // The first database is attached as DATABASE and under a colour that stays its own.
     attach(platform, app, addOn, `HEROKU_POSTGRESQL_${platform.ids.pick(colours)}`);
     attach(platform, app, addOn, 'DATABASE');
@@ -186,13 +218,19 @@ function attachDataServices(platform: Platform, app: App, options: AppOptions): 
   }
   if (options.scheduler)
     attach(platform, app, provision(platform, app, 'scheduler:standard', 'scheduler'), 'SCHEDULER');
+  for (const { plan, config = {} } of options.addOns ?? []) {
+    const [service = plan] = plan.split(':');
+    const addOn = provision(platform, app, plan, service);
+    addOn.config = config;
+    attach(platform, app, addOn, service.toUpperCase().replaceAll('-', '_'));
+  }
 }
 
 function provision(platform: Platform, app: App, planName: string, prefix: string): AddOn {
   const plan: Plan | undefined = findNamed(platform.catalogue.plans, planName);
   if (!plan) throw new Error(`This Heroku sells no ${planName}.`);
   const name = `${prefix}-${platform.ids.pick(['angular', 'curved', 'flat', 'round'])}-${platform.ids.digits(5)}`;
-  const addOn: AddOn = { ...born(platform), name, app, plan, url: undefined, settings: {} };
+  const addOn = newAddOn(platform, app, plan, name);
   platform.addOns.push(addOn);
   return addOn;
 }
@@ -226,8 +264,20 @@ async function addDomains(
 
 function joinPipeline(platform: Platform, app: App, wanted: AppOptions['pipeline']): void {
   if (!wanted) return;
-  const pipeline = findNamed(platform.pipelines, wanted.name) ?? { ...born(platform), name: wanted.name };
+  const pipeline = findNamed(platform.pipelines, wanted.name) ?? {
+    ...born(platform),
+    name: wanted.name,
+    review: undefined,
+  };
   if (!platform.pipelines.includes(pipeline)) platform.pipelines.push(pipeline);
+  if (wanted.review) {
+    const { automatic, open } = wanted.review;
+    pipeline.review = { automatic, repoId: 138865824, baseName: wanted.name };
+    for (let pullRequest = 1; pullRequest <= open; pullRequest += 1) {
+      const branch = `feature-${pullRequest}`;
+      platform.reviewApps.push({ ...born(platform), pipeline, branch, pullRequest, status: 'created' });
+    }
+  }
   platform.couplings.push({ ...born(platform), app, pipeline, stage: wanted.stage });
 }
 

@@ -28,7 +28,8 @@ export interface Plan {
 
 export interface Service {
   id: string;
-  name: 'heroku-postgresql' | 'heroku-redis' | 'scheduler';
+  /** `heroku-postgresql`, `heroku-redis`, `scheduler`; of other makers: `papertrail`, `judoscale` … */
+  name: string;
   humanName: string;
 }
 
@@ -105,6 +106,14 @@ const keyValuePlans: typeof postgresPlans = [
   ['premium-7', 750, 7 * GB, 10_000],
 ];
 
+/** A choice of other makers' services, so that apps have what real ones have. Their prices are only played. */
+const otherPlans: [service: string, plan: string, dollars: number][] = [
+  ['papertrail', 'fixa', 8],
+  ['judoscale', 'team', 20],
+  ['sendgrid', 'bronze', 10],
+  ['quotaguardstatic', 'starter', 19],
+];
+
 const regions: [
   name: string,
   country: string,
@@ -128,7 +137,7 @@ const stacks: [name: string, isDefault: boolean, state: Stack['state']][] = [
 ];
 
 export function createCatalogue(ids: Identifiers): Catalogue {
-  const service = (name: Service['name'], humanName: string): Service => ({
+  const service = (name: string, humanName: string): Service => ({
     id: ids.uuid(),
     name,
     humanName,
@@ -136,6 +145,10 @@ export function createCatalogue(ids: Identifiers): Catalogue {
   const postgres = service('heroku-postgresql', 'Heroku Postgres');
   const keyValue = service('heroku-redis', 'Heroku Key-Value Store');
   const scheduler = service('scheduler', 'Heroku Scheduler');
+  const others = otherPlans.map(
+    ([name, plan, dollars]) =>
+      [service(name, name), [[plan, dollars, 0, 0]] as typeof postgresPlans] as const,
+  );
   const plansOf = (of: Service, table: typeof postgresPlans): Plan[] =>
     table.map(([name, dollars, bytes, connections]) => ({
       id: ids.uuid(),
@@ -157,11 +170,12 @@ export function createCatalogue(ids: Identifiers): Catalogue {
     }));
   return {
     dynoSizes: [...sizesOf(dynoSizes, false), ...sizesOf(privateDynoSizes, true)],
-    services: [postgres, keyValue, scheduler],
+    services: [postgres, keyValue, scheduler, ...others.map(([of]) => of)],
     plans: [
       ...plansOf(postgres, postgresPlans),
       ...plansOf(keyValue, keyValuePlans),
       ...plansOf(scheduler, [['standard', 0, 0, 0]]),
+      ...others.flatMap(([of, table]) => plansOf(of, table)),
     ],
     regions: regions.map(([name, country, description, locale, providerRegion, privateCapable]) => ({
       id: ids.uuid(),

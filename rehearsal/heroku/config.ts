@@ -2,8 +2,8 @@ import type { AddOn, App, Attachment, Platform } from './platform.ts';
 
 /** The config var of an attachment: `DATABASE` gives `DATABASE_URL`. Scheduler gives none. */
 export function configVarsOf(attachment: Attachment): Record<string, string> {
-  const { url } = attachment.addOn;
-  return url === undefined ? {} : { [`${attachment.name}_URL`]: url };
+  const { url, config } = attachment.addOn;
+  return { ...config, ...(url === undefined ? {} : { [`${attachment.name}_URL`]: url }) };
 }
 
 /** Names of the config vars that an add-on sets on the app that it belongs to. */

@@ -19,6 +19,7 @@ export interface Platform {
   attachments: Attachment[];
   pipelines: Pipeline[];
   couplings: Coupling[];
+  reviewApps: ReviewApp[];
   teams: Team[];
   /** Set when the world stops: nothing is started any more. */
   stopped: boolean;
@@ -37,6 +38,11 @@ export interface App extends Kept {
   region: Region;
   stack: Stack;
   team: Team | undefined;
+  space: Space | undefined;
+  /** Its connection to GitHub, which only the dashboard's address tells. */
+  github: GithubLink | undefined;
+  /** Heroku's own autoscaling of web dynos, which only the metrics' address tells. */
+  autoscaling: Autoscaling | undefined;
   /** Directory of the deployed code. */
   code: string;
   /** What `config:set` wrote; the values of attachments are not among them. */
@@ -119,6 +125,10 @@ export interface AddOn extends Kept {
   plan: Plan;
   /** Connection string of the data add-ons. */
   url: string | undefined;
+  /** Config vars that it sets besides those of its attachments, as other makers' services do. */
+  config: Record<string, string>;
+  /** What is behind a Postgres add-on beside the database itself. */
+  behind: { followers: string[]; forks: string[]; credentials: string[]; maintenance?: PlayedMaintenance };
   /** Settings of the data service, as changed through its API. */
   settings: Record<string, string | number | boolean>;
 }
@@ -174,8 +184,42 @@ export interface SchedulerJob {
   ranAt: Date | undefined;
 }
 
+/** A maintenance that Heroku has announced for a data add-on. */
+export interface PlayedMaintenance {
+  status: string;
+  scheduledFor: string;
+  requiredBy: string;
+  reason: string;
+}
+
+export interface Space extends Kept, Named {
+  shield: boolean;
+}
+
+export interface GithubLink {
+  repo: string;
+  branch: string;
+  autoDeploy: boolean;
+  waitForCi: boolean;
+}
+
+export interface Autoscaling {
+  min: number;
+  max: number;
+  active: boolean;
+}
+
 export interface Pipeline extends Kept {
   name: string;
+  /** Review apps are enabled, with these settings. */
+  review: { automatic: boolean; repoId: number; baseName: string } | undefined;
+}
+
+export interface ReviewApp extends Kept {
+  pipeline: Pipeline;
+  branch: string;
+  pullRequest: number;
+  status: 'pending' | 'creating' | 'created' | 'deleting' | 'deleted' | 'errored';
 }
 
 export interface Coupling extends Kept {
@@ -190,6 +234,20 @@ export interface Team extends Kept, Named {}
 export function born(platform: Platform): Kept {
   const now = new Date();
   return { id: platform.ids.uuid(), createdAt: now, updatedAt: now };
+}
+
+/** An add-on with nothing behind it yet. */
+export function newAddOn(platform: Platform, app: App, plan: Plan, name: string): AddOn {
+  return {
+    ...born(platform),
+    name,
+    app,
+    plan,
+    url: undefined,
+    config: {},
+    behind: { followers: [], forks: [], credentials: ['default'] },
+    settings: {},
+  };
 }
 
 export function currentRelease(app: App): Release | undefined {

@@ -23,6 +23,10 @@ export interface HerokuWorld {
   readonly dataApiUrl: string;
   /** Base of the dashboard's unofficial Scheduler API. */
   readonly schedulerUrl: string;
+  /** Base of the metrics' unofficial API, which knows of autoscaling. */
+  readonly metricsUrl: string;
+  /** Base of the dashboard's unofficial GitHub API, which knows of automatic deploys. */
+  readonly githubUrl: string;
   /** Where public host names of apps are served, by Host and SNI. */
   readonly router: { readonly http: Address; readonly https: Address };
   readonly played: Played;
@@ -73,6 +77,7 @@ export async function startHeroku(options: HerokuOptions): Promise<HerokuWorld> 
     attachments: [],
     pipelines: [],
     couplings: [],
+    reviewApps: [],
     teams: [],
     stopped: false,
   };
@@ -89,6 +94,8 @@ export async function startHeroku(options: HerokuOptions): Promise<HerokuWorld> 
     apiUrl: controlPlane.url,
     dataApiUrl: controlPlane.url,
     schedulerUrl: controlPlane.url,
+    metricsUrl: controlPlane.url,
+    githubUrl: controlPlane.url,
     router,
     played: platform.played,
     faults,

@@ -25,6 +25,10 @@ export const accountRoutes: Route[] = [
   }),
   list('/teams', ({ platform }) => platform.teams.map(teamView)),
   read('/teams/:team', (call) => teamView(teamOf(call))),
+  list('/teams/:team/members', (call) => {
+    teamOf(call);
+    return [memberView(call.platform)];
+  }),
 ];
 
 function accountView({ account }: Platform): unknown {
@@ -75,6 +79,20 @@ function teamOf({ platform, params }: Call): Platform['teams'][number] {
   const team = findNamed(platform.teams, params['team'] ?? '');
   if (!team) throw notFound('team');
   return team;
+}
+
+/** Every team of this account has one member: its owner. */
+function memberView({ account }: Platform): unknown {
+  return {
+    ...times({ createdAt: account.createdAt, updatedAt: account.createdAt }),
+    email: account.email,
+    federated: false,
+    id: account.id,
+    identity_provider: null,
+    role: 'admin',
+    two_factor_authentication: true,
+    user: { email: account.email, id: account.id, name: account.name },
+  };
 }
 
 function teamView(team: Platform['teams'][number]): unknown {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { findNamed, type Plan } from '../catalogue.ts';
 import { configVarNames } from '../config.ts';
-import { born, type AddOn, type Platform } from '../platform.ts';
+import { born, newAddOn, type AddOn, type Platform } from '../platform.ts';
 import { createRelease } from '../release.ts';
 import { appIdentity } from './app.ts';
 import { bodyOf } from './body.ts';
@@ -80,14 +80,7 @@ function createAddOn(call: Call): unknown {
       `This played Heroku has no server for a new ${plan.service.humanName}: give it to createApp.`,
     );
   }
-  const addOn: AddOn = {
-    ...born(platform),
-    name: `${plan.service.name}-${platform.ids.digits(5)}`,
-    app,
-    plan,
-    url: undefined,
-    settings: {},
-  };
+  const addOn = newAddOn(platform, app, plan, `${plan.service.name}-${platform.ids.digits(5)}`);
   platform.addOns.push(addOn);
   platform.attachments.push({ ...born(platform), name: 'SCHEDULER', app, addOn, namespace: null });
   createRelease(platform, app, { description: `Attach SCHEDULER (@ref:${addOn.name})` });

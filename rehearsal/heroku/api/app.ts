@@ -48,7 +48,7 @@ export function appView(platform: Platform, app: App): Record<string, unknown> {
     released_at: release ? time(release.createdAt) : null,
     repo_size: 0,
     slug_size: release?.slug?.size ?? null,
-    space: null,
+    space: app.space ? { ...identity(app.space), shield: app.space.shield } : null,
     stack: identity(app.stack),
     web_url: `https://${app.domains.find(({ kind }) => kind === 'heroku')?.hostname ?? ''}/`,
   };

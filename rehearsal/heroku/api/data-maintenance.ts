@@ -4,7 +4,7 @@ import { addOnOf } from './add-on.ts';
 import { read, type Call, type Route } from './route.ts';
 import { time } from './view.ts';
 
-/** Maintenances of data add-ons: none is ever required here, the last one is long done. */
+/** Maintenances of data add-ons: none is required, unless the world was told so. */
 export const maintenanceRoutes: Route[] = [
   ...['/data/maintenances/v1', '/data/v0/maintenances'].map((base) =>
     read(
@@ -46,19 +46,20 @@ function forAddOn(call: Call): unknown {
   const addOn = addOnOf(call);
   if (addOn.url === undefined) throw notFound('data add-on');
   const created = time(addOn.createdAt);
+  const announced = addOn.behind.maintenance;
   return {
     addon: addOnFacts(call.platform, addOn),
     app: { name: addOn.app.name, uuid: addOn.app.id },
     window,
-    status: 'none',
-    required_by: created,
-    scheduled_for: created,
+    status: announced?.status ?? 'none',
+    required_by: announced?.requiredBy ?? created,
+    scheduled_for: announced?.scheduledFor ?? created,
     method: '',
     addon_description: addOn.plan.service.humanName,
     started_at: null,
     completed_at: null,
     duration_seconds: null,
-    reason: '',
+    reason: announced?.reason ?? '',
     server_created_at: created,
   };
 }

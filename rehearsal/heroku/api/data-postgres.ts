@@ -13,7 +13,7 @@ export const postgresRoutes: Route[] = [
   read('/client/v11/databases/:addon/wait_status', waitStatus, { dialect: 'data' }),
   read('/client/v11/databases/:addon/transfer-schedules', (call) => noneFor(call), { dialect: 'data' }),
   read('/client/v11/apps/:app/transfers', () => [], { dialect: 'data' }),
-  read('/postgres/v0/databases/:addon/credentials', (call) => [credential(databaseOf(call))], {
+  read('/postgres/v0/databases/:addon/credentials', (call) => credentials(databaseOf(call)), {
     dialect: 'data',
     need: 'read-protected',
   }),
@@ -24,6 +24,7 @@ export const postgresRoutes: Route[] = [
   read('/postgres/v0/databases/:addon/config', (call) => settingsOf(databaseOf(call)), { dialect: 'data' }),
   change('PATCH', '/postgres/v0/databases/:addon/config', updateSettings, { dialect: 'data' }),
   list('/client/v11/databases/:addon/links', (call) => noneFor(call), { dialect: 'data' }),
+  list('/client/v11/databases/:addon/followers', followers, { dialect: 'data' }),
 ];
 
 function databaseOf(call: Call): AddOn {
@@ -54,13 +55,17 @@ async function databaseInfo(call: Call): Promise<unknown> {
     ['PG Version', state?.version ?? ''],
     ['Connections', `${state?.connections ?? 0}/${plan.connections}`],
     ['Connection Pooling', essential ? 'Not Available' : 'Available'],
-    ['Credentials', '1'],
+    ['Credentials', String(addOn.behind.credentials.length)],
     ['Fork/Follow', essential ? 'Unsupported' : 'Available'],
     ['Rollback', essential ? 'Unsupported' : `earliest from ${time(addOn.createdAt)}`],
     ['Created', time(addOn.createdAt)],
     ['Region', addOn.app.region.name],
     ['Data Encryption', essential ? 'Unsupported' : 'In Use'],
     ['Continuous Protection', essential ? 'Off' : 'On'],
+    ...(addOn.behind.followers.length > 0
+      ? [['Followers', addOn.behind.followers.join(', ')] as [string, string]]
+      : []),
+    ...(addOn.behind.forks.length > 0 ? [['Forks', addOn.behind.forks.join(', ')] as [string, string]] : []),
     ['Maintenance', essential ? 'not required' : 'not required (Tuesdays 18:00 to 22:00 UTC)'],
   ];
   return {
@@ -76,7 +81,7 @@ async function databaseInfo(call: Call): Promise<unknown> {
     database_password: decodeURIComponent(url.password),
     resource_url: url.href,
     'waiting?': false,
-    credentials: 1,
+    credentials: addOn.behind.credentials.length,
     leader: null,
     info: info.map(([name, value]) => ({ name, values: [value] })),
     num_bytes: state?.bytes ?? 0,
@@ -90,15 +95,53 @@ function waitStatus(call: Call): unknown {
 
 function namedCredential(call: Call): unknown {
   const addOn = databaseOf(call);
-  if (call.params['credential'] !== 'default') throw notFound('credential');
-  return credential(addOn);
+  const name = call.params['credential'] ?? '';
+  if (!addOn.behind.credentials.includes(name)) throw notFound('credential');
+  return credential(addOn, name);
 }
 
-function credential(addOn: AddOn): unknown {
+function credentials(addOn: AddOn): unknown[] {
+  return addOn.behind.credentials.map((name) => credential(addOn, name));
+}
+
+/** A follower is an add-on of its own, with an address of its own; here it is only listed. */
+function followers(call: Call): unknown[] {
+  const addOn = databaseOf(call);
+  return addOn.behind.followers.map((name) => ({
+    following: addOn.name,
+    addon_id: addOn.id,
+    name,
+    heroku_resource_id: `${name}@heroku.com`,
+    created_at: time(addOn.createdAt),
+    formation: { id: addOn.id, primary: addOn.name },
+    metaas_source: name,
+    metaas_server_source: name,
+    num_connections: null,
+    num_connections_waiting: null,
+    num_tables: null,
+    current_transaction: null,
+    num_bytes: null,
+    postgres_version: null,
+    plan: addOn.plan.name.split(':')[1] ?? addOn.plan.name,
+    port: 5432,
+    database_name: 'follower',
+    database_user: 'follower',
+    target_transaction: null,
+    available_for_ingress: true,
+    resource_url: `postgres://follower:not-for-anybody@${name}.invalid:5432/follower`,
+    database_password: 'not-for-anybody',
+    'waiting?': false,
+    credentials: 1,
+    leader: { addon_id: addOn.id, name: addOn.name },
+    info: [],
+  }));
+}
+
+function credential(addOn: AddOn, name: string): unknown {
   const url = new URL(addOn.url ?? 'postgres://localhost');
   return {
     uuid: addOn.id,
-    name: 'default',
+    name,
     state: 'active',
     database: decodeURIComponent(url.pathname.slice(1)),
     host: url.hostname,

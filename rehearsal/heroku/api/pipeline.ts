@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { findNamed } from '../catalogue.ts';
-import { born, type Coupling, type Pipeline, type Platform } from '../platform.ts';
+import { born, type Coupling, type Pipeline, type Platform, type ReviewApp } from '../platform.ts';
 import { bodyOf, reference } from './body.ts';
 import { isVisible } from './add-on.ts';
 import { notFound, Refusal } from './refusal.ts';
@@ -21,6 +21,26 @@ export const pipelineRoutes: Route[] = [
   list('/pipelines/:pipeline/pipeline-couplings', (call) => {
     const pipeline = pipelineOf(call);
     return call.platform.couplings.filter((one) => one.pipeline === pipeline).map(couplingView);
+  }),
+  read('/pipelines/:pipeline/review-app-config', (call) => {
+    const { id, review } = pipelineOf(call);
+    if (!review) throw notFound('review app config');
+    return {
+      repo: { id: review.repoId },
+      automatic_review_apps: review.automatic,
+      deploy_target: { id: 'us', type: 'region' },
+      destroy_stale_apps: false,
+      stale_days: 5,
+      pipeline_id: id,
+      wait_for_ci: true,
+      base_name: review.baseName,
+    };
+  }),
+  list('/pipelines/:pipeline/review-apps', (call) => {
+    const pipeline = pipelineOf(call);
+    return call.platform.reviewApps
+      .filter((one) => one.pipeline === pipeline)
+      .map((one) => reviewAppView(call.platform, one));
   }),
   list('/pipeline-couplings', (call) => call.platform.couplings.filter(isVisible(call)).map(couplingView)),
   list('/users/:user/pipeline-couplings', (call) =>
@@ -75,6 +95,25 @@ function view(platform: Platform, pipeline: Pipeline): unknown {
     ...identity(pipeline),
     owner: { id: platform.account.id, type: 'user' },
     generation: platform.catalogue.cedar,
+  };
+}
+
+function reviewAppView(platform: Platform, review: ReviewApp): unknown {
+  return {
+    // The played pull requests have no apps that run.
+    app: null,
+    app_setup: null,
+    branch: review.branch,
+    ...times(review),
+    id: review.id,
+    pipeline: { id: review.pipeline.id },
+    status: review.status,
+    creator: { id: platform.account.id },
+    wait_for_ci: true,
+    error_status: null,
+    message: null,
+    fork_repo: null,
+    pr_number: review.pullRequest,
   };
 }
 

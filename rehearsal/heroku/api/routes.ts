@@ -4,6 +4,7 @@ import { addOnRoutes } from './add-on.ts';
 import { appRoutes } from './app.ts';
 import { buildRoutes } from './build.ts';
 import { configVarRoutes } from './config-vars.ts';
+import { dashboardRoutes } from './dashboard.ts';
 import { keyValueStoreRoutes } from './data-key-value-store.ts';
 import { maintenanceRoutes } from './data-maintenance.ts';
 import { postgresRoutes } from './data-postgres.ts';
@@ -31,6 +32,7 @@ export const routes: Route[] = [
   ...attachmentRoutes,
   ...buildRoutes,
   ...configVarRoutes,
+  ...dashboardRoutes,
   ...domainRoutes,
   ...dynoRoutes,
   ...dynoSizeRoutes,

@@ -14,11 +14,18 @@ beforeAll(async () => {
   world = await playedHeroku({ requestsPerHour: 100_000 });
   const app = await shop(world, {
     processTypes: { web: 'node app.cjs', worker: 'sleep 1000', release: 'true' },
-    postgres: { plan: 'standard-0', url: 'postgres://user:word@127.0.0.1:1/db' },
+    postgres: {
+      plan: 'standard-0',
+      url: 'postgres://user:word@127.0.0.1:1/db',
+      followers: ['postgresql-flat-1'],
+      credentials: ['default', 'reports'],
+    },
     redis: { plan: 'premium-0', url: 'rediss://:word@127.0.0.1:1' },
     scheduler: [{ command: 'true', every: 1440, at: 0 }],
-    pipeline: { name: 'shop-pipeline', stage: 'production' },
+    pipeline: { name: 'shop-pipeline', stage: 'production', review: { automatic: true, open: 1 } },
     team: 'acme',
+    space: { name: 'quiet', shield: true },
+    addOns: [{ plan: 'papertrail:fixa', config: { PAPERTRAIL_API_TOKEN: 'played' } }],
   });
   await app.settled();
   ids = await thingsByParameter();
