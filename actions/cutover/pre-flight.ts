@@ -1,3 +1,5 @@
+import { z } from 'zod';
+
 import { readRecord } from '../../src/digitalocean/dns.ts';
 import { readApp } from '../../src/digitalocean/app.ts';
 import { ConfigurationError } from '../../src/errors.ts';
@@ -5,8 +7,10 @@ import { hasPreboot } from '../../src/heroku/features.ts';
 import { readMaintenance, setMaintenance } from '../../src/heroku/maintenance.ts';
 import { otherUsersOf } from '../../src/heroku/other-users.ts';
 import { currentRelease, isParked } from '../../src/heroku/release.ts';
+import { itemSchema, undecidedIn } from '../../src/migration/item.ts';
 import type { Json } from '../../src/migration/json.ts';
 import { targetNames } from '../../src/migration/names.ts';
+import { latestSection } from '../../src/migration/record.ts';
 import type { Strategy } from '../../src/migration/strategy.ts';
 import { CaptureBroken } from '../../src/postgres/capture.ts';
 import { readLag } from '../../src/postgres/live.ts';
@@ -42,6 +46,7 @@ export async function preFlight(parties: Parties, strategy: Strategy): Promise<J
       writableZone(parties),
       fittingCopy(parties, strategy),
       fittingForecast(parties, strategy),
+      decidedPlan(parties),
     ])
   ).flat();
   for (const { what, found, remedy } of findings) {
@@ -192,6 +197,29 @@ async function writableZone({ subject, newSide }: Parties): Promise<Finding[]> {
       };
     }),
   );
+}
+
+/**
+ * What assess asked must be answered before production moves; elsewhere an open question is told, and its default
+ * happens. Questions about the repository are answered by the image that staging has proved. An earlier version's plan
+ * has no questions; without a plan there is nothing approved either, which the gate refuses.
+ */
+function decidedPlan({ subject: { record, environment } }: Parties): Promise<Finding> {
+  const what = 'decisions of the plan';
+  const plan = latestSection(record, 'assess', z.object({ plan: z.object({ items: z.array(itemSchema) }) }));
+  const open = undecidedIn(plan?.plan.items ?? []).filter(({ area }) => area !== 'repository');
+  if (open.length === 0) return Promise.resolve({ what, found: 'none is open' });
+  const found = `${open.length} open (${open.map(({ id }) => id).join(', ')})`;
+  return Promise.resolve({
+    what,
+    found: environment.protected ? found : `${found}: the defaults happen`,
+    ...(environment.protected
+      ? {
+          remedy:
+            'Answer them under `decisions` in migration.yml (the summary of assess shows what to write), run migrate.yml again and have the new plan approved.',
+        }
+      : {}),
+  });
 }
 
 /** The copy must be of the strategy that was approved, and a live one must follow closely. */

@@ -45,6 +45,7 @@ export function redisSteps(parties: Parties, fence: FenceSteps): RedisSteps {
   let isFinished = false;
 
   const close = async (): Promise<void> => {
+    if (followed === undefined) await endHoldOfOlderRun(parties);
     await followed?.close();
     followed = undefined;
   };
@@ -53,8 +54,8 @@ export function redisSteps(parties: Parties, fence: FenceSteps): RedisSteps {
     await followed?.catchUp(signal);
   });
   fence.beforeCommitting(async () => {
-    if (followed === undefined) return;
-    if (!isFinished) throw new Error('The last pass over Redis was not made.');
+    if (redisOptions(parties) === null) return;
+    if (followed === undefined || !isFinished) throw new Error('The last pass over Redis was not made.');
     await followed.assertStill();
   });
 
@@ -67,7 +68,6 @@ export function redisSteps(parties: Parties, fence: FenceSteps): RedisSteps {
         const options = redisOptions(parties);
         if (options === null) return null;
         isFinished = false;
-        await letOldHoldGo(parties);
         followed = await openWhileServing(options, signal);
         const caughtUp = await followed.catchUp(signal);
         log.info(
@@ -128,12 +128,14 @@ export function redisSteps(parties: Parties, fence: FenceSteps): RedisSteps {
 }
 
 /** A run that died inside the fence holds the writers for up to 30 s more, and us with them. */
-async function letOldHoldGo({ oldSide, log, signal }: Parties): Promise<void> {
+async function endHoldOfOlderRun({ oldSide, log }: Parties): Promise<void> {
   if (oldSide.redis === undefined) return;
-  await withRedis(oldSide.redis, { log, signal }, async (redis) => {
-    // Where it is refused, nobody can be held.
-    await redis.call('CLIENT', 'UNPAUSE').catch(() => undefined);
-  });
+  try {
+    await withRedis(oldSide.redis, { log }, (redis) => redis.call('CLIENT', 'UNPAUSE'));
+  } catch (error) {
+    // Where it may not be said nobody is held, and what cannot be reached ends by itself.
+    log.debug(`A hold of the old Redis was not ended: ${messageOf(error)}`);
+  }
 }
 
 /**

@@ -129,6 +129,12 @@ describe('Redis in a cutover', () => {
   }, 90_000);
 });
 
+/** A run ends without undoing anything, and whatever it had open is cut, as with its process: its hold lasts. */
+async function dieInsideTheFence({ from, to, cutOver }: MovingSides): Promise<void> {
+  await cutOver({ last: 'count-jobs' });
+  for (const redis of [from, to]) await redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+}
+
 describe('before the point of no return', () => {
   test('a stray write after the last pass stops the cutover, and everything is undone', async () => {
     const moving = await open({ withoutPause: true });
@@ -192,16 +198,26 @@ describe('before the point of no return', () => {
   }, 90_000);
 
   test('a run that died inside the fence, with writers held, is continued by another', async () => {
-    const { from, to, cutOver } = await open();
-    // The first run ends without undoing anything: whatever it had open is cut, as with its process.
-    await cutOver({ last: 'count-jobs' });
-    for (const redis of [from, to]) await redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    const moving = await open();
+    const { from, to, cutOver } = moving;
+    await dieInsideTheFence(moving);
+    const started = Date.now();
     const results = await cutOver();
+    expect(Date.now() - started).toBeLessThan(20_000);
     expect(results['follow-redis']).toMatchObject({ copied: { keys: 0 } });
     expect(results['parity']).toMatchObject({ redis: { how: 'changes' } });
     expect(await to.llen('queue:default')).toBe(2);
     expect(await from.llen(`${ASIDE}queue:default`)).toBe(2);
   }, 120_000);
+
+  test('what a run that died inside the fence had held is let go by whoever undoes it', async () => {
+    const moving = await open();
+    await dieInsideTheFence(moving);
+    const started = Date.now();
+    expect(await moving.undo()).toContain('parity');
+    expect(Date.now() - started).toBeLessThan(15_000);
+    await expectHerokuAsBefore(moving);
+  }, 90_000);
 });
 
 describe('the practice copy', () => {

@@ -51,6 +51,7 @@ beforeEach(() => {
     setOutput: (name, value) => {
       outputs[name] = value;
     },
+    annotate: () => undefined,
     saveState: () => undefined,
     getState: () => '',
     summary: (markdown) => {

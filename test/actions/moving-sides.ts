@@ -13,7 +13,7 @@ import { silentLog } from '../../src/log.ts';
 import { environmentOf, parseMigrationConfig } from '../../src/migration/config.ts';
 import { openJournal, type Journal } from '../../src/migration/journal.ts';
 import { acquireLease, type Lease } from '../../src/migration/lease.ts';
-import { defineStep, runSteps, type Step } from '../../src/migration/saga.ts';
+import { defineStep, runSteps, undoAll, type Step } from '../../src/migration/saga.ts';
 import type { Strategy } from '../../src/migration/strategy.ts';
 import { findPostgresTools } from '../../src/postgres/tools.ts';
 import type { RedisAddress } from '../../src/redis/connect.ts';
@@ -42,6 +42,8 @@ export interface MovingSides {
     before?: Record<string, () => Promise<unknown>>;
     signal?: AbortSignal;
   }) => Promise<Record<string, unknown>>;
+  /** Undoes what the journal knows of a cutover, as a roll-back in a process of its own does. */
+  undo: (strategy?: Strategy) => Promise<string[]>;
   close: () => Promise<void>;
 }
 
@@ -128,6 +130,28 @@ export async function movingSides(options: MovingOptions = {}): Promise<MovingSi
 
   const never = new AbortController().signal;
   const opened: Step[] = [];
+  const saga = { phase: 'cutover', whenUndone: 'Heroku serves as before.', log, clock: systemClock };
+  const withLease = async <T>(
+    signal: AbortSignal,
+    body: (lease: Lease, parties: Parties) => Promise<T>,
+  ): Promise<T> => {
+    const holder = { runId: '7', runAttempt: 1, actor: 'ada', runUrl: '' };
+    const lease = await acquireLease(journal, { holder, log: silentLog, clock: systemClock });
+    try {
+      return await body(lease, partiesOf(lease, AbortSignal.any([signal, lease.lost])));
+    } finally {
+      await lease.release();
+    }
+  };
+  const stepsOf = (parties: Parties, strategy: Strategy): Step[] => {
+    const checks = {
+      gate: () => Promise.resolve({ mode: 'none' as const }) as never,
+      preFlight: () => Promise.resolve(null),
+    };
+    const steps = cutoverSteps(parties, checks, strategy);
+    opened.push(...steps.filter(({ name }) => name === 'follow-redis' || name === 'fence'));
+    return steps;
+  };
   return {
     app,
     postgres,
@@ -135,35 +159,17 @@ export async function movingSides(options: MovingOptions = {}): Promise<MovingSi
     to,
     log,
     parties: partiesOf({ epoch: 1, check: () => Promise.resolve() }, never),
-    cutOver: async ({
-      strategy = 'window',
-      last = 'set-old-jobs-aside',
-      before = {},
-      signal = never,
-    } = {}) => {
-      const holder = { runId: '7', runAttempt: 1, actor: 'ada', runUrl: '' };
-      const lease = await acquireLease(journal, { holder, log: silentLog, clock: systemClock });
-      const parties = partiesOf(lease, AbortSignal.any([signal, lease.lost]));
-      const checks = {
-        gate: () => Promise.resolve({ mode: 'none' as const }) as never,
-        preFlight: () => Promise.resolve(null),
-      };
-      const all = cutoverSteps(parties, checks, strategy);
-      opened.push(...all.filter(({ name }) => name === 'follow-redis' || name === 'fence'));
-      const steps = upTo(all, last, before);
-      try {
-        const { results } = await runSteps(journal, lease, steps, {
-          phase: 'cutover',
-          whenUndone: 'Heroku serves as before.',
-          log,
-          clock: systemClock,
-          signal,
-        });
+    cutOver: ({ strategy = 'window', last = 'set-old-jobs-aside', before = {}, signal = never } = {}) =>
+      withLease(signal, async (lease, parties) => {
+        const all = stepsOf(parties, strategy);
+        const steps = upTo(all, last, before);
+        const { results } = await runSteps(journal, lease, steps, { ...saga, signal });
         return results;
-      } finally {
-        await lease.release();
-      }
-    },
+      }),
+    undo: (strategy = 'window') =>
+      withLease(never, (lease, parties) =>
+        undoAll(journal, lease, stepsOf(parties, strategy), { ...saga, reason: 'given up' }),
+      ),
     close: async () => {
       // What a run that ends without undoing leaves open would otherwise keep this process alive.
       for (const step of opened) await step.undo?.(null, null, { signal: never });
