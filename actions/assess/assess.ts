@@ -7,9 +7,19 @@ import type { Edge } from '../../src/github/run.ts';
 import { readInventory, type HerokuInventory } from '../../src/heroku/inventory.ts';
 import { readSchedulerJobs } from '../../src/heroku/scheduler.ts';
 import { appVariables, plannedAddresses } from '../../src/migration/app-variables.ts';
+import { savingPercent } from '../../src/migration/cost.ts';
+import { answersOf } from '../../src/migration/decisions.ts';
+import { blockersIn, undecidedIn, worthKnowingIn, type Item } from '../../src/migration/item.ts';
 import { buildPlan, planDigest, type Plan, type PlanInput } from '../../src/migration/plan.ts';
+import {
+  activitySchema,
+  heatMapOf,
+  type ActivityReading,
+  type HeatMap,
+} from '../../src/migration/quiet-hours.ts';
 import { latestSection } from '../../src/migration/record.ts';
 import { readSource, requirePostgres, type Source } from '../../src/migration/source.ts';
+import { readActivity } from '../../src/postgres/activity.ts';
 import { withConnection } from '../../src/postgres/connect.ts';
 import { readDatabaseFacts, type DatabaseFacts } from '../../src/postgres/facts.ts';
 import { readLiveFacts, type LiveFacts } from '../../src/postgres/live-facts.ts';
@@ -23,10 +33,12 @@ import { assessSummary } from './summary.ts';
 
 /**
  * Reads everything on the old side, decides a target for each thing, prices both sides and names what stands in the
- * way. It changes nothing, anywhere. The job fails when there are blockers, after the record and the summary are written.
+ * way and what a person must decide. It changes nothing, anywhere. Whether blockers or open decisions fail the job is
+ * the input `fail-on`; the record and the summary are written before.
  */
 export async function assess(edge: Edge): Promise<void> {
   const subject = await readSubject(edge);
+  const failOn = edge.inputs.choice('fail-on', ['blocked', 'decisions', 'never']);
   const heroku = herokuOf(edge);
   const unknown: string[] = [];
 
@@ -49,27 +61,64 @@ export async function assess(edge: Edge): Promise<void> {
     ]),
   );
 
-  const plan = makePlan({ subject, source, inventory, ...database, redis, scheduler, catalogue, unknown });
+  const found: Item[] = [];
+  const plan = makePlan({
+    subject,
+    source,
+    inventory,
+    ...database,
+    redis,
+    scheduler,
+    catalogue,
+    found,
+    unknown,
+  });
   const digest = planDigest(plan);
   tell(edge, plan, digest);
 
   await recordPhase(edge, subject, 'assess', {
-    outcome: plan.blockers.length > 0 ? 'blocked' : 'ready',
+    outcome: plan.verdict,
     changed: false,
     planDigest: digest,
     plan,
     inventory,
     database: database?.database ?? null,
     redis: redis ?? null,
+    ...(database === undefined ? {} : { activity: database.activity }),
   });
+  setOutputs(edge, plan, digest);
+  await edge.summary(
+    assessSummary({
+      plan,
+      digest,
+      inventory,
+      database: database?.database,
+      redis,
+      activity: activityOf(subject),
+    }),
+  );
+  failWhen(failOn, plan);
+}
+
+function setOutputs(edge: Edge, plan: Plan, digest: string): void {
+  const { items, costs, strategy, strategyChoice } = plan;
+  const { before, after } = costs;
+  const open = undecidedIn(items).length;
+  const blockers = blockersIn(items).length;
+  const expected = strategyChoice.forecasts?.[strategy];
+  edge.setOutput('verdict', plan.verdict);
+  edge.setOutput('items-automatic', items.length - open - blockers);
+  edge.setOutput('items-decide', open);
+  edge.setOutput('items-blocked', blockers);
   edge.setOutput('plan-digest', digest);
-  edge.setOutput('strategy', plan.strategy);
-  edge.setOutput('blockers', plan.blockers.length);
-  edge.setOutput('warnings', plan.warnings.length);
-  edge.setOutput('cost-before', plan.costs.before.usdPerMonth);
-  edge.setOutput('cost-after', plan.costs.after.usdPerMonth);
-  await edge.summary(assessSummary(plan, digest, inventory, database?.database, redis));
-  refuseBlocked(plan);
+  edge.setOutput('strategy', strategy);
+  edge.setOutput('blockers', blockers);
+  edge.setOutput('warnings', worthKnowingIn(items).length + open);
+  edge.setOutput('cost-before', before.usdPerMonth);
+  edge.setOutput('cost-after', after.usdPerMonth);
+  edge.setOutput('saving-percent', savingPercent(before, after) ?? '');
+  edge.setOutput('downtime-expected-ms', expected?.expected ?? '');
+  edge.setOutput('downtime-at-most-ms', expected?.high ?? '');
 }
 
 /** Whether the cutover has passed its point of no return: then there is nothing left to plan. */
@@ -105,6 +154,7 @@ function makePlan(found: {
   redis: RedisFacts | undefined;
   scheduler: Awaited<ReturnType<typeof schedulerJobs>>;
   catalogue: Catalogue | undefined;
+  found: Item[];
   unknown: string[];
 }): Plan {
   const { subject, source, inventory } = found;
@@ -114,6 +164,7 @@ function makePlan(found: {
     configVars: source?.configVars ?? {},
     addOns: inventory.addOns,
     config: subject.config,
+    answers: answersOf(subject.config, subject.environment),
     appName: subject.environment.migrationId,
     addresses: plannedAddresses(hasRedis),
   });
@@ -129,6 +180,7 @@ function makePlan(found: {
     scheduler: found.scheduler,
     catalogue: found.catalogue,
     variables: fates,
+    found: found.found,
     unknown: found.unknown,
   });
 }
@@ -143,11 +195,20 @@ const copySpeed = z.object({
   speed: z.object({ copyBytesPerSecond: z.number(), parityBytesPerSecond: z.number() }),
 });
 
+/** Whatever phase of this record read how busy the database was: scheduled runs see the hours of the week. */
+function activityOf({ record }: Subject): HeatMap | null {
+  const readings = record.sections.flatMap(({ data }) => {
+    const sampled = z.object({ activity: activitySchema }).safeParse(data);
+    return sampled.success ? [sampled.data.activity] : [];
+  });
+  return readings.length < 2 ? null : heatMapOf(readings);
+}
+
 /** Read-only, with a limit per statement: assess may run against a busy production. */
 async function databaseFacts(
   edge: Edge,
   source: Source | undefined,
-): Promise<{ database: DatabaseFacts; live: LiveFacts } | undefined> {
+): Promise<{ database: DatabaseFacts; live: LiveFacts; activity: ActivityReading } | undefined> {
   if (source?.postgres === undefined) return undefined;
   const options = {
     applicationName: 'h2d assess',
@@ -157,7 +218,11 @@ async function databaseFacts(
   };
   return withConnection(source.postgres, options, async (client) => {
     await client.query('BEGIN TRANSACTION READ ONLY');
-    const facts = { database: await readDatabaseFacts(client), live: await readLiveFacts(client) };
+    const facts = {
+      database: await readDatabaseFacts(client),
+      live: await readLiveFacts(client),
+      activity: await readActivity(client),
+    };
     await client.query('COMMIT');
     return facts;
   });
@@ -207,21 +272,55 @@ async function orTell<T>(unknown: string[], what: string, read: () => Promise<T>
   }
 }
 
+/** GitHub shows ten annotations of a level for each step; the last one then says how many there are. */
+const MOST_ANNOTATIONS = 10;
+
 function tell(edge: Edge, plan: Plan, digest: string): void {
-  for (const { what, why, remedy } of plan.blockers)
-    edge.log.warning(`Blocked: ${what}. Why: ${why}. ${remedy}`);
-  for (const { what, why } of plan.warnings) edge.log.info(`Note: ${what} (${why})`);
+  const blockers = blockersIn(plan.items);
+  const shown = blockers.length > MOST_ANNOTATIONS ? blockers.slice(0, MOST_ANNOTATIONS - 1) : blockers;
+  for (const { what, why, remedy } of shown)
+    edge.annotate('error', `Blocked: ${what}`, `${why}. ${remedy ?? ''}`);
+  if (shown.length < blockers.length) {
+    edge.annotate('error', 'Blocked', `${blockers.length - shown.length} more: see the summary.`);
+  }
+  const open = undecidedIn(plan.items);
+  for (const { id, question, options } of open) {
+    edge.log.info(`Decide ${id}: ${question ?? ''} (${options.join(', ')})`);
+  }
+  if (open.length > 0) {
+    edge.annotate(
+      'notice',
+      `${open.length === 1 ? 'One decision' : `${open.length} decisions`} needed`,
+      `Answer under \`decisions\` in migration.yml: ${open.map(({ id }) => id).join(', ')}`,
+    );
+  }
+  for (const { what, why } of worthKnowingIn(plan.items)) edge.log.info(`Note: ${what} (${why})`);
   for (const line of plan.strategyChoice.arithmetic) edge.log.info(line);
   edge.log.info(`Strategy ${plan.strategy}: ${plan.strategyChoice.why}`);
   edge.log.info(`Plan digest: ${digest}`);
 }
 
-function refuseBlocked(plan: Plan): void {
-  if (plan.blockers.length === 0) return;
-  throw new ConfigurationError(
-    [
-      `${plan.herokuApp} cannot move yet. Nothing was changed.`,
-      ...plan.blockers.map(({ what, why, remedy }) => `- ${what}: ${why}. ${remedy}`),
-    ].join('\n'),
-  );
+function failWhen(failOn: 'blocked' | 'decisions' | 'never', plan: Plan): void {
+  const blockers = blockersIn(plan.items);
+  const open = undecidedIn(plan.items);
+  if (failOn === 'never') return;
+  if (blockers.length > 0) {
+    throw new ConfigurationError(
+      [
+        `${plan.herokuApp} cannot move yet. Nothing was changed.`,
+        ...blockers.map(({ what, why, remedy }) => `- ${what}: ${why}. ${remedy ?? ''}`),
+      ].join('\n'),
+    );
+  }
+  if (failOn === 'decisions' && open.length > 0) {
+    throw new ConfigurationError(
+      [
+        `${plan.herokuApp} waits for decisions, and the input fail-on is "decisions". Nothing was changed.`,
+        ...open.map(
+          ({ id, question, options }) => `- ${id}: ${question ?? ''} Options: ${options.join(', ')}.`,
+        ),
+        'Answer them under `decisions` in migration.yml.',
+      ].join('\n'),
+    );
+  }
 }

@@ -1,90 +1,216 @@
 import type { HerokuInventory } from '../../src/heroku/inventory.ts';
-import { savingOf, type Cost } from '../../src/migration/cost.ts';
+import { costGroups, ofGroup, savingOf, savingPercent, type Cost } from '../../src/migration/cost.ts';
+import {
+  answeredIn,
+  areas,
+  blockersIn,
+  undecidedIn,
+  worthKnowingIn,
+  type Item,
+} from '../../src/migration/item.ts';
 import type { Plan } from '../../src/migration/plan.ts';
+import { DAYS, quietestWindow, type HeatMap } from '../../src/migration/quiet-hours.ts';
 import type { DatabaseFacts } from '../../src/postgres/facts.ts';
 import type { RedisFacts } from '../../src/redis/facts.ts';
 import { formatBytes, formatCount, formatDuration } from '../../src/report/format.ts';
-import { bars, details, heading, list, paragraph, table } from '../../src/report/summary.ts';
+import { heatMap } from '../../src/report/heat-map.ts';
+import { bars, codeBlock, details, heading, list, paragraph, table } from '../../src/report/summary.ts';
+import { picture } from './picture.ts';
 
-/** What a reviewer reads in two minutes: the verdict, what stands in the way, the cost, what moves where. */
-export function assessSummary(
-  plan: Plan,
-  digest: string,
-  inventory: HerokuInventory,
-  database: DatabaseFacts | undefined,
-  redis: RedisFacts | undefined,
-): string {
-  const { before, after } = plan.costs;
+export interface Assessed {
+  plan: Plan;
+  digest: string;
+  inventory: HerokuInventory;
+  database: DatabaseFacts | undefined;
+  redis: RedisFacts | undefined;
+  /** From activity that earlier runs sampled; null when there is none. */
+  activity: HeatMap | null;
+}
+
+/** What a reviewer reads in two minutes: verdict, blockers, decisions, cost, forecast; everything else is folded. */
+export function assessSummary(found: Assessed): string {
+  const { plan, digest } = found;
   return [
-    heading(`${plan.herokuApp} → DigitalOcean ${plan.region}: ${verdict(plan)}`, 2),
-    ...problems('Blockers', plan.blockers),
+    heading(`${plan.herokuApp} → DigitalOcean ${plan.region}: ${headline(plan)}`, 2),
+    ...blockers(plan),
+    ...decisions(plan),
+    ...cost(plan),
+    ...forecast(plan.strategyChoice),
+    ...when(found.activity),
+    ...worthKnowing(plan),
+    heading('What moves where', 3),
+    picture(plan, found.inventory),
+    details('Where each thing goes', places(found)),
+    details(`Everything that was found (${plan.items.length})`, everything(plan.items)),
+    details('Cost, line by line', costLines(plan)),
+    details('The way on: next steps, and what each costs', roadmap(plan)),
+    details('Inventory', inventoryTable(found)),
+    `Plan digest: \`${digest}\``,
+  ].join('\n\n');
+}
+
+function headline({ verdict, items }: Plan): string {
+  const open = undecidedIn(items).length;
+  if (verdict === 'blocked') return `blocked (${blockersIn(items).length})`;
+  if (verdict === 'decisions-needed') return open === 1 ? 'one decision needed' : `${open} decisions needed`;
+  return 'ready';
+}
+
+function blockers({ items }: Plan): string[] {
+  const found = blockersIn(items);
+  if (found.length === 0) return [];
+  return [
+    heading('Blockers', 3),
+    table(
+      ['What', 'Why', 'What to do'],
+      found.map(({ what, why, remedy }) => [what, why, remedy]),
+    ),
+  ];
+}
+
+/** The questions, and the lines to copy into migration.yml with each default. */
+function decisions({ items }: Plan): string[] {
+  const open = undecidedIn(items);
+  const answered = answeredIn(items);
+  const done =
+    answered.length === 0
+      ? []
+      : [
+          details(
+            `Decided in migration.yml (${answered.length})`,
+            table(
+              ['What', 'Question', 'Answer'],
+              answered.map(({ what, question, becomes }) => [what, question, becomes]),
+            ),
+          ),
+        ];
+  if (open.length === 0) return done;
+  return [
+    heading('Decisions', 3),
+    paragraph(
+      'Answer under decisions in migration.yml. Until then the first option is what happens, and the cutover of a protected environment is refused.',
+    ),
+    table(
+      ['What', 'Question', 'Options', 'Why', 'Or do this'],
+      open.map(({ what, question, options, why, remedy }) => [
+        what,
+        question,
+        options.join(', '),
+        why,
+        remedy,
+      ]),
+    ),
+    details(
+      'To copy into migration.yml',
+      codeBlock(
+        [
+          'decisions:',
+          ...open.map(
+            ({ id, options }) => `  ${JSON.stringify(id)}: ${options[0] ?? ''} # ${options.join(' | ')}`,
+          ),
+        ].join('\n'),
+        'yaml',
+      ),
+    ),
+    ...done,
+  ];
+}
+
+const GROUPS = { processes: 'Processes', postgres: 'Postgres', redis: 'Redis', 'add-ons': 'Other add-ons' };
+
+function cost({ costs }: Plan): string[] {
+  const { before, after } = costs;
+  const right = (title: string) => ({ title, align: 'right' as const });
+  const row = (title: string, one: Cost, other: Cost) => [
+    title,
+    money(one),
+    money(other),
+    percent(one, other),
+  ];
+  return [
     heading('Cost a month', 3),
     bars('US dollars a month', 'USD', [
       { label: 'Heroku', value: before.usdPerMonth },
       { label: 'DigitalOcean', value: after.usdPerMonth },
     ]),
     `Heroku ${money(before)}, DigitalOcean ${money(after)}: ${savingOf(before, after)}.`,
-    heading('What moves where', 3),
     table(
-      ['On Heroku', 'On DigitalOcean', 'Size', { title: 'USD a month', align: 'right' }],
+      ['', right('Heroku'), right('DigitalOcean'), right('Saving')],
       [
-        ...plan.components.map(({ name, kind, from, instanceSize, count, usdPerMonth }) => [
-          `${name} (${from})`,
-          KINDS[kind],
-          `${count} × ${instanceSize}`,
-          usdPerMonth === null ? 'unknown' : usdPerMonth.toFixed(2),
-        ]),
-        [
-          databaseText(database),
-          `PostgreSQL ${plan.cluster.version}`,
-          plan.cluster.size,
-          plan.cluster.usdPerMonth?.toFixed(2) ?? 'unknown',
-        ],
-        ...(plan.redis === null
-          ? []
-          : [
-              [
-                redisText(redis),
-                'Redis on a droplet',
-                plan.redis.size,
-                plan.redis.usdPerMonth?.toFixed(2) ?? 'unknown',
-              ],
-            ]),
-        ...plan.leftOut.map(({ process, why }) => [process, 'left out', why, '']),
+        ...costGroups
+          .map((group) => ({ group, one: ofGroup(before, group), other: ofGroup(after, group) }))
+          .filter(({ one, other }) => one.lines.length + other.lines.length > 0)
+          .map(({ group, one, other }) => row(GROUPS[group], one, other)),
+        row('Together', before, after),
       ],
     ),
-    ...strategyPart(plan.strategyChoice),
-    ...problems('Worth knowing', plan.warnings),
-    details('Cost, line by line', costTable(before, 'Heroku') + costTable(after, 'DigitalOcean')),
-    details(
-      `Config vars (${plan.variables.length})`,
-      table(
-        ['Name', 'Becomes', 'Why'],
-        plan.variables.map(({ name, fate, reason }) => [name, fate, reason]),
-      ),
+    details('What the comparison does not know', list(costs.notKnown)),
+  ];
+}
+
+function percent(before: Cost, after: Cost): string {
+  const saving = savingPercent(before, after);
+  return saving === null ? (before.complete && after.complete ? '' : 'not known') : `${saving} %`;
+}
+
+/** Both strategies side by side, which part of the window is the longest and what would shorten it. */
+function forecast({ strategy, why, forecasts, arithmetic }: Plan['strategyChoice']): string[] {
+  if (forecasts === null) return [];
+  const right = (title: string) => ({ title, align: 'right' as const });
+  const { dominant } = forecasts[strategy];
+  return [
+    heading(`Strategy: ${strategy}`, 3),
+    paragraph(why),
+    table(
+      [
+        'Downtime with',
+        right('At least'),
+        right('Expected'),
+        right('At most'),
+        right('With the copy before it'),
+        'Fits the budget',
+        'Taken',
+      ],
+      (['window', 'live'] as const).map((name) => [
+        name,
+        formatDuration(forecasts[name].low),
+        formatDuration(forecasts[name].expected),
+        formatDuration(forecasts[name].high),
+        `${formatDuration(forecasts[name].total.expected)}, at most ${formatDuration(forecasts[name].total.high)}`,
+        forecasts[name].fits,
+        name === strategy,
+      ]),
     ),
-    details(
-      'Inventory',
-      table(
-        ['What', 'Found'],
-        [
-          ['Stack', inventory.app.stack],
-          ['Region', inventory.app.region],
-          ['Buildpacks', inventory.buildpacks.join(', ')],
-          ['Add-ons', inventory.addOns.map(({ plan: name }) => name).join(', ')],
-          ['Domains', inventory.domains.map(({ hostname }) => hostname).join(', ')],
-          ['Features', inventory.features.join(', ')],
-          ['Log drains', inventory.drains.map(({ host }) => host).join(', ')],
-          ['Pipeline stage', inventory.pipeline?.stage ?? 'none'],
-          [
-            'Extensions',
-            database?.extensions.map(({ name, version }) => `${name} ${version}`).join(', ') ?? '',
-          ],
-        ],
-      ),
+    paragraph(
+      `The longest part is "${dominant.name}", ${Math.round(dominant.share * 100)} % of what is expected. ${dominant.shorten}`,
     ),
-    `Plan digest: \`${digest}\``,
-  ].join('\n\n');
+    details('The arithmetic', list(arithmetic)),
+  ];
+}
+
+/** The week by its activity; only when earlier runs sampled some. */
+function when(activity: HeatMap | null): string[] {
+  if (activity === null || activity.covered === 0) return [];
+  const quiet = quietestWindow(activity);
+  return [
+    heading('When', 3),
+    quiet === undefined
+      ? paragraph('Not enough of the week has been sampled yet to propose a window.')
+      : paragraph(
+          `${quiet.day} from ${quiet.hour}:00 UTC, for ${quiet.hours} hours: ${quiet.perSecond.toFixed(1)} transactions a second, ${Math.round(quiet.share * 100)} % of the average. ${Math.round(activity.covered * 100)} % of the week has been sampled.`,
+        ),
+    heatMap(DAYS.map((day, index) => ({ label: day, cells: activity.perSecond[index] ?? [] }))),
+  ];
+}
+
+function worthKnowing({ items }: Plan): string[] {
+  const found = worthKnowingIn(items);
+  if (found.length === 0) return [];
+  const body = table(
+    ['What', 'Becomes', 'Why', 'What to do'],
+    found.map(({ what, becomes, why, remedy }) => [what, becomes, why, remedy]),
+  );
+  return [details(`Worth knowing (${found.length})`, body)];
 }
 
 const KINDS = {
@@ -94,51 +220,101 @@ const KINDS = {
   scheduled: 'App Platform scheduled job',
 };
 
-function verdict(plan: Plan): string {
-  if (plan.blockers.length > 0) return `blocked (${plan.blockers.length})`;
-  return plan.warnings.length === 0 ? 'ready' : `ready, ${plan.warnings.length} things worth knowing`;
+function places({ plan, database, redis }: Assessed): string {
+  const usd = (price: number | null): string => (price === null ? 'unknown' : price.toFixed(2));
+  return table(
+    ['On Heroku', 'On DigitalOcean', 'Size', { title: 'USD a month', align: 'right' }, 'Why'],
+    [
+      ...plan.components.map(({ name, kind, from, instanceSize, count, usdPerMonth, why }) => [
+        `${name} (${from})`,
+        KINDS[kind],
+        `${count} × ${instanceSize}`,
+        usd(usdPerMonth),
+        why,
+      ]),
+      [
+        databaseText(database),
+        `PostgreSQL ${plan.cluster.version}`,
+        `${plan.cluster.nodes} × ${plan.cluster.size}`,
+        usd(plan.cluster.usdPerMonth),
+        plan.cluster.why,
+      ],
+      ...(plan.redis === null
+        ? []
+        : [
+            [
+              redisText(redis),
+              'Redis on a droplet',
+              plan.redis.size,
+              usd(plan.redis.usdPerMonth),
+              plan.redis.why,
+            ],
+          ]),
+      ...plan.leftOut.map(({ process, why }) => [process, 'left out', '', '', why]),
+    ],
+  );
 }
 
-function problems(title: string, list: Plan['blockers']): string[] {
-  if (list.length === 0) return [];
-  return [
-    heading(title, 3),
-    table(
-      ['What', 'Why', 'What to do'],
-      list.map(({ what, why, remedy }) => [what, why, remedy]),
-    ),
-  ];
+function everything(items: readonly Item[]): string {
+  return areas
+    .map((area) => items.filter((item) => item.area === area))
+    .filter((found) => found.length > 0)
+    .map((found) =>
+      table(
+        [found[0]?.area ?? '', 'Verdict', 'Becomes', 'Why'],
+        found.map(({ what, verdict, becomes, why }) => [what, verdict, becomes, why]),
+      ),
+    )
+    .join('\n');
 }
 
-/** Why this strategy: both forecasts side by side, the arithmetic folded away. */
-function strategyPart({ strategy, why, forecasts, arithmetic }: Plan['strategyChoice']): string[] {
-  if (forecasts === null) return [];
-  const right = (title: string) => ({ title, align: 'right' as const });
-  return [
-    heading(`Strategy: ${strategy}`, 3),
-    paragraph(why),
+function costLines({ costs }: Plan): string {
+  const lines = ({ lines: found }: Cost): string =>
     table(
-      ['Downtime with', right('At least'), right('Expected'), right('At most'), 'Fits the budget', 'Taken'],
-      (['window', 'live'] as const).map((name) => [
+      ['What', { title: 'USD a month', align: 'right' }, 'From'],
+      found.map(({ what, usd, atLeast, note }) => [
+        what,
+        usd === null ? 'unknown' : `${atLeast ? 'from ' : ''}${usd.toFixed(2)}`,
+        note,
+      ]),
+    );
+  return [heading('Heroku', 4), lines(costs.before), heading('DigitalOcean', 4), lines(costs.after)].join(
+    '\n\n',
+  );
+}
+
+function roadmap({ roadmap: { steps, open } }: Plan): string {
+  return [
+    table(
+      ['Step', 'What stands then', { title: 'USD a month', align: 'right' }, 'When it pays'],
+      steps.map(({ name, what, usdPerMonth, pays }) => [
         name,
-        formatDuration(forecasts[name].low),
-        formatDuration(forecasts[name].expected),
-        formatDuration(forecasts[name].high),
-        forecasts[name].fits,
-        name === strategy,
+        what,
+        usdPerMonth === null ? 'unknown' : usdPerMonth.toFixed(2),
+        pays,
       ]),
     ),
-    details('The arithmetic', list(arithmetic)),
-  ];
+    paragraph('What in this plan keeps the way on open:'),
+    list(open),
+  ].join('\n');
 }
 
-function costTable(cost: Cost, title: string): string {
-  const rows = cost.lines.map(({ what, usd, note }) => [
-    what,
-    usd === null ? 'unknown' : usd.toFixed(2),
-    note,
-  ]);
-  return `${heading(title, 4)}\n\n${table(['What', { title: 'USD a month', align: 'right' }, 'From'], rows)}\n\n`;
+function inventoryTable({ plan, inventory, database }: Assessed): string {
+  return table(
+    ['What', 'Found'],
+    [
+      ['Stack', inventory.app.stack],
+      ['Region', inventory.app.region],
+      ['Buildpacks', inventory.buildpacks.join(', ')],
+      ['Add-ons', inventory.addOns.map(({ plan: name }) => name).join(', ')],
+      ['Config vars', `${plan.variables.length}, by name under everything that was found`],
+      ['Domains', inventory.domains.map(({ hostname }) => hostname).join(', ')],
+      ['Features', inventory.features.join(', ')],
+      ['Log drains', inventory.drains.map(({ host }) => host).join(', ')],
+      ['Pipeline stage', inventory.pipeline?.stage ?? 'none'],
+      ['Extensions', database?.extensions.map(({ name, version }) => `${name} ${version}`).join(', ') ?? ''],
+    ],
+  );
 }
 
 function money(cost: Cost): string {

@@ -18,6 +18,7 @@ import { requireOurs } from '../../src/digitalocean/ownership.ts';
 import { findVpc } from '../../src/digitalocean/vpc.ts';
 import { ConfigurationError } from '../../src/errors.ts';
 import { readAddOns } from '../../src/heroku/inventory.ts';
+import { answersOf } from '../../src/migration/decisions.ts';
 import { appVariables } from '../../src/migration/app-variables.ts';
 import { canonicalJson } from '../../src/migration/json.ts';
 import { latestSection } from '../../src/migration/record.ts';
@@ -107,6 +108,7 @@ async function plannedSpec(
     configVars: source.configVars,
     addOns,
     config: subject.config,
+    answers: answersOf(subject.config, subject.environment),
     appName: names.app,
     addresses: newAddresses(p, target),
   });

@@ -91,6 +91,7 @@ async function networkAndCluster(
     size: plan.cluster.size,
     version: plan.cluster.version,
     engine: plan.cluster.engine,
+    nodes: plan.cluster.nodes,
     vpcId: vpc.id,
     tag: names.tag,
   });

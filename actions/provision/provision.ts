@@ -3,6 +3,7 @@ import { ConfigurationError } from '../../src/errors.ts';
 import type { DigitalOcean } from '../../src/digitalocean/client.ts';
 import type { Edge } from '../../src/github/run.ts';
 import { targetNames, type TargetNames } from '../../src/migration/names.ts';
+import { blockersIn } from '../../src/migration/item.ts';
 import { planSchema, type Plan } from '../../src/migration/plan.ts';
 import { latestSection } from '../../src/migration/record.ts';
 import { requireMigrationKey, type MigrationKey } from '../../src/migration/secrets.ts';
@@ -80,9 +81,10 @@ function requirePlan(subject: Subject): Plan {
     );
   }
   const { plan } = section;
-  if (plan.blockers.length > 0) {
+  const blockers = blockersIn(plan.items);
+  if (blockers.length > 0) {
     throw new ConfigurationError(
-      `The plan is blocked (${plan.blockers.map(({ what }) => what).join('; ')}): mend that and run assess again. Nothing was changed.`,
+      `The plan is blocked (${blockers.map(({ what }) => what).join('; ')}): mend that and run assess again. Nothing was changed.`,
     );
   }
   return plan;

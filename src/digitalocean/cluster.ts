@@ -37,6 +37,8 @@ export interface WantedCluster {
   /** The major version, for example `17`. */
   version: string;
   engine: 'pg' | 'advanced_pg';
+  /** More than one: the others are standbys. */
+  nodes: number;
   vpcId: string;
   tag: string;
 }
@@ -83,7 +85,7 @@ export async function ensureCluster(
         version: wanted.version,
         region: wanted.datacentre,
         size: wanted.size,
-        num_nodes: 1,
+        num_nodes: wanted.nodes,
         private_network_uuid: wanted.vpcId,
         tags: [wanted.tag],
       });

@@ -5,7 +5,17 @@ import { expect, type DigitalOcean } from './client.ts';
 export interface Catalogue {
   instanceSizes: InstanceSize[];
   dropletSizes: DropletSize[];
-  postgres: { versions: string[]; sizes: string[]; regions: string[] };
+  /** Managed PostgreSQL: the Standard Edition (`pg`) and, where it is offered, the Advanced Edition (`advanced_pg`). */
+  postgres: Partial<Record<PostgresEngine, PostgresOptions>>;
+}
+
+export type PostgresEngine = 'pg' | 'advanced_pg';
+
+/** What can be created today: sizes differ by the number of nodes. */
+export interface PostgresOptions {
+  versions: string[];
+  regions: string[];
+  layouts: { nodes: number; sizes: string[] }[];
 }
 
 export interface InstanceSize {
@@ -64,10 +74,14 @@ export async function readCatalogue(client: DigitalOcean): Promise<Catalogue> {
     client.dots.database
       .listDatabaseOptions()
       .then((answer) =>
-        expect(answer, z.object({ options: z.object({ pg: engineSchema }) }), 'GET /databases/options'),
+        expect(
+          answer,
+          z.object({ options: z.object({ pg: engineSchema, advanced_pg: engineSchema.nullish() }) }),
+          'GET /databases/options',
+        ),
       ),
   ]);
-  const { pg } = options.options;
+  const { pg, advanced_pg: advanced } = options.options;
   return {
     instanceSizes: instances.instance_sizes
       .filter(({ deprecation_intent }) => !deprecation_intent)
@@ -89,10 +103,14 @@ export async function readCatalogue(client: DigitalOcean): Promise<Catalogue> {
         usdPerMonth: size.price_monthly,
         regions: size.regions,
       })),
-    postgres: {
-      versions: pg.versions ?? [],
-      sizes: pg.layouts?.find(({ num_nodes }) => num_nodes === 1)?.sizes ?? [],
-      regions: pg.regions ?? [],
-    },
+    postgres: { pg: toOptions(pg), ...(advanced ? { advanced_pg: toOptions(advanced) } : {}) },
+  };
+}
+
+function toOptions({ versions, regions, layouts }: z.infer<typeof engineSchema>): PostgresOptions {
+  return {
+    versions: versions ?? [],
+    regions: regions ?? [],
+    layouts: (layouts ?? []).map(({ num_nodes, sizes }) => ({ nodes: num_nodes, sizes: sizes ?? [] })),
   };
 }

@@ -30,6 +30,8 @@ export interface Edge {
   /** The text without what was masked: for whatever is written to a file, which the runner does not look at. */
   redact(text: string): string;
   setOutput(name: string, value: string | number | boolean): void;
+  /** A note on the page of the run, with a title. GitHub shows ten of a level for each step. */
+  annotate(level: 'error' | 'warning' | 'notice', title: string, message: string): void;
   /** Keeps a value for the post step. Never a secret: state is a file on the runner. */
   saveState(name: string, value: string): void;
   getState(name: string): string;
@@ -89,6 +91,11 @@ function createEdge(masks: Masks, onGitHub: boolean): Edge {
     setOutput(name, value) {
       if (process.env.GITHUB_OUTPUT) core.setOutput(name, value);
       else log.info(`Output ${name}: ${value}`);
+    },
+    annotate(level, title, message) {
+      const text = logLine(masks.redact(message));
+      if (onGitHub) core[level](text, { title: logLine(masks.redact(title)) });
+      else log.info(`${title}: ${text}`);
     },
     saveState(name, value) {
       if (process.env.GITHUB_STATE) core.saveState(name, value);

@@ -1,6 +1,7 @@
 import { appEnvironment, type AppVariable, type VariableFate } from '../digitalocean/app-environment.ts';
 import { classifyConfigVar } from '../heroku/config-var-class.ts';
-import type { AddOn } from '../heroku/inventory.ts';
+import type { HerokuInventory } from '../heroku/inventory.ts';
+import { addOnId, isMoved } from './add-on-kinds.ts';
 import type { MigrationConfig } from './config.ts';
 
 /** The new side's addresses as the application gets them. */
@@ -12,8 +13,10 @@ export interface NewAddresses {
 
 export interface AppVariablesInput {
   configVars: Record<string, string>;
-  addOns: Pick<AddOn, 'service' | 'plan' | 'configVars'>[];
+  addOns: Pick<HerokuInventory['addOns'][number], 'service' | 'name' | 'plan' | 'configVars'>[];
   config: Pick<MigrationConfig, 'config'>;
+  /** What migration.yml answers, by the id of the item: an add-on that is dropped takes its config vars with it. */
+  answers: Readonly<Record<string, string>>;
   appName: string;
   addresses: NewAddresses;
 }
@@ -28,7 +31,10 @@ const MOVED = new Set(['heroku-postgresql', 'heroku-redis']);
 
 /** Every config var accounted for, and the variables of the new side, with the addresses of its own databases. */
 export function appVariables(input: AppVariablesInput): { variables: AppVariable[]; fates: VariableFate[] } {
-  const { configVars, addOns, addresses, config } = input;
+  const { configVars, addOns, addresses, config, answers } = input;
+  const dropped = addOns
+    .filter((addOn) => !isMoved(addOn) && answers[addOnId(addOn, addOns)] === 'drop')
+    .flatMap((addOn) => addOn.configVars);
   const moved = addOns
     .filter(({ service }) => MOVED.has(service))
     .flatMap((addOn) => addOn.configVars.map((name): [string, string] => [name, addOn.plan]));
@@ -40,7 +46,7 @@ export function appVariables(input: AppVariablesInput): { variables: AppVariable
     configVars,
     plain: new Set(plain),
     movedAddOns: new Map(moved),
-    drop: config.config.drop,
+    drop: [...config.config.drop, ...dropped],
     set: config.config.set,
     replacements: {
       DATABASE_URL: secret(addresses.databaseUrl, 'the new cluster, over the private network'),

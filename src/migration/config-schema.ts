@@ -27,6 +27,15 @@ const variableName = z
   .string()
   .regex(VARIABLE, { error: 'must be the name of a config var such as RAILS_ENV' });
 
+const decisions = z.record(
+  z.string().regex(/^[a-z]\S*\/\S+$/, {
+    error: 'must be the id of an item as the summary of assess shows it, such as add-on/papertrail',
+  }),
+  z
+    .string({ error: 'must be one of the options that the summary of assess names, as text' })
+    .min(1, { error: 'must not be empty' }),
+);
+
 const environment = z
   .strictObject({
     'heroku-app': z
@@ -45,6 +54,9 @@ const environment = z
       .boolean()
       .optional()
       .describe('Whether the cutover needs a gate. Unless told otherwise, true for `production` only.'),
+    decisions: decisions
+      .default({})
+      .describe('Answers for this environment only; they win over those of the whole file.'),
   })
   .describe('One environment of the application.');
 
@@ -178,6 +190,11 @@ export const configSchema = z
       .describe('Background workers.'),
     schedule: z.array(schedule).default([]).describe('The jobs of Heroku Scheduler.'),
     checks: z.array(check).default([]).describe('HTTP checks of the new side.'),
+    decisions: decisions
+      .default({})
+      .describe(
+        'Your answers to what assess asks: the id of the item, and one of its options. An id or an option that assess does not know is refused.',
+      ),
     config: z
       .strictObject({
         drop: z.array(variableName).default([]).describe('Config vars that the new side does not get.'),

@@ -27,6 +27,8 @@ export interface MigrationConfig {
   workers: { quietTimeoutMs: number };
   schedule: ScheduledJob[];
   checks: HttpCheck[];
+  /** Answers to what assess asks, by the id of the item; those of an environment win. */
+  decisions: Record<string, string>;
   /** Config vars that are left behind, and those that get another value on the new side. */
   config: { drop: string[]; set: Record<string, string> };
 }
@@ -48,6 +50,8 @@ export interface EnvironmentConfig {
   domains: string[];
   /** A protected environment is cut over behind a gate only. */
   protected: boolean;
+  /** Answers for this environment only. */
+  decisions: Record<string, string>;
 }
 /** `ttl` in seconds. */
 export interface DnsConfig {
@@ -190,6 +194,7 @@ function fromFile(file: ConfigFile): MigrationConfig {
           domains: environment.domains,
           // Leaving the line out must not leave production open.
           protected: environment.protected ?? name === 'production',
+          decisions: environment.decisions,
         },
       ]),
     ),
@@ -205,6 +210,7 @@ function fromFile(file: ConfigFile): MigrationConfig {
       timeZone,
     })),
     checks: file.checks.map(({ path, status, contains }) => ({ path, status, contains })),
+    decisions: file.decisions,
     config: file.config,
   };
 }

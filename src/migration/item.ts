@@ -28,7 +28,10 @@ export const itemSchema = z.object({
   verdict: z.enum(['automatic', 'decide', 'blocked']),
   /** `automatic`: what it becomes. `decide`: what happens by default, once accepted. `blocked`: empty. */
   becomes: z.string(),
-  /** `decide` only: what a person must answer, and the answers that migration.yml may hold under `decisions`. */
+  /**
+   * What a person must answer, and the answers that migration.yml may hold under `decisions`. An item that is
+   * `automatic` and has a question was answered there.
+   */
   question: z.string().nullable(),
   options: z.array(z.string()),
   /** The evidence: metric, plan, rule. */
@@ -43,6 +46,11 @@ export function automatic(item: Pick<Item, 'id' | 'area' | 'what' | 'becomes' | 
   return { ...item, verdict: 'automatic', question: null, options: [], remedy: null };
 }
 
+/** What is taken care of, and a reviewer should know all the same: something changes, or is less than it was. */
+export function told(item: Pick<Item, 'id' | 'area' | 'what' | 'becomes' | 'why' | 'remedy'>): Item {
+  return { ...item, verdict: 'automatic', question: null, options: [] };
+}
+
 /** What a person must decide; `options` begins with the default. */
 export function decide(
   item: Pick<Item, 'id' | 'area' | 'what' | 'question' | 'options' | 'why' | 'remedy'>,
@@ -53,4 +61,62 @@ export function decide(
 /** What stands in the way. */
 export function blocked(item: Pick<Item, 'id' | 'area' | 'what' | 'why' | 'remedy'>): Item {
   return { ...item, verdict: 'blocked', becomes: '', question: null, options: [] };
+}
+
+export const verdicts = ['ready', 'decisions-needed', 'blocked'] as const;
+/** Of a whole plan: its worst item decides. */
+export type Verdict = (typeof verdicts)[number];
+
+export function verdictOf(items: readonly Item[]): Verdict {
+  if (items.some(({ verdict }) => verdict === 'blocked')) return 'blocked';
+  return items.some(({ verdict }) => verdict === 'decide') ? 'decisions-needed' : 'ready';
+}
+
+export function blockersIn(items: readonly Item[]): Item[] {
+  return items.filter(({ verdict }) => verdict === 'blocked');
+}
+
+/** The questions that nobody has answered yet. */
+export function undecidedIn(items: readonly Item[]): Item[] {
+  return items.filter(({ verdict }) => verdict === 'decide');
+}
+
+/** What happens by itself, and differs enough from today that a reviewer should see it. */
+export function worthKnowingIn(items: readonly Item[]): Item[] {
+  return items.filter(
+    ({ verdict, remedy, question }) => verdict === 'automatic' && remedy !== null && question === null,
+  );
+}
+
+/** What migration.yml answered. */
+export function answeredIn(items: readonly Item[]): Item[] {
+  return items.filter(({ verdict, question }) => verdict === 'automatic' && question !== null);
+}
+
+const SEVERITY = { automatic: 0, decide: 1, blocked: 2 } satisfies Record<Item['verdict'], number>;
+
+/**
+ * One list from what several readers found, in one order whatever order they answered in. Two that speak of the same
+ * thing give one item, and the graver one is kept.
+ */
+export function mergeItems(lists: readonly (readonly Item[])[]): Item[] {
+  const byId = new Map<string, Item>();
+  for (const item of lists.flat()) {
+    const known = byId.get(item.id);
+    if (known === undefined || SEVERITY[item.verdict] > SEVERITY[known.verdict]) byId.set(item.id, item);
+  }
+  return [...byId.values()].sort(
+    (a, b) => areas.indexOf(a.area) - areas.indexOf(b.area) || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0),
+  );
+}
+
+/** A part of an id: `Log drains` becomes `log-drains`. Dots and colons stay, as host names and plans have them. */
+export function idPart(text: string): string {
+  return (
+    text
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9.:_]+/g, '-')
+      .replaceAll(/^-+|-+$/g, '')
+      .slice(0, 80) || 'unnamed'
+  );
 }

@@ -3,42 +3,75 @@ import type { ScheduledJob } from './config.ts';
 
 export interface MergedSchedules {
   jobs: ScheduledJob[];
-  /** What the declaration and Heroku's answer do not agree on, one sentence each. */
-  differences: string[];
+  /** Where the declaration and Heroku's answer do not agree. */
+  differences: ScheduleDifference[];
   /** The jobs on Heroku could not be read, and why. */
   unknown: string | undefined;
 }
 
+export interface ScheduleDifference {
+  kind: 'undeclared' | 'differs' | 'not-on-heroku';
+  /** Name of the job on the new side. */
+  name: string;
+  /** One sentence. */
+  what: string;
+}
+
+/** Id of the item of a scheduled job, for the answers in migration.yml. */
+export function scheduleId(name: string): string {
+  return `schedule/${name}`;
+}
+
 /**
- * Joins the jobs that migration.yml declares with those that Heroku answered, if it did. A declared job wins; a job that
- * only Heroku knows is carried over under a name made from its command, so none is lost.
+ * Joins the jobs that migration.yml declares with those that Heroku answered, if it did. A declared job wins unless an
+ * answer (by `scheduleId`) says `as-on-heroku`; one that Heroku does not run is left out when the answer is `leave-out`;
+ * a job that only Heroku knows is carried over under a name made from its command, so none is lost.
  */
 export function mergeSchedules(
-  declared: ScheduledJob[],
+  declared: readonly ScheduledJob[],
   answer: { jobs: SchedulerJob[] } | { unknown: string },
+  answers: Readonly<Record<string, string>> = {},
 ): MergedSchedules {
-  if ('unknown' in answer) return { jobs: declared, differences: [], unknown: answer.unknown };
-  const differences: string[] = [];
-  const jobs = [...declared];
-  for (const job of answer.jobs) {
-    const cron = schedulerCron(job);
-    const same = declared.find(({ command }) => plain(command) === plain(job.command));
-    if (same === undefined) {
-      const name = freeName(job.command, jobs);
-      jobs.push({ name, command: job.command, cron, timeZone: 'UTC' });
-      differences.push(
-        `Heroku Scheduler runs "${job.command}" (${cron} UTC), which migration.yml does not declare`,
-      );
-    } else if (plain(same.cron) !== cron || same.timeZone !== 'UTC') {
-      differences.push(
-        `"${same.name}" is declared as ${same.cron} ${same.timeZone}, and Heroku Scheduler runs it at ${cron} UTC`,
-      );
+  if ('unknown' in answer) return { jobs: [...declared], differences: [], unknown: answer.unknown };
+  const differences: ScheduleDifference[] = [];
+  const jobs: ScheduledJob[] = [];
+  for (const job of declared) {
+    const theirs = answer.jobs.find(({ command }) => plain(command) === plain(job.command));
+    const answered = answers[scheduleId(job.name)];
+    if (theirs === undefined) {
+      differences.push({
+        kind: 'not-on-heroku',
+        name: job.name,
+        what: `"${job.name}" is declared in migration.yml, and Heroku Scheduler does not run it`,
+      });
+      if (answered !== 'leave-out') jobs.push(job);
+      continue;
     }
+    const cron = schedulerCron(theirs);
+    if (plain(job.cron) === cron && job.timeZone === 'UTC') {
+      jobs.push(job);
+      continue;
+    }
+    differences.push({
+      kind: 'differs',
+      name: job.name,
+      what: `"${job.name}" is declared as ${job.cron} ${job.timeZone}, and Heroku Scheduler runs it at ${cron} UTC`,
+    });
+    jobs.push(answered === 'as-on-heroku' ? { ...job, cron, timeZone: 'UTC' } : job);
   }
-  for (const { name, command } of declared) {
-    if (!answer.jobs.some((job) => plain(job.command) === plain(command))) {
-      differences.push(`"${name}" is declared in migration.yml, and Heroku Scheduler does not run it`);
-    }
+  const undeclared = answer.jobs
+    .filter(({ command }) => !declared.some((job) => plain(job.command) === plain(command)))
+    .map((job) => ({ command: job.command, cron: schedulerCron(job) }))
+    // Names with a number must not depend on the order of Heroku's answer.
+    .sort((a, b) => (`${a.command} ${a.cron}` < `${b.command} ${b.cron}` ? -1 : 1));
+  for (const { command, cron } of undeclared) {
+    const name = freeName(command, [...declared, ...jobs]);
+    jobs.push({ name, command, cron, timeZone: 'UTC' });
+    differences.push({
+      kind: 'undeclared',
+      name,
+      what: `Heroku Scheduler runs "${command}" (${cron} UTC), which migration.yml does not declare`,
+    });
   }
   return { jobs, differences, unknown: undefined };
 }
@@ -47,7 +80,7 @@ function plain(text: string): string {
   return text.trim().replaceAll(/\s+/g, ' ');
 }
 
-function freeName(command: string, taken: { name: string }[]): string {
+function freeName(command: string, taken: readonly { name: string }[]): string {
   const base =
     command
       .toLowerCase()

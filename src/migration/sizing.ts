@@ -7,7 +7,7 @@ import {
   type DropletOffer,
   type InstanceOffer,
 } from './known-sizes.ts';
-import { POSTGRES_SIZES, type PostgresSize } from './postgres-offer.ts';
+import { postgresOffers, type PostgresOffer } from './postgres-offer.ts';
 
 const GIB = 2 ** 30;
 const MIB = 2 ** 20;
@@ -42,36 +42,87 @@ export function instanceFor(
 /** Memory of Heroku Postgres plans in GiB by the number behind the tier (Dev Center, 2024-09-06). */
 const PLAN_MEMORY_GIB = [4, 4, 8, 15.25, 30.5, 61, 122, 244, 488, 768, 1024];
 
-export interface PostgresChoice {
-  size: PostgresSize;
+/** What a database uses today, as far as it is known. */
+export interface PostgresUse {
+  /** `heroku-postgresql:standard-0` */
+  plan: string;
+  sizeBytes: number;
+  /** Connections open at the moment of the reading, and those that the role may open; null: not known or not limited. */
+  connectionsUsed: number | null;
+  connectionLimit: number | null;
+}
+
+/** What the new one must have at least, with the evidence for each figure. */
+export interface PostgresNeeds {
+  memoryGib: number;
+  diskGib: number;
+  connections: number;
+  /** A standby takes over when the leader dies: Heroku's Premium, Private and Shield plans have one. */
+  standby: boolean;
   why: string;
 }
 
+/** Half as much again: what grows until somebody looks. */
+const HEADROOM = 1.5;
+
 /**
- * The smallest cluster size with the memory of the Heroku plan and room for half as much data again. Essential plans
- * name no memory: there the size of the data decides. `undefined` when no size that can be created is large enough.
+ * The plan's memory (a cache that queries rely on; Essential plans promise none), and half as much disk and connections
+ * again as are in use.
+ */
+export function postgresNeeds({
+  plan,
+  sizeBytes,
+  connectionsUsed,
+  connectionLimit,
+}: PostgresUse): PostgresNeeds {
+  const essential = isEssential(plan);
+  const number = /-(\d+)(?:-[lx]+)?$/.exec(plan)?.[1];
+  const memoryGib = essential ? 1 : (PLAN_MEMORY_GIB[Number(number ?? 0)] ?? 4);
+  const diskGib = (sizeBytes / GIB) * HEADROOM;
+  const connections =
+    connectionsUsed === null ? Math.min(connectionLimit ?? 0, 20) : Math.ceil(connectionsUsed * HEADROOM);
+  return {
+    memoryGib,
+    diskGib,
+    connections,
+    standby: hasStandby(plan),
+    why: [
+      essential ? `${plan} names no memory` : `${plan} has ${memoryGib} GiB of memory`,
+      `the data and half as much again need ${diskGib.toFixed(1)} GiB of disk`,
+      connectionsUsed === null
+        ? 'how many connections are in use is not known'
+        : `${connectionsUsed} connections are in use, and half as many again are ${connections}`,
+    ].join('; '),
+  };
+}
+
+export function isEssential(plan: string): boolean {
+  return /:(essential|mini|basic|hobby)/.test(plan);
+}
+
+/** Whether Heroku keeps a second server ready (Dev Center, "Heroku Postgres plans", 2024-12-13). */
+export function hasStandby(plan: string): boolean {
+  return /:(premium|private|shield)-/.test(plan);
+}
+
+/**
+ * The smallest cluster that has what is needed with as many nodes as are wanted; the Standard Edition before the
+ * Advanced one, and of equal memory the one whose price is known. `undefined` when none is offered. An offer whose disk
+ * nobody names is taken only when there is no other: the caller says so.
  */
 export function postgresFor(
-  plan: string,
-  sizeBytes: number,
-  connections: number | null,
+  needs: PostgresNeeds,
+  nodes: number,
   catalogue: Catalogue | undefined,
-): PostgresChoice | undefined {
-  const number = /-(\d+)(?:-[lx]+)?$/.exec(plan)?.[1];
-  const essential = /:(essential|mini|basic|hobby)/.test(plan);
-  const memoryGib = essential ? 1 : (PLAN_MEMORY_GIB[Number(number ?? 0)] ?? 4);
-  const diskGib = (sizeBytes / GIB) * 1.5;
-  const offered = catalogue?.postgres.sizes;
-  const size = POSTGRES_SIZES.find(
-    (one) =>
-      one.memoryGib >= memoryGib &&
-      one.diskGib >= diskGib &&
-      one.connections >= Math.min(connections ?? 0, 20) &&
-      (offered === undefined || offered.includes(one.slug)),
+): PostgresOffer | undefined {
+  const fitting = postgresOffers(catalogue).filter(
+    (offer) =>
+      offer.memoryGib >= needs.memoryGib &&
+      offer.connections >= needs.connections &&
+      (offer.diskGib === null || offer.diskGib >= needs.diskGib) &&
+      offer.nodes.includes(nodes),
   );
-  if (size === undefined) return undefined;
-  const memory = essential ? `${plan} names no memory` : `${plan} has ${memoryGib} GiB of memory`;
-  return { size, why: `${memory}; the data and half as much again need ${diskGib.toFixed(1)} GiB of disk` };
+  return fitting.find(({ diskGib }) => diskGib !== null) ?? fitting[0];
 }
 
 /** The smallest droplet whose Redis may hold what the plan holds today, or twice what is used if the plan is unknown. */

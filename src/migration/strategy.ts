@@ -7,7 +7,29 @@ import { forecastDowntime, type Forecast, type ForecastPhase, type Strategy } fr
 
 export type { Strategy } from './forecast.ts';
 
-const range = z.object({ low: z.number(), expected: z.number(), high: z.number(), fits: z.boolean() });
+const interval = z.object({ low: z.number(), expected: z.number(), high: z.number() });
+
+const strategyForecast = z.object({
+  low: z.number(),
+  expected: z.number(),
+  high: z.number(),
+  /** Whether even the upper end stays within the budget. */
+  fits: z.boolean(),
+  /** From the beginning of the copy beforehand to the end of the window; a person's waiting is not in it. */
+  total: interval,
+  /** The part that takes the longest, its share of the expected downtime (0 to 1), and what would shorten it. */
+  dominant: z.object({ name: z.string(), share: z.number(), shorten: z.string() }),
+  phases: z.array(
+    z.object({
+      name: z.string(),
+      low: z.number(),
+      expected: z.number(),
+      high: z.number(),
+      basis: z.string(),
+    }),
+  ),
+});
+export type StrategyForecast = z.infer<typeof strategyForecast>;
 
 export const strategyChoiceSchema = z.object({
   strategy: z.enum(['window', 'live']),
@@ -18,7 +40,7 @@ export const strategyChoiceSchema = z.object({
   /** The arithmetic in words, one step a line. */
   arithmetic: z.array(z.string()),
   /** Both strategies' downtime, milliseconds; `null` when nothing is known of the database. */
-  forecasts: z.object({ window: range, live: range }).nullable(),
+  forecasts: z.object({ window: strategyForecast, live: strategyForecast }).nullable(),
   /** Why the live strategy cannot be, each with what to do; empty when it can. */
   obstacles: z.array(z.object({ what: z.string(), why: z.string(), remedy: z.string() })),
 });
@@ -122,7 +144,10 @@ export function chooseStrategy(input: StrategyInput): StrategyChoice {
     by,
     why,
     arithmetic: arithmeticOf(sizes, rates, forecasts, input),
-    forecasts: { window: rangeOf(forecasts.window), live: rangeOf(forecasts.live) },
+    forecasts: {
+      window: inShort(forecasts.window, sizes, rates),
+      live: inShort(forecasts.live, sizes, rates),
+    },
     obstacles,
   };
 }
@@ -291,13 +316,54 @@ function forecastOf(strategy: Strategy, parts: ForecastPhase[], input: StrategyI
   return forecastDowntime({ strategy, parts, budgetMs, ...(dnsTtlMs === undefined ? {} : { dnsTtlMs }) });
 }
 
-function rangeOf({ low, expected, high, fits }: Forecast): {
-  low: number;
-  expected: number;
-  high: number;
-  fits: boolean;
-} {
-  return { low, expected, high, fits };
+/** What would make a part of the window shorter; the parts by their names. */
+const SHORTEN: Readonly<Record<string, string>> = {
+  copy: 'Delete or archive what is no longer used, take a larger cluster for the copy, or write `strategy: live`.',
+  parity: 'A larger cluster reads quicker; with `strategy: live` all rows are compared before the window.',
+  Redis: 'List what is rebuilt by itself under `redis.skip`, and give caches an expiry.',
+  'tables without a key':
+    'Give them a primary key: then their changes can be followed and are not copied again inside the window.',
+  'large objects': 'Remove orphans (`vacuumlo`), or move them into bytea columns or to object storage.',
+  'DNS: resolvers follow': 'Lower `dns.ttl` (30 s is the least).',
+  'Heroku: dynos end': 'Let web and workers end at once on SIGTERM; Heroku kills them after 30 s.',
+  'fence: locks on every table': 'Avoid long transactions in the window: reports, exports, migrations.',
+};
+
+function inShort(
+  { low, expected, high, fits, phases }: Forecast,
+  sizes: Sizes,
+  rates: Rates,
+): StrategyForecast {
+  // Whatever the strategy, everything is copied and compared once before the window.
+  const before = windowParts(sizes, rates);
+  const upTo = (of: (phase: ForecastPhase) => number, window: number): number =>
+    before.reduce((sum, phase) => sum + of(phase), window);
+  const longest = phases.reduce((one, other) => (other.expected > one.expected ? other : one));
+  return {
+    low,
+    expected,
+    high,
+    fits,
+    total: {
+      low: upTo((phase) => phase.low, low),
+      expected: upTo((phase) => phase.expected, expected),
+      high: upTo((phase) => phase.high, high),
+    },
+    dominant: {
+      name: longest.name,
+      share: expected === 0 ? 0 : longest.expected / expected,
+      shorten:
+        SHORTEN[longest.name] ??
+        'It is a fixed allowance; the practice copy and staging show what it really takes.',
+    },
+    phases: phases.map((phase) => ({
+      name: phase.name,
+      low: phase.low,
+      expected: phase.expected,
+      high: phase.high,
+      basis: phase.basis,
+    })),
+  };
 }
 
 function arithmeticOf(sizes: Sizes, rates: Rates, forecasts: Forecasts, input: StrategyInput): string[] {

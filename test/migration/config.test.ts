@@ -20,6 +20,8 @@ schedule:
   - { name: nightly-report, command: "node job.ts nightly-report", cron: "0 3 * * *", time-zone: UTC }
 checks:
   - { path: /health, status: 200, contains: ok }
+decisions:
+  add-on/papertrail: drop
 config:
   drop: [LANG_FOO]
   set: { RAILS_SERVE_STATIC_FILES: "enabled" }
@@ -49,6 +51,7 @@ describe('migration.yml', () => {
       redis: { kind: 'droplet', size: 's-1vcpu-1gb', port: 6379, skip: ['cache:*'] },
       dns: { provider: 'digitalocean', zone: 'example.com', ttl: 30 },
       schedule: [{ name: 'nightly-report', cron: '0 3 * * *', timeZone: 'UTC' }],
+      decisions: { 'add-on/papertrail': 'drop' },
       config: { drop: ['LANG_FOO'], set: { RAILS_SERVE_STATIC_FILES: 'enabled' } },
     });
     expect(environmentOf(config, 'staging')).toEqual({
@@ -58,6 +61,7 @@ describe('migration.yml', () => {
       region: 'fra',
       domains: ['staging.shop.example.com'],
       protected: false,
+      decisions: {},
     });
   });
 

@@ -1,0 +1,269 @@
+import { redisMaxMemoryMib } from '../digitalocean/redis-cloud-init.ts';
+import { formatBytes } from '../report/format.ts';
+import { blocked, decide, told, type Item } from './item.ts';
+import { offeredIn, planOf, STANDBY } from './placement.ts';
+import type { PlanFacts } from './plan.ts';
+import { OFFERED_EXTENSIONS, postgresOffers } from './postgres-offer.ts';
+
+type Found = (Item | false | undefined)[];
+
+/** Postgres and Redis: whether there is a place for them, and what is less there than today. */
+export function databaseItems(facts: PlanFacts): Item[] {
+  return [...postgres(facts), ...postgresSize(facts), ...standby(facts), ...redis(facts)].filter(
+    (item) => typeof item === 'object',
+  );
+}
+
+function postgres({
+  database: facts,
+  catalogue,
+  postgres: { cluster, offer },
+  inventory,
+  unknown,
+  config,
+  datacentre,
+}: PlanFacts): Found {
+  if (facts === undefined) {
+    return [
+      blocked({
+        id: 'postgres/not-read',
+        area: 'postgres',
+        what: 'the database could not be read',
+        why: unknown.join('; ') || 'no config var DATABASE_URL',
+        remedy:
+          'Check that DATABASE_URL is set and that the token has the scope read-protected, then run assess again.',
+      }),
+    ];
+  }
+  const missing = facts.extensions.map(({ name }) => name).filter((name) => !OFFERED_EXTENSIONS.has(name));
+  const offered = postgresOffers(catalogue).map(({ slug }) => slug);
+  const versions = catalogue?.postgres[cluster.engine]?.versions ?? [];
+  return [
+    missing.length > 0 &&
+      blocked({
+        id: 'postgres/extensions',
+        area: 'postgres',
+        what: `DigitalOcean does not offer ${missing.join(', ')}`,
+        why: "these extensions are not on its list, and the application's objects may need them",
+        remedy: 'Remove what is not used (DROP EXTENSION), or ask DigitalOcean to add them.',
+      }),
+    cluster.version === '' &&
+      blocked({
+        id: 'postgres/version',
+        area: 'postgres',
+        what: `PostgreSQL ${facts.major} is newer than DigitalOcean offers`,
+        why: `it offers ${versions.join(', ') || 'nothing that is known'}, and a dump cannot go to an older version`,
+        remedy: 'Wait until DigitalOcean offers it.',
+      }),
+    cluster.version !== '' &&
+      Number(cluster.version) > facts.major &&
+      told({
+        id: 'postgres/version',
+        area: 'postgres',
+        what: `PostgreSQL moves from ${facts.major} to ${cluster.version}`,
+        becomes: `PostgreSQL ${cluster.version}`,
+        why: 'DigitalOcean does not offer the same version any more',
+        remedy: 'Read the release notes and let staging prove it.',
+      }),
+    cluster.size === '' &&
+      blocked({
+        id: 'postgres/size',
+        area: 'postgres',
+        what: 'no cluster size is large enough',
+        why: `the plan is ${planOf(inventory, 'heroku-postgresql')}, and what can be created today is ${offered.join(', ') || 'not known'}`,
+        remedy:
+          catalogue === undefined
+            ? 'Give a token for DigitalOcean, so that all that it offers can be read, or set `postgres.size` in migration.yml if a smaller one is enough.'
+            : 'Set `postgres.size` in migration.yml if a smaller one is enough.',
+      }),
+    cluster.size !== '' &&
+      offer === undefined &&
+      catalogue !== undefined &&
+      blocked({
+        id: 'postgres/size',
+        area: 'postgres',
+        what: `DigitalOcean does not offer the size ${cluster.size}`,
+        why: `it offers ${offered.slice(0, 12).join(', ')}`,
+        remedy: 'Correct `postgres.size` in migration.yml.',
+      }),
+    !offeredIn(catalogue, cluster.engine, datacentre) &&
+      blocked({
+        id: 'postgres/datacentre',
+        area: 'postgres',
+        what: `DigitalOcean offers no such database in ${datacentre}`,
+        why: 'app, database and Redis must share one datacentre to reach each other privately',
+        remedy: 'Choose another `region` in migration.yml.',
+      }),
+    cluster.engine === 'advanced_pg' &&
+      config.postgres.size === undefined &&
+      decide({
+        id: 'postgres/edition',
+        area: 'postgres',
+        what: `the database needs the Advanced Edition (${cluster.nodes === 1 ? '' : `${cluster.nodes} × `}${cluster.size})`,
+        question: 'Is the Advanced Edition right, at its price?',
+        options: ['advanced'],
+        why: `the Standard Edition offers nothing with what is needed (${cluster.why})${
+          offer?.diskGib == null ? '; how much disk the size has is not in the API' : ''
+        }${offer?.priceIsFrom === true ? '; its price is only known as the one where the edition begins' : ''}`,
+        remedy:
+          'Look at the size in the control panel before you answer, or set `postgres.size` to a smaller one that staging has proved to be enough.',
+      }),
+  ];
+}
+
+function postgresSize({
+  config,
+  inventory,
+  database: facts,
+  postgres: { cluster, needs, offer },
+}: PlanFacts): Found {
+  if (facts === undefined || offer === undefined) return [];
+  const limit = facts.connectionLimit;
+  const gib = facts.sizeBytes / 2 ** 30;
+  const less = `${cluster.size} takes ${offer.connections} connections`;
+  return [
+    config.postgres.size !== undefined &&
+      offer.memoryGib < needs.memoryGib &&
+      told({
+        id: 'postgres/memory',
+        area: 'postgres',
+        what: `${cluster.size} has less memory than ${planOf(inventory, 'heroku-postgresql')}`,
+        becomes: `${offer.memoryGib} GiB in place of ${needs.memoryGib} GiB`,
+        why: 'migration.yml sets `postgres.size`',
+        remedy: 'Be sure that staging proves it enough.',
+      }),
+    offer.diskGib !== null &&
+      gib > offer.diskGib &&
+      blocked({
+        id: 'postgres/disk',
+        area: 'postgres',
+        what: `${cluster.size} includes ${offer.diskGib} GiB of disk`,
+        why: `the data alone take ${gib.toFixed(1)} GiB`,
+        remedy: 'Choose a larger `postgres.size`.',
+      }),
+    offer.diskGib !== null &&
+      gib <= offer.diskGib &&
+      needs.diskGib > offer.diskGib &&
+      told({
+        id: 'postgres/disk',
+        area: 'postgres',
+        what: `${cluster.size} includes ${offer.diskGib} GiB of disk`,
+        becomes: `${(offer.diskGib - gib).toFixed(1)} GiB to grow into`,
+        why: `the data and half as much again need ${needs.diskGib.toFixed(1)} GiB`,
+        remedy: 'Choose a larger `postgres.size`.',
+      }),
+    offer.connections < needs.connections &&
+      decide({
+        id: 'postgres/connections',
+        area: 'postgres',
+        what: `the new database takes ${offer.connections} connections, and ${needs.connections} are needed`,
+        question: 'Have the pools of web and workers been made to fit?',
+        options: ['pools-fit'],
+        why: needs.why,
+        remedy: 'Lower the pools of web and workers, or set a larger `postgres.size`.',
+      }),
+    offer.connections >= needs.connections &&
+      limit !== null &&
+      offer.connections < limit &&
+      told({
+        id: 'postgres/connections',
+        area: 'postgres',
+        what: `the new database takes ${offer.connections} connections, the old one ${limit}`,
+        becomes: less,
+        why: needs.why,
+        remedy: 'Check the pools of web and workers at their largest, or set a larger `postgres.size`.',
+      }),
+  ];
+}
+
+/** Heroku's Premium plans have a standby: the new side may only have none when somebody says so. */
+function standby({ inventory, postgres: { needs, standbyOffered, cluster } }: PlanFacts): Found {
+  if (!needs.standby) return [];
+  const plan = planOf(inventory, 'heroku-postgresql');
+  return [
+    decide({
+      id: STANDBY,
+      area: 'postgres',
+      what: `${plan} has a standby that takes over when the server dies`,
+      question: standbyOffered
+        ? 'Does the new database get one, too?'
+        : 'Is a single node enough? When it dies DigitalOcean starts it again from its storage, which takes minutes.',
+      options: standbyOffered ? ['standby', 'single-node'] : ['single-node'],
+      why: standbyOffered
+        ? `a cluster with a standby is offered (${cluster.nodes} × ${cluster.size} is planned); backups of seven days are included with either`
+        : 'DigitalOcean offers no cluster with a standby that is large enough; backups of seven days are included',
+      remedy: `Answer \`${STANDBY}\` under \`decisions\` in migration.yml.`,
+    }),
+  ];
+}
+
+function redis({ hasRedis, redis: facts, droplet, inventory, config }: PlanFacts): Found {
+  if (!hasRedis) return [];
+  if (facts === undefined || droplet === null) {
+    return [
+      blocked({
+        id: 'redis/not-read',
+        area: 'redis',
+        what: 'Redis could not be read',
+        why: 'REDIS_URL gave no connection',
+        remedy: 'See the log of this run, mend it, and run assess again.',
+      }),
+    ];
+  }
+  const limitMib = redisMaxMemoryMib(droplet.memoryMib);
+  const tooSmall = droplet.size !== '' && facts.usedMemoryBytes / 2 ** 20 > limitMib;
+  const what = `Redis uses more memory than ${droplet.size} gives it`;
+  const why = `${formatBytes(facts.usedMemoryBytes)} are in use, and it may use ${formatBytes(limitMib * 2 ** 20)} there`;
+  return [
+    facts.cluster &&
+      blocked({
+        id: 'redis/cluster',
+        area: 'redis',
+        what: 'Redis is a cluster',
+        why: 'its keys are spread over several servers, and the droplet is one',
+        remedy: 'Move to a single-server plan first; this version refuses it.',
+      }),
+    droplet.size === '' &&
+      blocked({
+        id: 'redis/size',
+        area: 'redis',
+        what: 'no droplet is large enough for Redis',
+        why: droplet.why,
+        remedy: 'Set `redis.size` in migration.yml, or clear what is not used.',
+      }),
+    tooSmall &&
+      config.redis.skip.length === 0 &&
+      blocked({ id: 'redis/size', area: 'redis', what, why, remedy: 'Choose a larger `redis.size`.' }),
+    tooSmall &&
+      config.redis.skip.length > 0 &&
+      decide({
+        id: 'redis/size',
+        area: 'redis',
+        what,
+        question: 'Does what `redis.skip` leaves behind make enough room?',
+        options: ['skip-makes-room'],
+        why,
+        remedy: 'Choose a larger `redis.size`.',
+      }),
+    /:premium-/.test(planOf(inventory, 'heroku-redis')) &&
+      told({
+        id: 'redis/standby',
+        area: 'redis',
+        what: `${planOf(inventory, 'heroku-redis')} has a standby, the droplet has none`,
+        becomes: 'one droplet; every second is written to its disk, and it is backed up weekly',
+        why: 'Redis moves to a droplet of your own; Premium plans of Heroku have a second server (Dev Center)',
+        remedy: 'Let the app bear minutes without Redis, which a restart of the droplet takes.',
+      }),
+    facts.policy !== null &&
+      facts.policy !== 'noeviction' &&
+      decide({
+        id: 'redis/eviction',
+        area: 'redis',
+        what: `Redis evicts keys today (${facts.policy})`,
+        question: 'Do all keys have an expiry, or room enough?',
+        options: ['never-evict'],
+        why: 'the new one never does, so that no job is lost: a cache that relies on eviction fills it up',
+        remedy: 'Give cache keys an expiry, or list them under `redis.skip`.',
+      }),
+  ];
+}
