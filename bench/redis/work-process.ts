@@ -1,3 +1,4 @@
+import { keepHeapLean } from '../../src/lean-heap.ts';
 import type { FinishResult, FollowResult, RedisFollow } from '../../src/redis/follow.ts';
 import { peakBytes } from '../cpu.ts';
 import { answerOrders } from '../own-process.ts';
@@ -30,6 +31,8 @@ const CATCH_UP_LIMIT_MS = 120_000;
 let following: RedisFollow | undefined;
 
 const peakBytesAtRest = peakBytes();
+
+keepHeapLean();
 
 answerOrders(async (order: Order): Promise<Done> => {
   const used = process.cpuUsage();
