@@ -195,9 +195,11 @@ class Following implements RedisFollow {
   async #finish(isReal: boolean, signal?: AbortSignal): Promise<FinishResult> {
     return this.#cleanly(signal, async () => {
       const startedMs = performance.now();
-      const sides = await this.#ready();
+      const unheld = await this.#ready();
       await this.#options.beforeChange?.();
-      if (isReal) await this.#hold(sides);
+      if (isReal) await this.#hold(unheld);
+      // A source that is held must be asked without scripts that would wait with its writers.
+      const sides = this.#sides();
       const last = await this.#lastPass(sides, isReal, signal);
       await copyFunctions(sides, this.#options.log);
       if (isReal) await this.#refuseDifferences(sides, [...this.#unproven], signal);
@@ -352,7 +354,7 @@ class Following implements RedisFollow {
   }
 
   async #drainUntilFew(sides: Sides, result: FollowResult, signal?: AbortSignal): Promise<void> {
-    for (let before = Infinity; result.passes < MOST_PASSES; ) {
+    for (let before = Infinity; result.passes < MOST_PASSES;) {
       const pass = await this.#drain(sides, signal);
       if (pass === undefined) return;
       result.passes += 1;
@@ -398,16 +400,16 @@ class Following implements RedisFollow {
   }
 
   async #lastPass(
-    sidesBefore: Sides,
+    sides: Sides,
     isReal: boolean,
     signal?: AbortSignal,
   ): Promise<Pick<FinishResult, 'keys' | 'deleted' | 'how' | 'reason'> & { seen: number }> {
-    const sides = isReal ? this.#sides() : sidesBefore;
     let reason = this.#reasonForEverything();
     const total = { keys: 0, deleted: 0, seen: 0 };
     for (let pass = 0; pass < (isReal ? MOST_FINAL_PASSES : 1); pass += 1) {
       const names = await this.#changedSince(sides);
-      if (names === 'everything') reason ??= 'the old Redis was flushed or out of reach, or may have changed without a word';
+      if (names === 'everything')
+        reason ??= 'the old Redis was flushed or out of reach, or may have changed without a word';
       if (names !== 'everything') for (const name of names) this.#unproven.add(name);
       if (reason === null && names.length === 0)
         return { keys: total.keys, deleted: total.deleted, seen: 0, how: 'changes', reason: null };
