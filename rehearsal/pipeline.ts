@@ -51,6 +51,8 @@ export function runPipeline(world: World, options: PipelineOptions): Promise<Wor
       HEROKU_API_URL: world.heroku.apiUrl,
       HEROKU_DATA_API_URL: world.heroku.dataApiUrl,
       SCHEDULER_API_URL: world.heroku.schedulerUrl,
+      HEROKU_METRICS_URL: world.heroku.metricsUrl,
+      HEROKU_GITHUB_URL: world.heroku.githubUrl,
       DIGITALOCEAN_API_URL: world.digitalOcean.apiUrl,
       EGRESS_URL: world.egressUrl,
       ...options.vars,

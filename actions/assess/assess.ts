@@ -9,6 +9,7 @@ import { readSchedulerJobs } from '../../src/heroku/scheduler.ts';
 import { appVariables, plannedAddresses } from '../../src/migration/app-variables.ts';
 import { savingPercent } from '../../src/migration/cost.ts';
 import { answersOf } from '../../src/migration/decisions.ts';
+import { inventoryItems } from '../../src/migration/inventory-items.ts';
 import { blockersIn, undecidedIn, worthKnowingIn, type Item } from '../../src/migration/item.ts';
 import { buildPlan, planDigest, type Plan, type PlanInput } from '../../src/migration/plan.ts';
 import {
@@ -46,7 +47,13 @@ export async function assess(edge: Edge): Promise<void> {
     readSource(heroku, subject.environment.herokuApp, edge),
   );
   const inventory = await edge.log.group(`Inventory of ${subject.environment.herokuApp}`, () =>
-    readInventory(heroku, subject.environment.herokuApp, source?.configVars),
+    readInventory(heroku, subject.environment.herokuApp, source?.configVars, {
+      unofficial: {
+        token: edge.inputs.secret('heroku-token'),
+        metricsUrl: edge.inputs.url('heroku-metrics-url'),
+        githubUrl: edge.inputs.url('heroku-github-url'),
+      },
+    }),
   );
   if (inventory.parked && (await hasMoved(edge, subject, source))) {
     return tellMoved(edge, subject, inventory);
@@ -61,7 +68,7 @@ export async function assess(edge: Edge): Promise<void> {
     ]),
   );
 
-  const found: Item[] = [];
+  const found = inventoryItems(inventory, edge.clock.now());
   const plan = makePlan({
     subject,
     source,

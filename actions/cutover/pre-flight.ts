@@ -207,7 +207,7 @@ async function writableZone({ subject, newSide }: Parties): Promise<Finding[]> {
 function decidedPlan({ subject: { record, environment } }: Parties): Promise<Finding> {
   const what = 'decisions of the plan';
   const plan = latestSection(record, 'assess', z.object({ plan: z.object({ items: z.array(itemSchema) }) }));
-  const open = undecidedIn(plan?.plan.items ?? []).filter(({ area }) => area !== 'repository');
+  const open = undecidedIn(plan?.plan.items ?? []).filter(({ id }) => !id.startsWith('repository/'));
   if (open.length === 0) return Promise.resolve({ what, found: 'none is open' });
   const found = `${open.length} open (${open.map(({ id }) => id).join(', ')})`;
   return Promise.resolve({

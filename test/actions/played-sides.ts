@@ -153,6 +153,8 @@ export async function startSides(options: SidesOptions = {}): Promise<Sides> {
     'heroku-api-url': heroku.apiUrl,
     'heroku-data-api-url': heroku.dataApiUrl,
     'scheduler-api-url': heroku.schedulerUrl,
+    'heroku-metrics-url': heroku.metricsUrl,
+    'heroku-github-url': heroku.githubUrl,
     'digitalocean-token': DIGITALOCEAN_TOKEN,
     'digitalocean-api-url': digitalOcean.apiUrl,
     'migration-key': MIGRATION_KEY,
