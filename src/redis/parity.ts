@@ -73,11 +73,11 @@ export async function compareRedis(options: RedisParityOptions): Promise<RedisPa
     },
   );
   try {
-    // For a few names nothing is asked of a server that could wait for held writers.
-    const mayWait = options.keys === undefined;
+    // For a few names it is not worth trying out.
+    const mayScript = options.keys === undefined;
     const [from, to, clockOffsetMs] = await Promise.all([
-      readerOf(source, mayWait),
-      readerOf(target, mayWait),
+      readerOf(source, mayScript),
+      readerOf(target, mayScript),
       measureClockOffset(source, target),
     ]);
     const facts = await Promise.all([readRedisFacts(source), readRedisFacts(target)]);
