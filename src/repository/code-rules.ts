@@ -73,7 +73,15 @@ export const CODE_RULES: readonly CodeRule[] = [
   },
   {
     kind: 'cookie-host',
-    words: ['SESSION_COOKIE_DOMAIN', 'CSRF_COOKIE_DOMAIN', 'session_store', 'SESSION_DOMAIN', 'cookie'],
+    words: [
+      'SESSION_COOKIE_DOMAIN',
+      'CSRF_COOKIE_DOMAIN',
+      'session_store',
+      'SESSION_DOMAIN',
+      'cookie:',
+      'cookies:',
+      'cookie =',
+    ],
     pattern:
       /\b(SESSION_COOKIE_DOMAIN|CSRF_COOKIE_DOMAIN|SESSION_DOMAIN)\b\s*[=:]|\b(session_store)\b[^\n]{0,200}\bdomain:(?!\s*:all)|\b(cookie)s?["']?\s*[:=]\s*\{[^}\n]{0,200}\bdomain["']?\s*:/g,
     what: (found) => found[1] ?? (found[2] === undefined ? 'cookie domain' : 'session_store domain'),
@@ -168,8 +176,8 @@ export const CODE_RULES: readonly CodeRule[] = [
   },
   {
     kind: 'tls',
-    words: ['ssl', 'tls', 'CA_CERT'],
-    pattern: /\b(ssl_params|sslMode|DATABASE_CA_CERT|REDIS_CA_CERT)\b|\b(ssl|tls)\s*:\s*(true|\{)/g,
+    words: ['ssl:', 'tls:', 'ssl_params', 'sslMode', 'CA_CERT'],
+    pattern: /\b(ssl_params|sslMode|DATABASE_CA_CERT|REDIS_CA_CERT)\b|\b(ssl|tls):\s*(true|\{)/g,
     what: (found) => found[1] ?? `${found[2] ?? ''}: …`,
   },
   // Work that the clock starts, or that a boot writes.
@@ -191,7 +199,18 @@ export const CODE_RULES: readonly CodeRule[] = [
   {
     kind: 'scheduler-used',
     files: /\.(js|mjs|cjs|ts|mts|cts|py|rb|go|ex|exs|java|kt)$/,
-    words: ['cron', 'Cron', 'schedul', 'Schedul', 'rufus', 'agenda'],
+    words: [
+      'cron.',
+      'CronJob',
+      'scheduleJob',
+      '@Cron',
+      'Scheduler(',
+      'Rufus',
+      'NewScheduler',
+      '@Scheduled',
+      'new Agenda',
+      'new Cron',
+    ],
     pattern:
       /\bcron\.schedule\(|\bnew CronJob\(|\bschedule\.scheduleJob\(|@Cron\(|\b(?:Background|Blocking|AsyncIO)Scheduler\(|\bRufus::Scheduler\b|\bcron\.New\(|\bgocron\.NewScheduler\(|@Scheduled\(|\bnew Agenda\(|\bnew Cron\(/g,
     what: (found) => found[0].replace(/\($/, ''),

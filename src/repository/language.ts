@@ -62,7 +62,7 @@ const VERSION_FILES: readonly {
     file: 'Gemfile.lock',
     language: 'ruby',
     byHeroku: true,
-    read: match(/^RUBY VERSION\s*\n\s+ruby (\d[\w.]*?)(?:p\d+)?\s*$/m),
+    read: match(/^RUBY VERSION[ \t]*\r?\n[ \t]+ruby (\d[\w.]*?)(?:p\d+)?[ \t\r]*$/m),
   },
   {
     file: 'Gemfile',

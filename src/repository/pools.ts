@@ -28,7 +28,7 @@ export function readPools(
   known: { sidekiq: string | null; language: string | null; usesNodePool: boolean },
 ): PoolFacts[] {
   return processes.flatMap((process): PoolFacts[] => {
-    if (process.kind === 'release') return [];
+    if (process.kind === 'release' || process.kind === 'clock') return [];
     if (process.queue === 'sidekiq') return [sidekiqPool(process, read('config/sidekiq.yml'), known.sidekiq)];
     const { concurrency, workers, threads, name } = process;
     if (process.queue === 'celery') {

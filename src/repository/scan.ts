@@ -48,10 +48,9 @@ export function createScanner(rules: readonly CodeRule[] = CODE_RULES): Scanner 
       );
       if (fitting.length === 0) return;
       const comment = commentOf(path);
-      let number = 0;
-      for (const line of text.split('\n')) {
-        number++;
-        if (line.length > LONGEST_LINE || !anyWord.test(line) || comment.test(line)) continue;
+      const words = wordsOf(fitting.map(({ rule }) => rule));
+      for (const { line, number } of linesWith(text, words)) {
+        if (line.length > LONGEST_LINE || comment.test(line)) continue;
         for (const { rule } of fitting) {
           for (const match of line.matchAll(rule.pattern)) {
             const what = rule.what(match, line);
@@ -65,9 +64,26 @@ export function createScanner(rules: readonly CodeRule[] = CODE_RULES): Scanner 
   };
 }
 
+/** The lines in which `words` stands, with their numbers; the text is not taken apart for it. */
+function* linesWith(text: string, words: RegExp): Generator<{ line: string; number: number }> {
+  const search = new RegExp(words.source, 'g');
+  let number = 1;
+  let counted = 0;
+  for (let found = search.exec(text); found !== null; found = search.exec(text)) {
+    const begin = text.lastIndexOf('\n', found.index) + 1;
+    const newline = text.indexOf('\n', found.index);
+    const end = newline < 0 ? text.length : newline;
+    for (let at = text.indexOf('\n', counted); at >= 0 && at < begin; at = text.indexOf('\n', at + 1))
+      number++;
+    counted = begin;
+    yield { line: text.slice(begin, end), number };
+    search.lastIndex = end;
+  }
+}
+
 function wordsOf(rules: readonly CodeRule[]): RegExp {
   const words = new Set(rules.flatMap((rule) => rule.words));
-  return new RegExp([...words].map((word) => word.replaceAll(/[.$]/g, '\\$&')).join('|'));
+  return new RegExp([...words].map((word) => word.replaceAll(/[.$()]/g, '\\$&')).join('|'));
 }
 
 /** A line that is nothing but a comment, as far as one line can tell. */

@@ -127,6 +127,7 @@ type LinkTarget = { file: string } | 'not its own' | 'a link that leads out' | '
 async function targetOf(root: string, path: string): Promise<LinkTarget> {
   try {
     const real = await realpath(join(root, path));
+    if (real === root) return 'not its own';
     if (!real.startsWith(root + sep)) return 'a link that leads out';
     if (
       real
