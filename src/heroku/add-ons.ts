@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { HerokuClient } from './client.ts';
+import { inOrder } from './in-order.ts';
 import { named } from './named.ts';
 
 const price = z.object({
@@ -36,7 +37,10 @@ export interface AddOn {
 /** The app's add-ons, with what each is really billed at and the config vars that it provides. */
 export async function readAddOns(client: HerokuClient, app: string): Promise<AddOn[]> {
   const found = await client.list(`/apps/${encodeURIComponent(app)}/addons`, addOnSchema);
-  return found.map((one) => toAddOn(one, app));
+  return inOrder(
+    found.map((one) => toAddOn(one, app)),
+    ({ service, name }) => `${service} ${name}`,
+  );
 }
 
 function toAddOn(one: z.infer<typeof addOnSchema>, appName: string): AddOn {

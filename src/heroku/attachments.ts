@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { AddOn } from './add-ons.ts';
 import type { HerokuClient } from './client.ts';
 import type { Gaps } from './gap.ts';
+import { inOrder } from './in-order.ts';
 import { named } from './named.ts';
 
 const attachmentSchema = z.object({
@@ -36,10 +37,13 @@ export interface SharedUse {
 /** The app's attachments, its own add-ons' and other apps'. */
 export async function readAttachments(client: HerokuClient, app: string): Promise<Attachment[]> {
   const found = await client.list(`/apps/${encodeURIComponent(app)}/addon-attachments`, attachmentSchema);
-  return found.map(({ name, namespace, addon }) => {
-    const owner = addon.app?.name ?? null;
-    return { name, namespace, addOn: addon.name, shared: owner !== null && owner !== app, owner };
-  });
+  return inOrder(
+    found.map(({ name, namespace, addon }) => {
+      const owner = addon.app?.name ?? null;
+      return { name, namespace, addOn: addon.name, shared: owner !== null && owner !== app, owner };
+    }),
+    ({ name }) => name,
+  );
 }
 
 /** Who else uses the add-ons that belong to this app: they go on using them, whatever becomes of this app. */
@@ -67,5 +71,5 @@ export async function readSharedUses(
           .map((one) => ({ addOn, app: one.app.name, name: one.name }));
       }),
   );
-  return uses.flat();
+  return inOrder(uses.flat(), ({ addOn, app: user, name }) => `${addOn} ${user} ${name}`);
 }

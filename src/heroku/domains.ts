@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { HerokuClient } from './client.ts';
+import { inOrder } from './in-order.ts';
 
 const domainSchema = z.object({
   hostname: z.string(),
@@ -56,7 +57,7 @@ export interface Domain {
 
 export async function readCertificates(client: HerokuClient, app: string): Promise<Certificate[]> {
   const found = await client.list(`/apps/${encodeURIComponent(app)}/sni-endpoints`, certificateSchema);
-  return found.map(({ name, ssl_cert: certificate }) => ({
+  return inOrder(found, ({ name }) => name).map(({ name, ssl_cert: certificate }) => ({
     name,
     domains: certificate?.cert_domains ?? [],
     expiresAt: certificate?.expires_at ?? null,
@@ -72,7 +73,7 @@ export async function readDomains(
   certificates: Certificate[],
 ): Promise<Domain[]> {
   const found = await client.list(`/apps/${encodeURIComponent(app)}/domains`, domainSchema);
-  return found.map((one) => {
+  return inOrder(found, ({ hostname }) => hostname).map((one) => {
     const endpoint = certificates.find(({ name }) => name === one.sni_endpoint?.name);
     // Heroku's own name has Heroku's own certificate.
     const managed = one.kind === 'heroku' || one.acm_status !== null;

@@ -16,6 +16,7 @@ import { readCertificates, readDomains, type Certificate, type Domain } from './
 import { readFormation, type FormationProcess } from './formation.ts';
 import { createGaps, type Gap, type Gaps } from './gap.ts';
 import { hostReferenceOf, type HostReference } from './host-reference.ts';
+import { inOrder } from './in-order.ts';
 import { named } from './named.ts';
 import { readPipeline, type Pipeline } from './pipeline.ts';
 import { isParked, readCurrentSlug } from './release.ts';
@@ -256,7 +257,7 @@ async function readDeployed(client: HerokuClient, app: string, gaps: Gaps, { dyn
   ]);
   const processTypes = slug?.process_types ?? null;
   return {
-    formation,
+    formation: inOrder(formation, ({ type }) => type),
     processTypes,
     slugCommit: slug?.commit ?? null,
     releasePhase: processTypes?.['release'] ?? null,
@@ -295,9 +296,18 @@ async function readReached(client: HerokuClient, app: string, gaps: Gaps) {
   return {
     certificates,
     domains: await gaps.orNone(want('domains', true), () => readDomains(client, app, certificates), []),
-    drains: drains.map(({ url, addon }) => ({ host: hostOf(url), addOn: addon?.name ?? null })),
-    webhooks: webhooks.map(({ url, level, include }) => ({ host: hostOf(url), level, include })),
-    features: features.filter(({ enabled }) => enabled).map(({ name }) => name),
+    drains: inOrder(
+      drains.map(({ url, addon }) => ({ host: hostOf(url), addOn: addon?.name ?? null })),
+      ({ host, addOn }) => `${host} ${addOn ?? ''}`,
+    ),
+    webhooks: inOrder(
+      webhooks.map(({ url, level, include }) => ({ host: hostOf(url), level, include: [...include].sort() })),
+      ({ host, level, include }) => `${host} ${level} ${include.join(' ')}`,
+    ),
+    features: features
+      .filter(({ enabled }) => enabled)
+      .map(({ name }) => name)
+      .sort(),
   };
 }
 

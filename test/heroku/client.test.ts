@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from '@jest/globals';
 import { z } from 'zod';
-import type { Clock } from '../../src/clock.ts';
+import { systemClock, type Clock } from '../../src/clock.ts';
 import { ConfigurationError } from '../../src/errors.ts';
 import { createHeroku, type HerokuClient } from '../../src/heroku/client.ts';
 import { readInventory } from '../../src/heroku/inventory.ts';
@@ -95,6 +95,92 @@ test('a 429 is waited out as long as Heroku asks, also for a POST', async () => 
   const clock = impatient();
   expect(await client(url, clock).post('/apps/shop/dynos', {}, item)).toEqual({ id: 1 });
   expect(clock.waits).toEqual([7000, 7000]);
+});
+
+test('however many are asked for, only so many requests are under way, and one alone when the limit is near', async () => {
+  for (const [remaining, atMost] of [
+    ['4000', 16],
+    ['50', 8],
+    ['3', 1],
+  ] as const) {
+    let now = 0;
+    let most = 0;
+    const { url } = await serve((_request, response) => {
+      now += 1;
+      most = Math.max(most, now);
+      setTimeout(() => {
+        now -= 1;
+        json(response, 200, { id: 1 }, { 'ratelimit-remaining': remaining });
+      }, 5);
+    });
+    const heroku = client(url);
+    // The first answer tells what is left.
+    await heroku.get('/apps/shop', item);
+    await Promise.all(Array.from({ length: 60 }, () => heroku.get('/apps/shop', item)));
+    expect(most).toBe(atMost);
+  }
+});
+
+test('with nothing left of the limit, each request waits until one has been given back', async () => {
+  const { url } = await serve((_request, response) =>
+    json(response, 200, { id: 1 }, { 'ratelimit-remaining': '0' }),
+  );
+  const clock = impatient();
+  const heroku = client(url, clock);
+  await Promise.all(Array.from({ length: 5 }, () => heroku.get('/apps/shop', item)));
+  await heroku.get('/apps/shop', item);
+  await heroku.get('/apps/shop', item);
+  expect(clock.waits).toEqual([800, 800]);
+});
+
+test('one 429 holds back every request as long as Heroku asks', async () => {
+  let refusedAt = 0;
+  const early: number[] = [];
+  const { url } = await serve((_request, response, count) => {
+    if (count === 3) {
+      refusedAt = performance.now();
+      json(response, 429, { id: 'rate_limit', message: 'slow down' }, { 'retry-after': '1' });
+      return;
+    }
+    if (refusedAt > 0) early.push(performance.now() - refusedAt);
+    setTimeout(() => json(response, 200, { id: 1 }), 20);
+  });
+  const heroku = createHeroku({
+    token: TOKEN,
+    apiUrl: url,
+    dataApiUrl: url,
+    log: silentLog,
+    clock: systemClock,
+    inFlight: 4,
+  });
+  const answers = await Promise.all(Array.from({ length: 20 }, () => heroku.get('/apps/shop', item)));
+  expect(answers).toHaveLength(20);
+  // The other three lanes may have been on their way when it was refused.
+  expect(early.filter((after) => after < 950).length).toBeLessThanOrEqual(3);
+  expect(early).toHaveLength(18);
+});
+
+test('a cancelled run leaves no request waiting', async () => {
+  const { url } = await serve(() => undefined);
+  const stop = new AbortController();
+  const heroku = createHeroku({
+    token: TOKEN,
+    apiUrl: url,
+    dataApiUrl: url,
+    log: silentLog,
+    clock: systemClock,
+    signal: stop.signal,
+    inFlight: 1,
+  });
+  const asked = Array.from({ length: 3 }, () => failureOf(heroku.get('/apps/shop', item)));
+  stop.abort(new Error('cancelled'));
+  for (const error of await Promise.all(asked)) expect(error.message).toBe('cancelled');
+});
+
+test('where Heroku wants the token as a password, it gets it so', async () => {
+  const { url, requests } = await serve((_request, response) => json(response, 200, { id: 1 }));
+  await client(url).findData('/postgres/v0/databases/x/credentials', item, { basic: true });
+  expect(requests[0]?.headers.authorization).toBe(`Basic ${Buffer.from(`:${TOKEN}`).toString('base64')}`);
 });
 
 test('a read is repeated after a 503 and a broken connection, a POST is not', async () => {
