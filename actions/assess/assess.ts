@@ -30,6 +30,7 @@ import { readRedisFacts, type RedisFacts } from '../../src/redis/facts.ts';
 import { heading } from '../../src/report/summary.ts';
 import { herokuOf } from '../parties.ts';
 import { readSubject, recordPhase, type Subject } from '../subject.ts';
+import { checkoutItems } from './checkout.ts';
 import { assessSummary } from './summary.ts';
 
 /**
@@ -68,7 +69,7 @@ export async function assess(edge: Edge): Promise<void> {
     ]),
   );
 
-  const found = inventoryItems(inventory, edge.clock.now());
+  const found = [...inventoryItems(inventory, edge.clock.now()), ...(await checkoutItems(edge, inventory))];
   const plan = makePlan({
     subject,
     source,

@@ -35,7 +35,8 @@ function processesOf({ facts, app }: ItemContext): Process[] {
       name,
       facts: deployed,
       where: where(written),
-      scriptInFront: written !== undefined && written.script === deployed.script ? written.scriptInFront : null,
+      scriptInFront:
+        written !== undefined && written.script === deployed.script ? written.scriptInFront : null,
     };
   });
 }

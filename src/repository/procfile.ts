@@ -1,5 +1,8 @@
 import { readCommand, type CommandFacts } from './command.ts';
 
+/** Nobody has more; a file that does is none of a person's. */
+const MOST_PROCESSES = 100;
+
 export interface ProcfileProcess extends CommandFacts {
   name: string;
   line: number;
@@ -17,5 +20,5 @@ export function readProcfile(text: string): ProcfileProcess[] {
     if (name === undefined || command === undefined) return;
     processes.set(name, { name, line: index + 1, ...readCommand(name, command) });
   });
-  return [...processes.values()];
+  return [...processes.values()].slice(0, MOST_PROCESSES);
 }
