@@ -106,7 +106,7 @@ async function readPostgres(client: HerokuClient, addOn: AddOn, gaps: Gaps): Pro
   const alone = plan.includes(':essential');
   const [facts, followers, credentials, links, schedules, maintenance] = await Promise.all([
     read('the state', at, infoSchema),
-    alone ? [] : read('followers', `${at}/followers`, followersSchema),
+    alone ? [] : read('followers', `${at}/followers`, followersSchema, { essential: true }),
     read('credentials', `/postgres/v0/databases/${encodeURIComponent(id)}/credentials`, credentialsSchema, {
       basic: true,
       essential: true,

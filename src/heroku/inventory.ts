@@ -371,7 +371,8 @@ async function readMovers(
       what: "Heroku's own autoscaling of web dynos",
       why: `${heroku.unknown}.`,
       permission: 'a look at the Resources tab of the app in Heroku’s dashboard',
-      essential: false,
+      // A dyno that it starts in the window runs the old code.
+      essential: true,
     });
   }
   if (automaticDeploys.state === 'unknown') {
