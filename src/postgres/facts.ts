@@ -37,14 +37,20 @@ export interface TableFacts {
 /**
  * Reads what the database holds, as far as the connected role may see. It leaves out Postgres's own schemas,
  * Heroku's `_heroku` and ours, and what belongs to extensions.
+ *
+ * @param locked numbers of tables that another session holds for itself: measuring one would wait for that session, so
+ *   their bytes are those of the last VACUUM or ANALYZE
  */
-export async function readDatabaseFacts(client: pg.Client): Promise<DatabaseFacts> {
+export async function readDatabaseFacts(
+  client: pg.Client,
+  locked: readonly number[] = [],
+): Promise<DatabaseFacts> {
   const server = await readServer(client);
   return {
     ...server,
     extensions: await readExtensions(client),
     schemas: await readSchemas(client),
-    tables: await readTables(client),
+    tables: await readTables(client, locked),
     ...(await readCounts(client)),
     settings: await readSettings(client),
   };
@@ -114,16 +120,16 @@ async function readSchemas(client: pg.Client): Promise<string[]> {
   return rows.map((row) => row.name);
 }
 
-async function readTables(client: pg.Client): Promise<TableFacts[]> {
+async function readTables(client: pg.Client, locked: readonly number[]): Promise<TableFacts[]> {
   const { rows } = await client.query<{
     schema: string;
     name: string;
     bytes: string;
     rows: number;
     key: string[] | null;
-  }>(`
-    SELECT n.nspname AS schema, c.relname AS name,
-           pg_catalog.pg_total_relation_size(c.oid)::text AS bytes,
+  }>(
+    `
+    SELECT n.nspname AS schema, c.relname AS name, size.bytes::text AS bytes,
            GREATEST(c.reltuples, 0)::float8 AS rows,
            (SELECT pg_catalog.array_agg(a.attname::text ORDER BY k.position)
               FROM (SELECT i.indkey::int2[] AS columns, i.indnkeyatts
@@ -141,9 +147,19 @@ async function readTables(client: pg.Client): Promise<TableFacts[]> {
               JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum) AS key
       FROM pg_catalog.pg_class c
       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     CROSS JOIN LATERAL (
+           SELECT CASE WHEN c.oid <> ALL ($1::oid[]) THEN pg_catalog.pg_total_relation_size(c.oid)
+                       ELSE pg_catalog.current_setting('block_size')::bigint * (
+                            SELECT pg_catalog.sum(part.relpages)::bigint FROM pg_catalog.pg_class part
+                             WHERE part.oid IN (c.oid, c.reltoastrelid)
+                                OR part.oid IN (SELECT i.indexrelid FROM pg_catalog.pg_index i
+                                                 WHERE i.indrelid IN (c.oid, c.reltoastrelid)))
+                  END AS bytes OFFSET 0) size
      WHERE c.relkind = 'r' AND c.relpersistence <> 't'
        AND ${isUserSchema('n.nspname')} AND ${isNoExtensionMember('pg_class', 'c.oid')}
-     ORDER BY pg_catalog.pg_total_relation_size(c.oid) DESC, n.nspname, c.relname`);
+     ORDER BY size.bytes DESC NULLS LAST, n.nspname, c.relname`,
+    [locked],
+  );
   return rows.map((row) => ({
     schema: row.schema,
     name: row.name,

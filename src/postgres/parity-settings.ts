@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { both, type Side } from './parity-side.ts';
 import type { Difference } from './catalogue.ts';
-import { isSettingLeft } from './target.ts';
+import { isSettingLeft, mayBeSecret } from './target.ts';
 
 /**
  * Settings with which the application's sessions start on the source (of the database, the role, or the role in it) and
@@ -16,7 +16,9 @@ export async function compareSettings(source: Side, target: Side): Promise<Diffe
     differences.push({
       how: 'different',
       object: `setting ${name}`,
-      line: `different: setting ${name}: ${value} on the source, ${other ?? 'the default'} on the target`,
+      line: mayBeSecret(name)
+        ? `different: setting ${name}`
+        : `different: setting ${name}: ${value} on the source, ${other ?? 'the default'} on the target`,
     });
   }
   return differences;

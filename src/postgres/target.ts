@@ -161,6 +161,11 @@ const SETTINGS_LEFT = new Set(['default_transaction_read_only', 'role', 'session
 /** Of modules that only the source's provider has: Heroku's and Amazon's lists of allowed extensions. */
 const PROVIDERS_SETTINGS = /^(extwlist|rds)\./;
 
+/** Settings with a dot are the application's own or a module's, and some hold keys (`app.jwt_secret`): told by name only. */
+export function mayBeSecret(setting: string): boolean {
+  return setting.includes('.');
+}
+
 /** Settings that a copy does not take along: the provider's, and who works and whether one may write. */
 export function isSettingLeft(name: string): boolean {
   return SETTINGS_LEFT.has(name) || PROVIDERS_SETTINGS.test(name);
@@ -188,7 +193,7 @@ export async function applySettings(
         await client.query('SELECT pg_catalog.set_config($1, $2, false)', [name, value]);
         const parts = name.split('.').map(quoteIdentifier).join('.');
         await client.query(`ALTER DATABASE ${database} SET ${parts} FROM CURRENT`);
-        options.log.info(`Setting of the database: ${name} = ${value}`);
+        options.log.info(`Setting of the database: ${name}${mayBeSecret(name) ? '' : ` = ${value}`}`);
       } catch (thrown) {
         if (name === 'search_path') throw thrown;
         options.log.warning(`The setting ${name} was not taken over: ${messageOf(thrown)}`);
