@@ -12,6 +12,7 @@ export function codeItems(context: ItemContext): Item[] {
     ...hostLists(context),
     ...cookieHosts(context),
     ...localDisk(context),
+    ...uploads(context),
     ...secretKey(context),
     ...egressProxies(context),
     ...deploys(context),
@@ -202,6 +203,23 @@ function onDisk(id: string, what: string, why: string): Item {
     why: `${why}: nothing of a dyno's disk moves, and App Platform's disk (4 GiB) is emptied by each deployment as a dyno's is`,
     remedy: OBJECT_STORAGE,
   });
+}
+
+function uploads({ facts }: ItemContext): Item[] {
+  const libraries = facts.libraries.filter(
+    ({ ecosystem, name }) => roleOf(ecosystem, name)?.role === 'upload',
+  );
+  if (libraries.length === 0) return [];
+  return [
+    told({
+      id: 'repository/uploads',
+      area: 'traffic',
+      what: `files are uploaded through the application (${libraries.map(({ name }) => name).join(', ')})`,
+      becomes: 'the same, as long as an upload ends within 100 seconds',
+      why: `${libraries.map(({ path, line }) => `${path}:${line}`).join(', ')}; App Platform ends longer ones (its limits page, 2025-11-19), Heroku only those that send nothing for 55 seconds`,
+      remedy: 'Let browsers send large files straight to object storage (presigned addresses).',
+    }),
+  ];
 }
 
 /**

@@ -29,17 +29,12 @@ export interface HerokuYmlFacts {
   /** Built from a Dockerfile: no buildpack adds anything to its environment. */
   buildsImage: boolean;
   processes: string[];
-  addOns: string[];
 }
 
 export interface AppJsonFacts {
   path: string;
-  buildpacks: string[];
   /** Scripts by name, such as `postdeploy`. */
   scripts: string[];
-  /** Variables that Heroku made up when the app was created (`generator: secret`). */
-  generated: string[];
-  addOns: string[];
   cron: boolean;
 }
 
@@ -79,14 +74,10 @@ export function readAptfile(text: string): string[] {
 export function readHerokuYml(path: string, text: string): HerokuYmlFacts {
   const parsed = yamlObject(text);
   const build = objectOf(parsed['build']);
-  const setup = objectOf(parsed['setup']);
   return {
     path,
     buildsImage: build['docker'] !== undefined,
     processes: names(Object.keys({ ...objectOf(build['docker']), ...objectOf(parsed['run']) })),
-    addOns: names(
-      listOf(setup['addons']).map((addOn) => (typeof addOn === 'string' ? addOn : objectOf(addOn)['plan'])),
-    ),
   };
 }
 
@@ -94,23 +85,7 @@ export function readAppJson(path: string, text: string): AppJsonFacts {
   const parsed = parsedObject(text);
   return {
     path,
-    buildpacks: names(
-      listOf(parsed['buildpacks']).map((one) => {
-        const url = objectOf(one)['url'];
-        return typeof url === 'string'
-          ? url.replace(/^.*@(?=[^/]+\/)/, '').replace(/[?#].*$/, '')
-          : undefined;
-      }),
-    ),
     scripts: names(Object.keys(objectOf(parsed['scripts']))),
-    generated: names(
-      Object.entries(objectOf(parsed['env']))
-        .filter(([, value]) => objectOf(value)['generator'] === 'secret')
-        .map(([name]) => name),
-    ),
-    addOns: names(
-      listOf(parsed['addons']).map((addOn) => (typeof addOn === 'string' ? addOn : objectOf(addOn)['plan'])),
-    ),
     cron: parsed['cron'] !== undefined,
   };
 }
@@ -142,8 +117,4 @@ function yamlObject(text: string): Record<string, unknown> {
 
 function objectOf(value: unknown): Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {};
-}
-
-function listOf(value: unknown): unknown[] {
-  return Array.isArray(value) ? value : [];
 }

@@ -55,6 +55,7 @@ if (process.env.DYNO) console.log('x');
     'automatic repository/host-setting/cookie-domain',
     'automatic repository/language/node',
     'automatic repository/tls/postgres',
+    'automatic repository/uploads',
     'decide repository/build-step/heroku-postbuild',
     'decide repository/buildpack-variables/node',
     'decide repository/callback/stripe',

@@ -21,6 +21,7 @@ test('the origin case: each thing in the checkout has a verdict', async () => {
     'automatic repository/scheduler/sidekiq-cron',
     'automatic repository/tls/postgres',
     'automatic repository/tls/redis',
+    'automatic repository/uploads',
     'blocked repository/secret-key-base',
     'decide repository/buildpack-variables/ruby',
     'decide repository/callback/shopify',
