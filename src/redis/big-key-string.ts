@@ -38,9 +38,17 @@ interface OpenSet {
   close(): void;
 }
 
+/** The server answers only once all pieces are there: 512 MB on a slow way. A lost one is noticed by the lane's PINGs. */
+const LONGEST_SET_MS = 3_600_000;
+
 /** On a connection of its own: whatever else came between the pieces would become part of the value. */
 async function beginSet(to: Redis, key: Buffer, length: number): Promise<OpenSet> {
-  const own = to.duplicate({ db: to.condition?.select ?? 0, lazyConnect: true, retryStrategy: () => null });
+  const own = to.duplicate({
+    db: to.condition?.select ?? 0,
+    lazyConnect: true,
+    retryStrategy: () => null,
+    socketTimeout: LONGEST_SET_MS,
+  });
   // What fails is told by the command or the piece that fails.
   own.on('error', () => undefined);
   const close = (): void => own.disconnect();

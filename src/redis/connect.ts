@@ -29,7 +29,16 @@ export interface RedisOptions {
   /** Aborting closes the connection. */
   signal?: AbortSignal;
   connectTimeoutMs?: number;
+  /** How long the server may owe an answer before the connection counts as lost. Default 40,000. */
+  silenceMs?: number;
 }
+
+/**
+ * A server that owes an answer and says nothing for so long is lost: a network that swallows everything would otherwise
+ * hold us, inside the fence too, until the system gives up after a quarter of an hour. Longer than a hold of writers
+ * (30 s), which ours may have to wait for.
+ */
+const SILENCE_MS = 40_000;
 
 /** A server that has just started answers LOADING for a while. */
 const LOADING_LIMIT_MS = 60_000;
@@ -90,6 +99,7 @@ export async function connectRedis(address: RedisAddress, options: RedisOptions 
     lazyConnect: true,
     connectTimeout: options.connectTimeoutMs ?? 15_000,
     keepAlive: 10_000,
+    socketTimeout: options.silenceMs ?? SILENCE_MS,
     retryStrategy: () => null,
     maxRetriesPerRequest: 0,
     enableOfflineQueue: false,

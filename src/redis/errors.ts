@@ -29,7 +29,7 @@ const advice: [pattern: RegExp, meaning: string][] = [
     'the connection was cut: a firewall may not admit this runner, or the server was restarted',
   ],
   [
-    /^Connection is closed|Stream isn't writeable|max retries per request/,
+    /^Connection is closed|Socket timeout|Stream isn't writeable|max retries per request/,
     'the connection was lost: the server was restarted, failed over or is out of reach. Run again; what arrived need not be carried again',
   ],
   [/ENOTFOUND|EAI_AGAIN/, 'the host name does not resolve'],

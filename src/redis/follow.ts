@@ -21,6 +21,7 @@ import { preflight, STAMP_KEY, type Preflight } from './preflight.ts';
 import { megabytes, Progress } from './progress.ts';
 import { connectionName, endStaleConnections } from './settle.ts';
 import { watchUnpushed, type UnpushedWatch } from './unpushed.ts';
+import { readWriteMark } from './write-mark.ts';
 
 export interface FollowResult {
   /** Keys carried again because they changed. */
@@ -108,6 +109,10 @@ class Following implements RedisFollow {
   #known: Preflight | undefined;
   #feed: ChangeFeed | undefined;
   #unpushed: UnpushedWatch | undefined;
+  /** Tells from the proof on what changes on the target: what we carry, and what nobody else should write. */
+  #targetFeed: ChangeFeed | undefined;
+  /** Where the source tells nobody what changes: what `readWriteMark` said before the final pass. */
+  #writeMark: string | null = null;
   #held: HeldWriters | undefined;
   /** All keys were equal at some time since when `#unproven` holds what was carried; as byte strings. */
   #isProven = false;
@@ -173,6 +178,7 @@ class Following implements RedisFollow {
       await this.#options.beforeChange?.();
       const result: FollowResult = { keys: 0, deleted: 0, passes: 0, compared: 0, milliseconds: 0 };
       await this.#drainUntilFew(sides, result, signal);
+      await this.#watchTarget();
       if (!this.#isProven && this.kind !== 'none') {
         result.compared = await this.#prove(sides, signal);
         await this.#drainUntilFew(sides, result, signal);
@@ -197,11 +203,14 @@ class Following implements RedisFollow {
       const startedMs = performance.now();
       const unheld = await this.#ready();
       await this.#options.beforeChange?.();
+      await this.#watchTarget();
       if (isReal) await this.#hold(unheld);
       // A source that is held must be asked without scripts that would wait with its writers.
       const sides = this.#sides();
+      if (this.kind === 'none') this.#writeMark = await readWriteMark(sides.scanner.from);
       const last = await this.#lastPass(sides, isReal, signal);
       await copyFunctions(sides, this.#options.log);
+      await this.#addChangedOnTarget(sides, signal);
       if (isReal) await this.#refuseDifferences(sides, [...this.#unproven], signal);
       else await findDifferentOf(sides, namesOf(this.#unproven), this.#passOptions(signal));
       const compared = this.#unproven.size;
@@ -218,14 +227,14 @@ class Following implements RedisFollow {
   async assertStill(): Promise<void> {
     await this.#cleanly(undefined, async () => {
       const sides = await this.#ready();
-      const names = await this.#changedSince(sides);
-      if (names === 'everything') {
-        if (this.#held?.isHeld === true && this.kind === 'none') return;
+      const told = await this.#changedSince(sides);
+      const isStill = this.kind === 'none' && (await this.#isUnwritten(sides));
+      const names = isStill ? [] : told;
+      const onTarget = await this.#changedOnTarget();
+      if (names === 'everything' || onTarget === 'everything') {
         const { names: different } = await findDifferent(sides, this.#passOptions());
         await this.#refuseDifferences(sides, different.map(byteString));
-        return;
-      }
-      await this.#refuseDifferences(sides, names);
+      } else await this.#refuseDifferences(sides, [...new Set([...names, ...onTarget])]);
     });
   }
 
@@ -233,6 +242,7 @@ class Following implements RedisFollow {
     await this.#held?.release();
     this.#held = undefined;
     this.#feed?.close();
+    this.#targetFeed?.close();
     this.#lanes?.close();
   }
 
@@ -270,13 +280,19 @@ class Following implements RedisFollow {
     if (this.#lanes?.areReady === true) return this.#sides();
     const { source, target, log } = this.#options;
     this.#lanes?.close();
-    this.#lanes = await Lanes.open(source, target, { log });
-    await this.#nameConnections(this.#lanes);
     // What the feed's connection missed it tells itself; what was called meanwhile nobody counted.
     this.#isCut = true;
-    const sides = this.#sides();
-    this.#unpushed = await watchUnpushed(sides.scanner.from, sides.abilities.from, this.kind);
-    return sides;
+    const lanes = await Lanes.open(source, target, { log });
+    try {
+      this.#lanes = lanes;
+      await this.#nameConnections(lanes);
+      const sides = this.#sides();
+      this.#unpushed = await watchUnpushed(sides.scanner.from, sides.abilities.from, this.kind);
+      return sides;
+    } catch (thrown) {
+      lanes.close();
+      throw thrown;
+    }
   }
 
   #knowledge(): Preflight {
@@ -341,12 +357,51 @@ class Following implements RedisFollow {
     return [...new Set([...keys, ...streams].map(byteString))];
   }
 
+  /** What changes on the target is told from here on, where it can be: nobody should write there, and somebody may. */
+  async #watchTarget(): Promise<void> {
+    const { target, log, clock, signal } = this.#options;
+    const feedOptions = { log, clock, ...(signal === undefined ? {} : { signal }) };
+    this.#targetFeed ??= await followChanges(target, this.#knowledge().abilities.to, feedOptions);
+  }
+
+  /** Names of keys that changed on the target since the last look, those that we carried among them, or everything. */
+  async #changedOnTarget(): Promise<string[] | 'everything'> {
+    const feed = this.#targetFeed;
+    if (feed === undefined || feed.kind === 'none') return [];
+    await feed.barrier();
+    const { everything, keys } = feed.take();
+    return everything ? 'everything' : keys.map(byteString);
+  }
+
+  /** What somebody else wrote to the target must be proven, too. */
+  async #addChangedOnTarget(sides: Sides, signal?: AbortSignal): Promise<void> {
+    let names = await this.#changedOnTarget();
+    if (names === 'everything')
+      names = (await findDifferent(sides, this.#passOptions(signal))).names.map(byteString);
+    for (const name of names) this.#unproven.add(name);
+  }
+
+  async #isUnwritten(sides: Sides): Promise<boolean> {
+    return this.#writeMark !== null && (await readWriteMark(sides.scanner.from)) === this.#writeMark;
+  }
+
+  /** Compares all keys by their digests, and carries what differs. */
+  async #passDifferent(sides: Sides, options: PassOptions): Promise<PassResult> {
+    const { migrationId, onto } = this.#options;
+    // A target that was emptied meanwhile has lost whose copy this is.
+    if (migrationId !== undefined && onto !== 'origin') {
+      await selectDatabase(sides, 0);
+      await sides.scanner.to.set(STAMP_KEY, migrationId, 'NX');
+    }
+    return passEverything(sides, { ...options, onlyDifferent: true });
+  }
+
   /** One pass over what changed; `undefined` when nothing had. */
   async #drain(sides: Sides, signal?: AbortSignal): Promise<PassResult | undefined> {
     const names = await this.#changedSince(sides);
     if (names === 'everything') {
       this.#isProven = false;
-      return passEverything(sides, { ...this.#passOptions(signal), onlyDifferent: true });
+      return this.#passDifferent(sides, this.#passOptions(signal));
     }
     if (names.length === 0) return undefined;
     for (const name of names) this.#unproven.add(name);
@@ -376,7 +431,7 @@ class Following implements RedisFollow {
     const { compared, names } = await findDifferent(sides, this.#passOptions(signal));
     const told = await this.#changedSince(sides);
     if (told === 'everything') {
-      await passEverything(sides, { ...this.#passOptions(signal), onlyDifferent: true });
+      await this.#passDifferent(sides, this.#passOptions(signal));
       return compared;
     }
     for (const name of told) this.#unproven.add(name);
@@ -396,6 +451,7 @@ class Following implements RedisFollow {
 
   async #hold(sides: Sides): Promise<void> {
     if (this.#held?.isHeld === true || !sides.abilities.from.pause) return;
+    await this.#held?.release();
     this.#held = await holdWriters(sides.scanner.from, this.#options.log);
   }
 
@@ -405,6 +461,9 @@ class Following implements RedisFollow {
     signal?: AbortSignal,
   ): Promise<Pick<FinishResult, 'keys' | 'deleted' | 'how' | 'reason'> & { seen: number }> {
     let reason = this.#reasonForEverything();
+    const onTarget = await this.#changedOnTarget();
+    if (onTarget === 'everything') reason ??= 'the new Redis was flushed or out of reach';
+    else for (const name of onTarget) this.#unproven.add(name);
     const total = { keys: 0, deleted: 0, seen: 0 };
     for (let pass = 0; pass < (isReal ? MOST_FINAL_PASSES : 1); pass += 1) {
       const names = await this.#changedSince(sides);
@@ -423,11 +482,13 @@ class Following implements RedisFollow {
       const carried =
         reason === null && names !== 'everything'
           ? await passThese(sides, names.map(bufferOf), options)
-          : await passEverything(sides, { ...options, onlyDifferent: true });
+          : await this.#passDifferent(sides, options);
       total.keys += carried.keys;
       total.deleted += carried.deleted;
       // One look at everything is enough, when nothing may change meanwhile or a feed tells what does.
       if (reason !== null) return { ...total, how: 'everything', reason };
+      // Keys that only expire do so for ever, and nobody writes them; what else is deleted is told before the end.
+      if (carried.keys === 0) return { ...total, how: 'changes', reason: null };
     }
     if (!isReal) return { ...total, how: 'changes', reason: null };
     throw new Error(

@@ -8,7 +8,7 @@ const RENEW_MS = 10_000;
 
 /** Writers that are held: they wait, reading goes on. */
 export interface HeldWriters {
-  /** Whether they have been held without a break until now. */
+  /** Whether they have been held without a break until now, as far as we know: somebody else may let them go. */
   readonly isHeld: boolean;
   /** Lets them go. Never throws: what cannot be undone ends by itself. */
   release(): Promise<void>;
@@ -16,11 +16,16 @@ export interface HeldWriters {
 
 /** Holds everybody who writes to the server, by CLIENT PAUSE WRITE. The caller releases them. */
 export async function holdWriters(redis: Redis, log: Log): Promise<HeldWriters> {
+  let heldUntil = Infinity;
   const pause = async (): Promise<void> => {
+    // A process that slept, as on a closed laptop, renews what has ended.
+    if (Date.now() > heldUntil) isHeld = false;
+    const until = Date.now() + PAUSE_MS;
     await redis.call('CLIENT', 'PAUSE', PAUSE_MS, 'WRITE');
+    heldUntil = until;
   };
-  await pause();
   let isHeld = true;
+  await pause();
   const renewal = setInterval(() => {
     pause().catch((thrown: unknown) => {
       isHeld = false;
@@ -29,7 +34,7 @@ export async function holdWriters(redis: Redis, log: Log): Promise<HeldWriters> 
   }, RENEW_MS).unref();
   return {
     get isHeld() {
-      return isHeld;
+      return isHeld && redis.status === 'ready' && Date.now() <= heldUntil;
     },
     release: async () => {
       clearInterval(renewal);

@@ -1,3 +1,5 @@
+import { connect, createServer, type AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import { createAuthority } from '../../rehearsal/servers/certificates.ts';
 import { startTcpProxy } from '../../rehearsal/servers/tcp-proxy.ts';
@@ -89,4 +91,30 @@ test('facts tell keys, memory and what is forbidden', async () => {
       configAllowed: false,
     });
   });
+});
+
+test('a server that owes an answer and stays silent is lost after a while', async () => {
+  const server = await testRedis();
+  let isSilent = false;
+  // A network that swallows everything: nobody is told that the connection is gone.
+  const swallowing = createServer((client) => {
+    const upstream = connect(server.port, server.host);
+    client.on('data', (bytes) => isSilent || upstream.write(bytes));
+    upstream.on('data', (bytes) => isSilent || client.write(bytes));
+    client.on('close', () => upstream.destroy());
+    for (const socket of [client, upstream]) socket.on('error', () => undefined);
+  });
+  await new Promise<void>((resolve) => swallowing.listen(0, '127.0.0.1', resolve));
+  try {
+    const { port } = swallowing.address() as AddressInfo;
+    const redis = await connectRedis({ host: '127.0.0.1', port, tls: { mode: 'off' } }, { silenceMs: 300 });
+    await delay(600);
+    // Nothing is owed, so nothing is missed.
+    expect(await redis.ping()).toBe('PONG');
+    isSilent = true;
+    await expect(redis.ping()).rejects.toThrow(/Connection is closed|Socket timeout/);
+    expect(redis.status).toBe('end');
+  } finally {
+    swallowing.close();
+  }
 });

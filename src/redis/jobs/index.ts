@@ -198,8 +198,16 @@ export function dropSetAside(redis: Redis, migrationId: string): Promise<number>
 
 /** Counts per queue and set that differ between two sides, one line each; empty when all are equal. */
 export function countDifferences(source: JobFacts, target: JobFacts): string[] {
-  const sizes = ({ counts }: JobFacts): Map<string, number> =>
-    new Map(counts.map(({ name, size }) => [name, size]));
+  const sizes = ({ counts }: JobFacts): Map<string, number> => {
+    const found = new Map<string, number>();
+    for (const { name, size } of counts) {
+      // A queue may be called like a set: `cron`, `retry`. Each is counted by itself.
+      let unique = name;
+      for (let more = 2; found.has(unique); more += 1) unique = `${name} (${more})`;
+      found.set(unique, size);
+    }
+    return found;
+  };
   const [here, there] = [sizes(source), sizes(target)];
   return [...new Set([...here.keys(), ...there.keys()])]
     .filter((name) => (here.get(name) ?? 0) !== (there.get(name) ?? 0))

@@ -165,3 +165,16 @@ test('counts that differ between the sides are told, and a moved set of queues i
     'dead: 1 on the old side, 0 on the new one',
   ]);
 });
+
+test('a queue that is called like a set is counted by itself', async () => {
+  const { from, to, copy } = await twoRedis();
+  await enqueue(from);
+  await from.sadd('queues', 'retry');
+  await from.lpush('queue:retry', job('5'), job('6'));
+  await copy();
+  expect(countDifferences(await readJobs(from), await readJobs(to))).toEqual([]);
+  await to.rpop('queue:retry');
+  expect(countDifferences(await readJobs(from), await readJobs(to))).toEqual([
+    'retry: 2 on the old side, 1 on the new one',
+  ]);
+});
