@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { Authority } from '../servers/certificates.ts';
 import { createEndpoint } from './api/sni-endpoint.ts';
-import { findNamed, type DynoSize, type Plan } from './catalogue.ts';
+import { findNamed, otherPlan, type DynoSize, type Plan } from './catalogue.ts';
 import { effectiveConfig } from './config.ts';
 import { changeOf } from './dyno.ts';
 import { formationDynos } from './formation.ts';
@@ -32,8 +32,8 @@ export interface AppOptions {
   /** `plan` like `premium-0`. The server is the caller's. */
   redis?: { plan: string; url: string };
   scheduler?: SchedulerJobOptions[];
-  /** Other makers' services: the plan's name, and the config vars that it sets. */
-  addOns?: { plan: string; config?: Record<string, string> }[];
+  /** Other makers' services: the plan's name like `papertrail:choklad`, its price, and the config vars that it sets. */
+  addOns?: { plan: string; cents?: number; config?: Record<string, string> }[];
   /** Custom host names; each gets a certificate and a DNS target. */
   domains: string[];
   pipeline?: {
@@ -218,7 +218,8 @@ function attachDataServices(platform: Platform, app: App, options: AppOptions): 
   }
   if (options.scheduler)
     attach(platform, app, provision(platform, app, 'scheduler:standard', 'scheduler'), 'SCHEDULER');
-  for (const { plan, config = {} } of options.addOns ?? []) {
+  for (const { plan, cents = 0, config = {} } of options.addOns ?? []) {
+    otherPlan(platform.catalogue, platform.ids, plan, cents);
     const [service = plan] = plan.split(':');
     const addOn = provision(platform, app, plan, service);
     addOn.config = config;

@@ -106,14 +106,6 @@ const keyValuePlans: typeof postgresPlans = [
   ['premium-7', 750, 7 * GB, 10_000],
 ];
 
-/** A choice of other makers' services, so that apps have what real ones have. Their prices are only played. */
-const otherPlans: [service: string, plan: string, dollars: number][] = [
-  ['papertrail', 'fixa', 8],
-  ['judoscale', 'team', 20],
-  ['sendgrid', 'bronze', 10],
-  ['quotaguardstatic', 'starter', 19],
-];
-
 const regions: [
   name: string,
   country: string,
@@ -145,10 +137,6 @@ export function createCatalogue(ids: Identifiers): Catalogue {
   const postgres = service('heroku-postgresql', 'Heroku Postgres');
   const keyValue = service('heroku-redis', 'Heroku Key-Value Store');
   const scheduler = service('scheduler', 'Heroku Scheduler');
-  const others = otherPlans.map(
-    ([name, plan, dollars]) =>
-      [service(name, name), [[plan, dollars, 0, 0]] as typeof postgresPlans] as const,
-  );
   const plansOf = (of: Service, table: typeof postgresPlans): Plan[] =>
     table.map(([name, dollars, bytes, connections]) => ({
       id: ids.uuid(),
@@ -170,12 +158,11 @@ export function createCatalogue(ids: Identifiers): Catalogue {
     }));
   return {
     dynoSizes: [...sizesOf(dynoSizes, false), ...sizesOf(privateDynoSizes, true)],
-    services: [postgres, keyValue, scheduler, ...others.map(([of]) => of)],
+    services: [postgres, keyValue, scheduler],
     plans: [
       ...plansOf(postgres, postgresPlans),
       ...plansOf(keyValue, keyValuePlans),
       ...plansOf(scheduler, [['standard', 0, 0, 0]]),
-      ...others.flatMap(([of, table]) => plansOf(of, table)),
     ],
     regions: regions.map(([name, country, description, locale, providerRegion, privateCapable]) => ({
       id: ids.uuid(),
@@ -189,6 +176,18 @@ export function createCatalogue(ids: Identifiers): Catalogue {
     stacks: stacks.map(([name, isDefault, state]) => ({ id: ids.uuid(), name, isDefault, state })),
     cedar: { id: ids.uuid(), name: 'cedar' },
   };
+}
+
+/** Another maker's plan, such as `papertrail:choklad`; it is on sale from now on, at whatever price the world likes. */
+export function otherPlan(catalogue: Catalogue, ids: Identifiers, name: string, cents: number): Plan {
+  const known = findNamed(catalogue.plans, name);
+  if (known) return known;
+  const [maker = name] = name.split(':');
+  const service = findNamed(catalogue.services, maker) ?? { id: ids.uuid(), name: maker, humanName: maker };
+  if (!catalogue.services.includes(service)) catalogue.services.push(service);
+  const plan: Plan = { id: ids.uuid(), name, service, cents, bytes: 0, connections: 0 };
+  catalogue.plans.push(plan);
+  return plan;
 }
 
 /** By id or name, whatever the case: the API says `Standard-1X` and takes `standard-1x`. */
