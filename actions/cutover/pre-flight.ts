@@ -204,7 +204,9 @@ async function writableZone({ subject, newSide }: Parties): Promise<Finding[]> {
  * happens. Questions about the repository are answered by the image that staging has proved. An earlier version's plan
  * has no questions; without a plan there is nothing approved either, which the gate refuses.
  */
-function decidedPlan({ subject: { record, environment } }: Parties): Promise<Finding> {
+export function decidedPlan({
+  subject: { record, environment },
+}: Pick<Parties, 'subject'>): Promise<Finding> {
   const what = 'decisions of the plan';
   const plan = latestSection(record, 'assess', z.object({ plan: z.object({ items: z.array(itemSchema) }) }));
   const open = undecidedIn(plan?.plan.items ?? []).filter(({ id }) => !id.startsWith('repository/'));

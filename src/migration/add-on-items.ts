@@ -21,6 +21,11 @@ function addOnItem(
   const what = `${plan} (${name})`;
   if (isMoved(addOn)) {
     const { cluster } = postgres;
+    const why = {
+      'heroku-postgresql': cluster.why,
+      'heroku-redis': droplet?.why ?? 'no droplet was chosen',
+      scheduler: 'its jobs move one by one, each an item of its own',
+    };
     return automatic({
       id,
       area: 'add-on',
@@ -31,7 +36,7 @@ function addOnItem(
           : service === 'heroku-redis'
             ? `Redis on a droplet, ${droplet?.size ?? 'no size'}`
             : 'scheduled jobs on App Platform',
-      why: service === 'heroku-postgresql' ? cluster.why : (droplet?.why ?? 'its jobs move, one by one'),
+      why: why[service as keyof typeof why],
     });
   }
   const { kind, dies, options } = addOnKind(service);

@@ -98,6 +98,9 @@ function pays(now: number | null, then: number | null, of: string): string {
     return `Already: it saves $${saving.toFixed(0)} a month, more than ${assumption}.`;
   }
   if (saving <= 0) return `Not at this size: it costs $${(-saving).toFixed(0)} a month more.`;
+  if (saving < UPKEEP_USD / 50) {
+    return `Not at this size: it saves $${saving.toFixed(0)} a month, and looking after it takes ${assumption}.`;
+  }
   return `It saves $${saving.toFixed(0)} a month. It pays when ${
     of === 'instances' ? 'the instances grow' : 'the database grows'
   } to ${(UPKEEP_USD / saving).toFixed(1)} times of today, or when looking after them takes less than ${(saving / USD_AN_HOUR).toFixed(1)} hours a month; reckoned with ${assumption}.`;

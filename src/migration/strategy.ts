@@ -324,7 +324,7 @@ const SHORTEN: Readonly<Record<string, string>> = {
   'tables without a key':
     'Give them a primary key: then their changes can be followed and are not copied again inside the window.',
   'large objects': 'Remove orphans (`vacuumlo`), or move them into bytea columns or to object storage.',
-  'DNS: resolvers follow': 'Lower `dns.ttl` (30 s is the least).',
+  'DNS: resolvers follow': 'Lower `dns.ttl`; 30 s is the least, and then visitors follow no quicker.',
   'Heroku: dynos end': 'Let web and workers end at once on SIGTERM; Heroku kills them after 30 s.',
   'fence: locks on every table': 'Avoid long transactions in the window: reports, exports, migrations.',
 };
