@@ -64,11 +64,16 @@ export async function streamKey(lane: Lane, key: Buffer, options: StreamKeyOptio
   }
 }
 
+/** Whether it is the temporary name of a key that is being built. */
+export function isPart(key: Buffer): boolean {
+  return key.toString('latin1').startsWith(PART_PREFIX);
+}
+
 /** Deletes what killed runs left half built in the selected database of the target. Returns how many keys that were. */
 export async function deleteParts(lane: Pick<Lane, 'to'>): Promise<number> {
   let deleted = 0;
   for await (const keys of scanKeys(lane.to)) {
-    const parts = keys.filter((key) => key.toString('latin1').startsWith(PART_PREFIX));
+    const parts = keys.filter(isPart);
     if (parts.length > 0) deleted += await lane.to.unlink(...parts);
   }
   return deleted;

@@ -1,3 +1,4 @@
+import { messageOf } from '../errors.ts';
 import { contentDigest } from './content.ts';
 import { readDigests, type KeyDigest } from './digest.ts';
 import { inLanes } from './scan.ts';
@@ -94,11 +95,18 @@ async function compareContent(
 ): Promise<string | undefined> {
   const [type, other] = await Promise.all([from.redis.type(key), to.redis.type(key)]);
   if (type !== other) return `a ${type} on the source, a ${other} on the target`;
-  const [left, right] = await Promise.all(
-    [from, to].map(({ redis, fieldExpiry }) =>
-      contentDigest(redis, key, type, { isSmall: size === 'small', fieldExpiry }),
-    ),
-  );
+  let digests: (string | null)[];
+  try {
+    digests = await Promise.all(
+      [from, to].map(({ redis, fieldExpiry }) =>
+        contentDigest(redis, key, type, { isSmall: size === 'small', fieldExpiry }),
+      ),
+    );
+  } catch (thrown) {
+    if (!/^(WRONGTYPE|NOGROUP|ERR no such key)/.test(messageOf(thrown))) throw thrown;
+    return `the ${type} was replaced while it was read`;
+  }
+  const [left, right] = digests;
   if (left === null) return `the type ${type} cannot be compared`;
   return left === right ? undefined : `the content of the ${type} differs`;
 }

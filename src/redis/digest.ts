@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import type { Redis } from 'ioredis';
+import { messageOf } from '../errors.ts';
 import type { Abilities } from './abilities.ts';
 import { BIG_KEY_BYTES } from './big-key.ts';
 import { packNames } from './packed-names.ts';
@@ -175,7 +176,7 @@ export async function readDigests(
   while (found.length < keys.length) {
     const batch = keys.slice(found.length, found.length + BUDGET.keys);
     const { scripts } = abilities;
-    if (scripts === 'none') found.push(...(await digestsByPipeline(redis, batch, abilities)));
+    if (scripts === 'none') found.push(...(await digestsOfChanging(redis, batch, abilities)));
     else found.push(...(await digestsByScript(redis, batch, abilities, scripts)));
   }
   return found;
@@ -211,6 +212,21 @@ async function digestsByScript(
     if (digest === MISSING) return null;
     return { digest: digest === BIG ? null : digest, expiresAt: expires < 0 ? null : expires };
   });
+}
+
+/** Between two commands a key may become one of another type: only of that one nothing is known then. */
+async function digestsOfChanging(
+  redis: Redis,
+  keys: readonly Buffer[],
+  abilities: ReadingAbilities,
+): Promise<(KeyDigest | null)[]> {
+  try {
+    return await digestsByPipeline(redis, keys, abilities);
+  } catch (thrown) {
+    if (!messageOf(thrown).startsWith('WRONGTYPE')) throw thrown;
+    if (keys.length === 1) return [{ digest: null, expiresAt: null }];
+    return digestsOfChanging(redis, keys.slice(0, Math.ceil(keys.length / 2)), abilities);
+  }
 }
 
 /** The same without scripts: what fits into the budget travels, and is digested here. */

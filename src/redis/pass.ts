@@ -1,6 +1,6 @@
 import { absentKeys } from './absent.ts';
 import { carryBatch } from './batch.ts';
-import { streamKey } from './big-key.ts';
+import { isPart, streamKey } from './big-key.ts';
 import { differentKeys } from './different.ts';
 import { readRedisFacts } from './facts.ts';
 import { chooseKeys, type KeyChoice } from './key-choice.ts';
@@ -216,6 +216,9 @@ async function deleteAbsent({ sides, chosen, options, result }: DatabasePass): P
       options.signal?.throwIfAborted();
       const absent = await absentKeys(lane.from, scanned.filter(chosen), sides.abilities.from);
       if (absent.length > 0) result.deleted += await lane.to.unlink(...absent);
+      // Nothing is being built by now: a connection that was cut could not clear it away.
+      const parts = scanned.filter(isPart);
+      if (parts.length > 0) await lane.to.unlink(...parts);
     },
   );
 }

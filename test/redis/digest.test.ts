@@ -140,3 +140,26 @@ test('digests are read also while writers are held', async () => {
     { digest: expect.any(String), expiresAt: null },
   ]);
 });
+
+test('a key that becomes one of another type while it is read makes nothing fail, with scripts or without', async () => {
+  const redis = await server();
+  const { host = '', port = 0 } = redis.options;
+  const other = clientOf({ host, port, tls: { mode: 'off' } });
+  const keys = [Buffer.from('still'), Buffer.from('changing'), Buffer.from('also still')];
+  await redis.mset('still', 1, 'also still', 1);
+  const over = new AbortController();
+  const changing = (async () => {
+    while (!over.signal.aborted) {
+      await other.multi().del('changing').set('changing', 'text'.repeat(100)).exec();
+      await other.multi().del('changing').rpush('changing', 'item').exec();
+    }
+  })();
+  for (const scripts of ['none', 'read-only'] as const)
+    for (let round = 0; round < 500; round += 1) {
+      const [still, , alsoStill] = await readDigests(redis, keys, { ...best, scripts });
+      expect(still).toEqual({ digest: expect.any(String), expiresAt: null });
+      expect(alsoStill?.digest).toBe(still?.digest);
+    }
+  over.abort();
+  await changing;
+});

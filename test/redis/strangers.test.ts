@@ -127,3 +127,29 @@ test('a library of functions that the source no longer has is not left on the ta
   expect(await compare()).toMatchObject({ equal: true });
   expect(await to.call('FCALL', 'stays_answer', 0)).toBe(42);
 });
+
+test('what was half built when a connection was cut does not stay on the target', async () => {
+  const sides = await twoRedis();
+  const { from, to, compare } = sides;
+  const proxy = await startTcpProxy({ target: () => sides.target });
+  try {
+    const target: RedisAddress = { host: proxy.host, port: proxy.port, tls: { mode: 'off' } };
+    const follow = await following({ source: sides.source, target });
+    await follow.catchUp();
+    const filling = from.pipeline();
+    for (let n = 0; n < 60; n += 1) filling.rpush('big', ...Array<string>(100).fill('x'.repeat(1_000)));
+    await filling.exec();
+    proxy.knobs.bytesPerSecond = 2_000_000;
+    const cutOff = expect(follow.catchUp()).rejects.toThrow(/connection was/);
+    while ((await to.keys('heroku-to-digitalocean:part:*')).length === 0) await systemClock.sleep(10);
+    proxy.cut();
+    await cutOff;
+    proxy.knobs.bytesPerSecond = 0;
+    expect(await to.keys('heroku-to-digitalocean:part:*')).toHaveLength(1);
+    await follow.finish();
+    expect(await to.keys('heroku-to-digitalocean:part:*')).toEqual([]);
+    expect(await compare()).toMatchObject({ equal: true });
+  } finally {
+    await proxy.close();
+  }
+});
