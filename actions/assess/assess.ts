@@ -11,6 +11,9 @@ import { savingPercent } from '../../src/migration/cost.ts';
 import { answersOf } from '../../src/migration/decisions.ts';
 import { inventoryItems } from '../../src/migration/inventory-items.ts';
 import { blockersIn, undecidedIn, worthKnowingIn, type Item } from '../../src/migration/item.ts';
+import { parseDuration } from '../../src/migration/duration.ts';
+import { placePostgres } from '../../src/migration/placement.ts';
+import { documentedOffer, postgresItems } from '../../src/migration/postgres-items.ts';
 import { buildPlan, planDigest, type Plan, type PlanInput } from '../../src/migration/plan.ts';
 import {
   activitySchema,
@@ -22,8 +25,9 @@ import { latestSection } from '../../src/migration/record.ts';
 import { readSource, requirePostgres, type Source } from '../../src/migration/source.ts';
 import { readActivity } from '../../src/postgres/activity.ts';
 import { withConnection } from '../../src/postgres/connect.ts';
-import { readDatabaseFacts, type DatabaseFacts } from '../../src/postgres/facts.ts';
-import { readLiveFacts, type LiveFacts } from '../../src/postgres/live-facts.ts';
+import { readAssessFacts, type AssessFacts } from '../../src/postgres/assess-facts.ts';
+import type { DatabaseFacts } from '../../src/postgres/facts.ts';
+import type { LiveFacts } from '../../src/postgres/live-facts.ts';
 import { readFence } from '../../src/postgres/fence.ts';
 import { withRedis } from '../../src/redis/connect.ts';
 import { readRedisFacts, type RedisFacts } from '../../src/redis/facts.ts';
@@ -69,7 +73,11 @@ export async function assess(edge: Edge): Promise<void> {
     ]),
   );
 
-  const found = [...inventoryItems(inventory, edge.clock.now()), ...(await checkoutItems(edge, inventory))];
+  const found = [
+    ...inventoryItems(inventory, edge.clock.now()),
+    ...((await orTell(unknown, 'the repository', () => checkoutItems(edge, inventory))) ?? []),
+    ...(database === undefined ? [] : assessedItems(database.assessed, subject, inventory, catalogue)),
+  ];
   const plan = makePlan({
     subject,
     source,
@@ -193,6 +201,23 @@ function makePlan(found: {
   });
 }
 
+/** The database in depth, against what the new one will be: asked of its maker's documentation while there is none. */
+function assessedItems(
+  facts: AssessFacts,
+  { config, environment }: Subject,
+  inventory: HerokuInventory,
+  catalogue: Catalogue | undefined,
+): Item[] {
+  const { database, live } = facts;
+  const { cluster } = placePostgres(
+    { config, inventory, catalogue, database, live },
+    answersOf(config, environment),
+  );
+  const major = cluster.version === '' ? null : Number(cluster.version);
+  const own = [config.application, environment.herokuApp, ...inventory.formation.map(({ type }) => type)];
+  return postgresItems(facts, documentedOffer(major), own);
+}
+
 /** An earlier practice copy tells more than any assumption; there is one when assess runs again on its record. */
 function measuredBefore({ record }: Subject): Pick<PlanInput, 'measured'> {
   const copied = latestSection(record, 'migrate-db', copySpeed);
@@ -212,27 +237,25 @@ function activityOf({ record }: Subject): HeatMap | null {
   return readings.length < 2 ? null : heatMapOf(readings);
 }
 
-/** Read-only, with a limit per statement: assess may run against a busy production. */
-async function databaseFacts(
-  edge: Edge,
-  source: Source | undefined,
-): Promise<{ database: DatabaseFacts; live: LiveFacts; activity: ActivityReading } | undefined> {
+interface DatabaseRead {
+  database: DatabaseFacts;
+  live: LiveFacts;
+  assessed: AssessFacts;
+  activity: ActivityReading;
+}
+
+/** Reads only, with a limit per statement and none in front of anybody's lock: assess may run against a busy production. */
+async function databaseFacts(edge: Edge, source: Source | undefined): Promise<DatabaseRead | undefined> {
   if (source?.postgres === undefined) return undefined;
-  const options = {
-    applicationName: 'h2d assess',
-    log: edge.log,
-    statementTimeoutMs: 30_000,
-    signal: edge.signal,
-  };
+  const sampleMs = parseDuration(edge.inputs.required('sample'));
+  if (sampleMs === undefined)
+    throw new ConfigurationError('The input sample must be a duration such as 5s or 1m.');
+  const { log, clock, signal } = edge;
+  const options = { applicationName: 'h2d assess', log, statementTimeoutMs: 30_000, signal };
   return withConnection(source.postgres, options, async (client) => {
-    await client.query('BEGIN TRANSACTION READ ONLY');
-    const facts = {
-      database: await readDatabaseFacts(client),
-      live: await readLiveFacts(client),
-      activity: await readActivity(client),
-    };
-    await client.query('COMMIT');
-    return facts;
+    const assessed = await readAssessFacts(client, { sampleMs, clock, signal });
+    const { database, live } = assessed;
+    return { database, live, assessed, activity: await readActivity(client) };
   });
 }
 

@@ -106,7 +106,8 @@ function decisions({ items }: Plan): string[] {
         [
           'decisions:',
           ...open.map(
-            ({ id, options }) => `  ${JSON.stringify(id)}: ${options[0] ?? ''} # ${options.join(' | ')}`,
+            ({ id, options }) =>
+              `  ${JSON.stringify(id)}: ${yamlText(options[0] ?? '')} # ${options.join(' | ')}`,
           ),
         ].join('\n'),
         'yaml',
@@ -114,6 +115,10 @@ function decisions({ items }: Plan): string[] {
     ),
     ...done,
   ];
+}
+
+function yamlText(option: string): string {
+  return /^[a-z][a-z0-9-]*$/.test(option) ? option : JSON.stringify(option);
 }
 
 const GROUPS = { processes: 'Processes', postgres: 'Postgres', redis: 'Redis', 'add-ons': 'Other add-ons' };

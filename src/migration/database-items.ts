@@ -22,6 +22,7 @@ function postgres({
   unknown,
   config,
   datacentre,
+  found,
 }: PlanFacts): Found {
   if (facts === undefined) {
     return [
@@ -39,7 +40,9 @@ function postgres({
   const offered = postgresOffers(catalogue).map(({ slug }) => slug);
   const versions = catalogue?.postgres[cluster.engine]?.versions ?? [];
   return [
+    // Each extension is an item of its own when the database was read in depth.
     missing.length > 0 &&
+      !found.some(({ id }) => id.startsWith('postgres/extension/')) &&
       blocked({
         id: 'postgres/extensions',
         area: 'postgres',

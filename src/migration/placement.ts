@@ -119,7 +119,13 @@ export const STANDBY = 'postgres/standby';
  * one where that is offered, unless migration.yml answers that a single node is enough.
  */
 export function placePostgres(
-  { config, database, live, catalogue, inventory }: PlanInput,
+  {
+    config,
+    database,
+    live,
+    catalogue,
+    inventory,
+  }: Pick<PlanInput, 'config' | 'database' | 'live' | 'catalogue' | 'inventory'>,
   answers: Readonly<Record<string, string>>,
 ): PlacedPostgres {
   const limit = database?.connectionLimit ?? null;

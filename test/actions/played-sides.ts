@@ -149,6 +149,7 @@ export async function startSides(options: SidesOptions = {}): Promise<Sides> {
 
   const common: Record<string, string> = {
     environment: 'staging',
+    sample: '500ms',
     'heroku-token': HEROKU_TOKEN,
     'heroku-api-url': heroku.apiUrl,
     'heroku-data-api-url': heroku.dataApiUrl,
