@@ -121,8 +121,8 @@ async function withOwn(
   }
 }
 
-/** Asked for our own prefix only: nothing of the application's is pushed to us. */
-async function mayTrack(own: Redis): Promise<boolean> {
+/** Asked for our own prefix only, on a connection of its own: nothing of the application's is pushed to us. */
+export async function mayTrack(own: Redis): Promise<boolean> {
   await own.call('HELLO', '3');
   return (await own.call('CLIENT', 'TRACKING', 'ON', 'BCAST', 'PREFIX', OUR_PREFIX)) === 'OK';
 }
@@ -142,7 +142,7 @@ async function areNotificationsOn(
 const flagsOfAll = ['g', '$', 'l', 's', 'h', 'z', 't', 'x', 'e'];
 
 /** `notify-keyspace-events`: K is for messages per key. */
-function tellsEverything(flags: string): boolean {
+export function tellsEverything(flags: string): boolean {
   return flags.includes('K') && (flags.includes('A') || flagsOfAll.every((flag) => flags.includes(flag)));
 }
 

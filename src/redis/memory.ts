@@ -4,6 +4,7 @@ import type { Log } from '../log.ts';
 import { describeRedis, type RedisAddress } from './connect.ts';
 import { databasesOf, keysOf, readInfo, type RedisFacts } from './facts.ts';
 import { chooseKeys } from './key-choice.ts';
+import type { ServerVersion } from './payload-versions.ts';
 import { pipelined, scanKeys } from './scan.ts';
 
 export interface RoomOptions {
@@ -19,7 +20,7 @@ export interface RoomOptions {
 }
 
 /** What a server's memory is used for, bytes. */
-interface Memory {
+export interface Memory {
   /** Keys, their names, values and expiry, and functions: what a copy brings over. */
   data: number;
   /** The server itself and its connections. */
@@ -55,14 +56,8 @@ export async function requireRoom(from: Redis, to: Redis, options: RoomOptions):
     throw new ConfigurationError(
       `${where} says neither how much memory it may use (maxmemory) nor how much its machine has, so that the copy might not fit; nothing was changed. Set maxmemory.`,
     );
-  const otherEncoding =
-    isFrugal(options.facts.source) && !isFrugal(options.facts.target) ? VALKEY_KEY_BYTES : 0;
   const need = (coming: number, keys: number, staying: number): number =>
-    target.besides +
-    staying +
-    Math.ceil(coming * ENCODING_ALLOWANCE) +
-    keys * otherEncoding +
-    Math.min(TRANSFER_BYTES, Math.ceil(coming));
+    target.besides + staying + memoryForCopy({ bytes: coming, keys }, options.facts);
   const tell = (needed: number): void =>
     options.log.info(
       `Memory: the copy needs up to ${megabytes(needed)} MB of the target's ${megabytes(limit)} MB (${target.limitIs}).`,
@@ -89,12 +84,29 @@ export async function requireRoom(from: Redis, to: Redis, options: RoomOptions):
   );
 }
 
+/**
+ * Bytes that keys of `bytes` on the source need on the target at most, with what is on its way at the end of the copy;
+ * besides what the target needs for itself.
+ */
+export function memoryForCopy(
+  coming: { bytes: number; keys: number },
+  { source, target }: Record<'source' | 'target', ServerVersion>,
+): number {
+  const otherEncoding = isFrugal(source) && !isFrugal(target) ? VALKEY_KEY_BYTES : 0;
+  return (
+    Math.ceil(coming.bytes * ENCODING_ALLOWANCE) +
+    coming.keys * otherEncoding +
+    Math.min(TRANSFER_BYTES, Math.ceil(coming.bytes))
+  );
+}
+
 /** Since Valkey 8 a small key takes much less. */
-function isFrugal({ flavour, version }: RedisFacts): boolean {
+function isFrugal({ flavour, version }: ServerVersion): boolean {
   return flavour === 'valkey' && Number.parseInt(version) >= FRUGAL_VALKEY;
 }
 
-async function readMemory(redis: Redis): Promise<Memory> {
+/** @throws what a server answers that may not be asked for INFO */
+export async function readMemory(redis: Redis): Promise<Memory> {
   const info = await readInfo(redis, 'memory');
   const bytes = (name: string): number => Number(info.get(name) ?? 0);
   const overhead =

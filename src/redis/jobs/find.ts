@@ -25,8 +25,18 @@ export async function findPlaces(redis: Redis): Promise<Place[]> {
   for await (const keys of scanKeys(redis, { count: SCAN_COUNT }))
     for (const key of keys) {
       const name = key.toString();
-      if (TELLING.test(name) && !name.startsWith(OUR_PREFIX)) names.push(name);
+      if (isTelling(name)) names.push(name);
     }
+  return placesAmong(redis, names);
+}
+
+/** Whether the name of a key may tell of a job system. */
+export function isTelling(name: string): boolean {
+  return TELLING.test(name) && !name.startsWith(OUR_PREFIX);
+}
+
+/** For somebody who has looked at the names of keys already: the job systems that these, the telling ones, belong to. */
+export async function placesAmong(redis: Redis, names: readonly string[]): Promise<Place[]> {
   // SCAN gives some keys twice.
   const telling = [...new Set(names)].sort();
   const prefixes = telling
