@@ -2,6 +2,7 @@ import { z } from 'zod';
 
 import { createDigitalOcean } from '../../src/digitalocean/client.ts';
 import { readCatalogue, type Catalogue } from '../../src/digitalocean/prices.ts';
+import { datacentreOf } from '../../src/digitalocean/region.ts';
 import { ConfigurationError } from '../../src/errors.ts';
 import type { Edge } from '../../src/github/run.ts';
 import { readInventory, type HerokuInventory } from '../../src/heroku/inventory.ts';
@@ -12,9 +13,9 @@ import { answersOf } from '../../src/migration/decisions.ts';
 import { inventoryItems } from '../../src/migration/inventory-items.ts';
 import { blockersIn, undecidedIn, worthKnowingIn, type Item } from '../../src/migration/item.ts';
 import { parseDuration } from '../../src/migration/duration.ts';
-import { placePostgres } from '../../src/migration/placement.ts';
+import { placePostgres, placeRedis } from '../../src/migration/placement.ts';
 import { documentedOffer, postgresItems } from '../../src/migration/postgres-items.ts';
-import { buildPlan, planDigest, type Plan, type PlanInput } from '../../src/migration/plan.ts';
+import { buildPlan, languageOf, planDigest, type Plan, type PlanInput } from '../../src/migration/plan.ts';
 import {
   activitySchema,
   heatMapOf,
@@ -22,6 +23,7 @@ import {
   type HeatMap,
 } from '../../src/migration/quiet-hours.ts';
 import { latestSection } from '../../src/migration/record.ts';
+import { plannedRedis, redisItems } from '../../src/migration/redis-items.ts';
 import { readSource, requirePostgres, type Source } from '../../src/migration/source.ts';
 import { readActivity } from '../../src/postgres/activity.ts';
 import { withConnection } from '../../src/postgres/connect.ts';
@@ -29,8 +31,9 @@ import { readAssessFacts, type AssessFacts } from '../../src/postgres/assess-fac
 import type { DatabaseFacts } from '../../src/postgres/facts.ts';
 import type { LiveFacts } from '../../src/postgres/live-facts.ts';
 import { readFence } from '../../src/postgres/fence.ts';
+import { readRedisAssessFacts, type RedisAssessFacts } from '../../src/redis/assess-facts.ts';
 import { withRedis } from '../../src/redis/connect.ts';
-import { readRedisFacts, type RedisFacts } from '../../src/redis/facts.ts';
+import type { RedisFacts } from '../../src/redis/facts.ts';
 import { heading } from '../../src/report/summary.ts';
 import { herokuOf } from '../parties.ts';
 import { readSubject, recordPhase, type Subject } from '../subject.ts';
@@ -77,13 +80,14 @@ export async function assess(edge: Edge): Promise<void> {
     ...inventoryItems(inventory, edge.clock.now()),
     ...((await orTell(unknown, 'the repository', () => checkoutItems(edge, inventory))) ?? []),
     ...(database === undefined ? [] : assessedItems(database.assessed, subject, inventory, catalogue)),
+    ...(redis === undefined ? [] : assessedRedisItems(redis, subject, inventory, catalogue)),
   ];
   const plan = makePlan({
     subject,
     source,
     inventory,
     ...database,
-    redis,
+    redis: redis?.server,
     scheduler,
     catalogue,
     found,
@@ -99,7 +103,7 @@ export async function assess(edge: Edge): Promise<void> {
     plan,
     inventory,
     database: database?.database ?? null,
-    redis: redis ?? null,
+    redis: redis?.server ?? null,
     ...(database === undefined ? {} : { activity: database.activity }),
   });
   setOutputs(edge, plan, digest);
@@ -109,7 +113,7 @@ export async function assess(edge: Edge): Promise<void> {
       digest,
       inventory,
       database: database?.database,
-      redis,
+      redis: redis?.server,
       activity: activityOf(subject),
     }),
   );
@@ -218,6 +222,24 @@ function assessedItems(
   return postgresItems(facts, documentedOffer(major), own);
 }
 
+/** Redis in depth, against the one that provision will make. */
+function assessedRedisItems(
+  facts: RedisAssessFacts,
+  { config, environment }: Subject,
+  inventory: HerokuInventory,
+  catalogue: Catalogue | undefined,
+): Item[] {
+  const { size, memoryMib } = placeRedis(
+    { config, redis: facts.server, catalogue, inventory },
+    datacentreOf(environment.region),
+  );
+  return redisItems(facts, {
+    target: plannedRedis(size === '' ? null : memoryMib),
+    skip: config.redis.skip,
+    language: config.language ?? languageOf(inventory.buildpacks),
+  });
+}
+
 /** An earlier practice copy tells more than any assumption; there is one when assess runs again on its record. */
 function measuredBefore({ record }: Subject): Pick<PlanInput, 'measured'> {
   const copied = latestSection(record, 'migrate-db', copySpeed);
@@ -259,9 +281,11 @@ async function databaseFacts(edge: Edge, source: Source | undefined): Promise<Da
   });
 }
 
-async function redisFacts(edge: Edge, source: Source | undefined): Promise<RedisFacts | undefined> {
+/** Without any effect on it: assess may run beside a busy production, or a cutover. */
+async function redisFacts(edge: Edge, source: Source | undefined): Promise<RedisAssessFacts | undefined> {
   if (source?.redis === undefined) return undefined;
-  return withRedis(source.redis, { log: edge.log, signal: edge.signal }, readRedisFacts);
+  const { log, signal } = edge;
+  return withRedis(source.redis, { log, signal }, (redis) => readRedisAssessFacts(redis, { signal }));
 }
 
 async function schedulerJobs(edge: Edge, inventory: HerokuInventory): ReturnType<typeof readSchedulerJobs> {

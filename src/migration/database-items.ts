@@ -257,16 +257,5 @@ function redis({ hasRedis, redis: facts, droplet, inventory, config }: PlanFacts
         why: 'Redis moves to a droplet of your own; Premium plans of Heroku have a second server (Dev Center)',
         remedy: 'Let the app bear minutes without Redis, which a restart of the droplet takes.',
       }),
-    facts.policy !== null &&
-      facts.policy !== 'noeviction' &&
-      decide({
-        id: 'redis/eviction',
-        area: 'redis',
-        what: `Redis evicts keys today (${facts.policy})`,
-        question: 'Do all keys have an expiry, or room enough?',
-        options: ['never-evict'],
-        why: 'the new one never does, so that no job is lost: a cache that relies on eviction fills it up',
-        remedy: 'Give cache keys an expiry, or list them under `redis.skip`.',
-      }),
   ];
 }

@@ -169,7 +169,7 @@ export function placePostgres(
 
 /** The droplet of Redis: as migration.yml names it, else the smallest that holds what the plan may hold. */
 export function placeRedis(
-  { config, redis, catalogue, inventory }: PlanInput,
+  { config, redis, catalogue, inventory }: Pick<PlanInput, 'config' | 'redis' | 'catalogue' | 'inventory'>,
   datacentre: string,
 ): NonNullable<Plan['redis']> {
   const needs = {

@@ -255,7 +255,7 @@ export function planDigest(plan: Plan): string {
   return `sha256:${createHash('sha256').update(canonicalJson(decisions)).digest('hex')}`;
 }
 
-function languageOf(buildpacks: string[]): Plan['language'] {
+export function languageOf(buildpacks: string[]): Plan['language'] {
   const names = buildpacks.join(' ').toLowerCase();
   // The last buildpack is the application's own; a Rails app often has Node before it for its assets.
   if (names.includes('ruby')) return 'ruby';

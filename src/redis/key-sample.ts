@@ -158,7 +158,8 @@ async function walkOver(
       if (isTelling(name)) walk.jobs.push(name);
       const library = otherJobLibraryOf(name);
       if (library !== undefined) walk.otherLibraries.add(library);
-      reservoir.offer(() => key);
+      // A copy, since the client’s own points into all that came with it.
+      reservoir.offer(() => Buffer.from(key));
     }
     if (performance.now() - began > ms) break;
   }

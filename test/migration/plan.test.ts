@@ -228,7 +228,6 @@ test.each<[string, Partial<PlanInput>, RegExp]>([
     },
     /old\.example\.com does not move/,
   ],
-  ['evicted keys', { redis: { ...redis, policy: 'allkeys-lru' } }, /evicts keys today/],
   [
     'a size that was set smaller',
     { config: { ...config, postgres: { size: 'db-s-1vcpu-1gb' } } },
