@@ -10,7 +10,6 @@ import { compareRedis } from './parity.ts';
 import {
   findDifferent,
   findDifferentOf,
-  findStreams,
   passEverything,
   passThese,
   type PassOptions,
@@ -20,6 +19,7 @@ import { holdWriters, type HeldWriters } from './pause.ts';
 import { preflight, STAMP_KEY, type Preflight } from './preflight.ts';
 import { megabytes, Progress } from './progress.ts';
 import { connectionName, endStaleConnections } from './settle.ts';
+import { findStreams, streamsAmong } from './streams.ts';
 import { watchUnpushed, type UnpushedWatch } from './unpushed.ts';
 import { readWriteMark } from './write-mark.ts';
 
@@ -117,6 +117,8 @@ class Following implements RedisFollow {
   /** All keys were equal at some time since when `#unproven` holds what was carried; as byte strings. */
   #isProven = false;
   readonly #unproven = new Set<string>();
+  /** All streams when `#unproven` was last empty; those that came since were told, and are in it. */
+  #streams: Buffer[] | undefined;
   /** Connections were lost, or something failed, since the last look at the changes: it is not enough. */
   #isCut = false;
   /** Something differed that the feed had not told: it cannot be believed. */
@@ -214,7 +216,10 @@ class Following implements RedisFollow {
       if (isReal) await this.#refuseDifferences(sides, [...this.#unproven], signal);
       else await findDifferentOf(sides, namesOf(this.#unproven), this.#passOptions(signal));
       const compared = this.#unproven.size;
-      if (isReal) this.#unproven.clear();
+      if (isReal) {
+        this.#unproven.clear();
+        this.#streams = undefined;
+      }
       return {
         ...last,
         compared: last.how === 'everything' ? Math.max(last.seen, compared) : compared,
@@ -352,8 +357,11 @@ class Following implements RedisFollow {
     const unpushed = await this.#unpushed.look();
     const isCut = this.#isCut;
     this.#isCut = false;
-    if (everything || unpushed.everything || isCut) return 'everything';
-    const streams = unpushed.streams ? await findStreams(sides) : [];
+    if (everything || unpushed.everything || isCut) {
+      this.#streams = undefined;
+      return 'everything';
+    }
+    const streams = unpushed.streams ? await this.#knownStreams(sides) : [];
     return [...new Set([...keys, ...streams].map(byteString))];
   }
 
@@ -396,6 +404,12 @@ class Following implements RedisFollow {
     return passEverything(sides, { ...options, onlyDifferent: true });
   }
 
+  /** Without a look at all names, which takes longer than all the rest of a last pass. */
+  async #knownStreams(sides: Sides): Promise<Buffer[]> {
+    if (this.#streams === undefined) return findStreams(sides);
+    return [...this.#streams, ...(await streamsAmong(sides, namesOf(this.#unproven)))];
+  }
+
   /** One pass over what changed; `undefined` when nothing had. */
   async #drain(sides: Sides, signal?: AbortSignal): Promise<PassResult | undefined> {
     const names = await this.#changedSince(sides);
@@ -428,6 +442,7 @@ class Following implements RedisFollow {
    */
   async #prove(sides: Sides, signal?: AbortSignal): Promise<number> {
     this.#unproven.clear();
+    this.#streams = await findStreams(sides);
     const { compared, names } = await findDifferent(sides, this.#passOptions(signal));
     const told = await this.#changedSince(sides);
     if (told === 'everything') {

@@ -138,26 +138,12 @@ export async function findDifferentOf(
   return different;
 }
 
-/** Names of all streams of the source, in whatever logical database. */
-export async function findStreams(sides: Sides): Promise<Buffer[]> {
-  const streams: Buffer[] = [];
-  for (const database of await databasesInUse(sides)) {
-    await selectDatabase(sides, database);
-    for await (const keys of scanKeys(sides.scanner.from, { type: 'stream', count: STREAM_SCAN }))
-      streams.push(...keys);
-  }
-  return streams;
-}
-
-/** A SCAN that finds one type answers few keys for many that it looks at; so many take it a few milliseconds. */
-const STREAM_SCAN = 10_000;
-
 function emptyResult(): PassResult {
   return { keys: 0, bigKeys: 0, bytes: 0, deleted: 0, skipped: 0 };
 }
 
 /** Logical databases that hold keys on either side. */
-async function databasesInUse({ scanner: { from, to } }: Sides): Promise<number[]> {
+export async function databasesInUse({ scanner: { from, to } }: Sides): Promise<number[]> {
   const facts = await Promise.all([readRedisFacts(from), readRedisFacts(to)]);
   const databases = new Set(facts.flatMap(({ keys }) => Object.keys(keys).map(Number)));
   return [...databases].sort((one, other) => one - other);

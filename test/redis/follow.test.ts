@@ -115,6 +115,30 @@ test('consumer groups that no change tells of are read again', async () => {
   expect(await compare()).toMatchObject({ equal: true });
 });
 
+test('groups of a stream that came after the proof are read again too, and again in a second last pass', async () => {
+  const sides = await twoRedis();
+  const { from, to, compare } = sides;
+  await fill(from, 100);
+  const follow = await following(sides);
+  await follow.catchUp();
+  await from.select(2);
+  await from.xadd('late', '*', 'field', 'value');
+  await from.xgroup('CREATE', 'late', 'group', '0');
+  await follow.catchUp();
+  await from.xreadgroup('GROUP', 'group', 'me', 'COUNT', 1, 'STREAMS', 'late', '>');
+  await follow.practise();
+  await to.select(2);
+  expect(await to.xpending('late', 'group')).toContain(1);
+  await from.xgroup('CREATE', 'late', 'other', '0');
+  expect(await follow.finish()).toMatchObject({ how: 'changes' });
+  expect(await to.xinfo('GROUPS', 'late')).toHaveLength(2);
+  await from.client('UNPAUSE');
+  await from.xgroup('CREATE', 'late', 'third', '0');
+  await follow.finish();
+  expect(await to.xinfo('GROUPS', 'late')).toHaveLength(3);
+  expect(await compare()).toMatchObject({ equal: true });
+});
+
 test.each([
   ['flushed', (from: Redis) => from.flushall()],
   ['turned round', (from: Redis) => from.swapdb(0, 1)],
