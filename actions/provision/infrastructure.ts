@@ -1,11 +1,4 @@
-import {
-  ensureCluster,
-  ensureDatabase,
-  ensureUser,
-  findCluster,
-  waitUntilOnline,
-  type Cluster,
-} from '../../src/digitalocean/cluster.ts';
+import { findCluster, type Cluster } from '../../src/digitalocean/cluster.ts';
 import { findDroplet, ensureDroplet, waitUntilActive } from '../../src/digitalocean/droplet.ts';
 import {
   ensureFirewall,
@@ -14,24 +7,14 @@ import {
 } from '../../src/digitalocean/firewall.ts';
 import { redisAuthority } from '../../src/digitalocean/redis-certificates.ts';
 import { renderRedisCloudInit } from '../../src/digitalocean/redis-cloud-init.ts';
-import { trust } from '../../src/digitalocean/trusted-source.ts';
 import { ensureVpc, findVpc, type Vpc } from '../../src/digitalocean/vpc.ts';
 import { ConfigurationError, messageOf } from '../../src/errors.ts';
-import { egressAddress } from '../../src/github/egress.ts';
-import { JOURNAL_DATABASE } from '../../src/migration/journal.ts';
 import { defineStep, runSteps, type Step } from '../../src/migration/saga.ts';
-import {
-  readTarget,
-  readTargetRedis,
-  redisSecrets,
-  type Target,
-  type TargetSubject,
-} from '../../src/migration/target.ts';
-import { withConnection } from '../../src/postgres/connect.ts';
-import { quoteIdentifier } from '../../src/postgres/names.ts';
+import { readTarget, readTargetRedis, redisSecrets, type TargetSubject } from '../../src/migration/target.ts';
 import { withRedis } from '../../src/redis/connect.ts';
 import { redisIs } from '../../src/redis/rights.ts';
 import { withJournal } from './journal.ts';
+import { databasesAndUser, ensurePlannedCluster, grantStep, letRunnerIn } from './postgres.ts';
 import type { Provisioning } from './provision.ts';
 import type { ProvisionReport, Resource } from './summary.ts';
 
@@ -79,87 +62,14 @@ async function networkAndCluster(
   p: Provisioning,
   resources: Resource[],
 ): Promise<{ vpc: Vpc; cluster: Cluster }> {
-  const { client, names, plan, edge } = p;
-  const { datacentre } = plan;
+  const { client, names, edge } = p;
+  const { datacentre } = p.plan;
   const { vpc, created } = await ensureVpc(client, { name: names.vpc, datacentre, tag: names.tag });
   resources.push(resource('VPC', vpc.name, created, `${vpc.range} in ${datacentre}`, 0));
   edge.log.info(`VPC ${vpc.name}: ${created ? 'created' : 'there already'}, ${vpc.range}`);
 
-  const made = await ensureCluster(client, {
-    name: names.cluster,
-    datacentre,
-    size: plan.cluster.size,
-    version: plan.cluster.version,
-    engine: plan.cluster.engine,
-    nodes: plan.cluster.nodes,
-    vpcId: vpc.id,
-    tag: names.tag,
-  });
-  if (made.created)
-    edge.log.info(`Cluster ${names.cluster}: created, waiting until it is online (some minutes)`);
-  const cluster = await waitUntilOnline(client, made.cluster.id, names.cluster);
-  warnOfDrift(p, cluster);
-  const detail = `PostgreSQL ${cluster.version}, ${cluster.size}`;
-  resources.push(resource('Postgres cluster', cluster.name, made.created, detail, plan.cluster.usdPerMonth));
+  const cluster = await ensurePlannedCluster(p, vpc.id, resources);
   return { vpc, cluster };
-}
-
-function warnOfDrift({ plan, edge }: Provisioning, cluster: Cluster): void {
-  if (cluster.size !== plan.cluster.size) {
-    edge.log.warning(
-      `Cluster ${cluster.name} is ${cluster.size} and the plan says ${plan.cluster.size}: it is not resized here. ` +
-        'Resize it in the control panel, or set `postgres.size` in migration.yml to what is there.',
-    );
-  }
-}
-
-/** Closes the cluster to everybody but the private network and, for this job, the runner. */
-async function letRunnerIn(p: Provisioning, clusterId: string, range: string): Promise<string> {
-  const address = await egressAddress(p.edge.inputs.url('egress-url'), p.edge.signal);
-  // Saved before the change, so that the post step knows of it however the job ends.
-  p.edge.saveState('runner-address', address);
-  p.edge.saveState('cluster', clusterId);
-  await trust(p.client, clusterId, [range, address]);
-  p.edge.log.info(`The cluster admits ${range} and, for this job, the runner (${address}).`);
-  return address;
-}
-
-async function databasesAndUser(p: Provisioning, cluster: Cluster, resources: Resource[]): Promise<void> {
-  const { client, names } = p;
-  for (const name of [names.database, JOURNAL_DATABASE]) {
-    const created = await ensureDatabase(client, cluster.id, name);
-    resources.push(resource('Database', name, created, `in ${cluster.name}`, null));
-  }
-  const { created, user } = await ensureUser(client, cluster.id, names.databaseUser);
-  p.edge.mask(user.password);
-  resources.push(resource('Database user', names.databaseUser, created, 'owns the tables', null));
-}
-
-/** Since PostgreSQL 15 an ordinary user may create nothing in `public`; only doadmin can grant it. */
-function grantStep(p: Provisioning, target: Target): Step {
-  const options = { applicationName: 'h2d provision', log: p.edge.log, signal: p.edge.signal };
-  const user = quoteIdentifier(target.owner.user);
-  const granted = (): Promise<boolean> =>
-    withConnection(target.loader, options, async (client) => {
-      const { rows } = await client.query<{ granted: boolean }>(
-        `SELECT has_database_privilege($1, current_database(), 'CREATE')
-            AND has_schema_privilege($1, 'public', 'CREATE') AS granted`,
-        [target.owner.user],
-      );
-      return rows[0]?.granted === true;
-    });
-  return defineStep({
-    name: 'grant-application-user',
-    settle: async () => ((await granted()) ? { done: { user: target.owner.user } } : 'not-done'),
-    act: () =>
-      withConnection(target.loader, options, async (client) => {
-        await client.query(
-          `GRANT CONNECT, CREATE, TEMPORARY ON DATABASE ${quoteIdentifier(target.owner.database)} TO ${user}`,
-        );
-        await client.query(`GRANT USAGE, CREATE ON SCHEMA public TO ${user}`);
-        return { user: target.owner.user };
-      }),
-  });
 }
 
 /** Firewall first, so that the droplet never stands without it. */
