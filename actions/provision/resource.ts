@@ -1,0 +1,47 @@
+import type { DigitalOcean } from '../../src/digitalocean/client.ts';
+import type { TargetNames } from '../../src/migration/names.ts';
+
+/**
+ * What happens to a thing, or would in a dry run:
+ * `create` it is not there · `change` it is ours and is brought to the plan · `keep` it is as planned ·
+ * `drift` it differs from the plan and is not changed by us; `detail` says how, and what to do.
+ */
+export type Change = 'create' | 'change' | 'keep' | 'drift';
+
+/** One line of the table: a thing that exists on DigitalOcean, or would. */
+export interface Resource {
+  /** `VPC`, `Postgres cluster`, `Database`, `Redis droplet`, `Firewall`, `App` … */
+  kind: string;
+  name: string;
+  change: Change;
+  /** What it is (`PostgreSQL 17, db-s-1vcpu-2gb`); for `change` from what to what; for `drift` see there. */
+  detail: string;
+  /**
+   * What it costs today by DigitalOcean's live price list, in US dollars; 0 for what is free, null for what is part of
+   * another line or whose price nobody knows.
+   */
+  usdPerMonth: number | null;
+}
+
+/** One thing that carries the mark of this migration and of no other. */
+export interface Owned {
+  kind: string;
+  name: string;
+  /** DigitalOcean's identifier: what is removed is this and nothing that merely has the name. */
+  id: string;
+  /** Where the mark was read: `tag heroku-to-digitalocean:shop-staging`, `variable H2D_MIGRATION`. */
+  mark: string;
+  /** What stops costing when it is gone; as in `Resource`. */
+  usdPerMonth: number | null;
+  /** Removes it. One that has gone meanwhile (404) is a success; the caller waits until it is no longer listed. */
+  destroy(): Promise<void>;
+}
+
+/**
+ * What is needed to find what is ours. It holds no plan and no key: what is to be removed is known by its mark alone,
+ * also when the record is lost.
+ */
+export interface Ownership {
+  client: DigitalOcean;
+  names: TargetNames;
+}
