@@ -1,5 +1,7 @@
 import type { DigitalOcean } from '../../src/digitalocean/client.ts';
+import type { Vpc } from '../../src/digitalocean/vpc.ts';
 import type { TargetNames } from '../../src/migration/names.ts';
+import type { Provisioning } from './provision.ts';
 
 /**
  * What happens to a thing, or would in a dry run:
@@ -45,3 +47,16 @@ export interface Ownership {
   client: DigitalOcean;
   names: TargetNames;
 }
+
+/**
+ * The diff of one half (`plannedPostgres`, `plannedRedis`): intended against actual, asking with GET only.
+ *
+ * @param vpc the private network; `undefined` while it is not there.
+ */
+export type PlannedResources = (p: Provisioning, vpc: Vpc | undefined) => Promise<Resource[]>;
+
+/**
+ * What one half (`ownedPostgres`, `ownedRedis`) finds by its exact tag or mark, never by its name alone, in the order in
+ * which it is to be removed.
+ */
+export type OwnedResources = (ownership: Ownership) => Promise<Owned[]>;
