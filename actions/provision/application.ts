@@ -30,7 +30,7 @@ import { OPEN_KEY } from '../../src/redis/rights.ts';
 import { herokuOf } from '../parties.ts';
 import { admitRunner } from '../runner-access.ts';
 import { waitUntilHealthy } from './health.ts';
-import { targetSubject } from './infrastructure.ts';
+import { targetSubject } from './target-subject.ts';
 import { withJournal } from './journal.ts';
 import type { Provisioning } from './provision.ts';
 import type { ProvisionReport, Resource } from './summary.ts';
