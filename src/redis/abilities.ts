@@ -25,6 +25,11 @@ export interface Abilities {
   commandStats: boolean;
 }
 
+/** How the source runs the scripts that pack values; `none` where one of both sides runs none. */
+export function packing({ from, to }: Record<'from' | 'to', Abilities>): Abilities['scripts'] {
+  return to.scripts === 'none' ? 'none' : from.scripts;
+}
+
 export interface ProbeOptions extends RedisOptions {
   /**
    * Keyspace notifications may be tried out, with a key under our own prefix that is gone within the same transaction;

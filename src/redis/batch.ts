@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { messageOf } from '../errors.ts';
-import type { Abilities } from './abilities.ts';
+import { packing, type Abilities } from './abilities.ts';
 import { BIG_KEY_BYTES } from './big-key.ts';
 import type { Lane, Sides } from './lanes.ts';
 import { packNames } from './packed-names.ts';
@@ -30,8 +30,7 @@ const BATCH_BYTES = 256_000;
  * @throws what a server answers, for example that its memory is full
  */
 export async function carryBatch(sides: Sides, lane: Lane, keys: readonly Buffer[]): Promise<CarriedBatch> {
-  const { from, to } = sides.abilities;
-  const carryPart = from.scripts === 'none' || to.scripts === 'none' ? carryByPipelines : carryByScripts;
+  const carryPart = packing(sides.abilities) === 'none' ? carryByPipelines : carryByScripts;
   const carried: CarriedBatch = { keys: 0, bytes: 0, deleted: 0, left: [] };
   for (let at = 0; at < keys.length;) {
     const part = await carryPart(sides, lane, keys.slice(at));

@@ -113,7 +113,7 @@ function scoresFirst(pairs: readonly Buffer[]): Buffer[] {
   return pairs.map((_item, place) => pairs[place ^ 1] ?? Buffer.alloc(0));
 }
 
-async function knowsFieldExpiry({ from, key }: Reading): Promise<boolean> {
+export async function knowsFieldExpiry({ from, key }: Pick<Reading, 'from' | 'key'>): Promise<boolean> {
   try {
     await from.callBuffer('HPEXPIRETIME', key, 'FIELDS', 1, '');
     return true;

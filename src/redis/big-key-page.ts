@@ -4,7 +4,7 @@ import { pipelined } from './scan.ts';
 /** About as much as one page holds: a few milliseconds of either server. */
 export const PAGE_BYTES = 1_000_000;
 /** Small elements cost by number, not by size. One command writes at most so many: each has its own place to be found. */
-const WRITTEN_AT_ONCE = 1_000;
+export const WRITTEN_AT_ONCE = 1_000;
 /** A page has at most so many times the elements of the one before, whose size told how many fit. */
 const GROWTH = 8;
 /** Elements of the first page of a key that is small by its server's estimate, which a few large ones escape. */

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
+import type { Abilities } from './abilities.ts';
 import { messageOf, NotSupportedError } from '../errors.ts';
-import { hashPages, listPages, setPages, sortedSetPages } from './big-key-elements.ts';
+import { hashPages, knowsFieldExpiry, listPages, setPages, sortedSetPages } from './big-key-elements.ts';
+import { packedPages } from './big-key-packed.ts';
 import { ValueReplaced, type Page, type Reading } from './big-key-page.ts';
 import { streamPages } from './big-key-stream.ts';
 import { stringPages } from './big-key-string.ts';
@@ -28,6 +30,8 @@ export interface StreamedKey {
 export interface StreamKeyOptions {
   /** What must be added to a time of the source's clock to say the same moment on the target's, milliseconds. */
   clockOffsetMs: number;
+  /** How the source runs scripts where the target does, too; `none` (default): elements go one by one. */
+  scripts?: Abilities['scripts'];
   signal?: AbortSignal;
   /** Told the bytes of each page once it is on its way to the target. */
   onBytes?: (bytes: number) => void;
@@ -91,7 +95,7 @@ async function carry(
   // The next page is read while the one before is written.
   let writing: Promise<void> = Promise.resolve();
   let pages = 0;
-  for await (const page of pagesOf(type, reading)) {
+  for await (const page of await pagesOf(type, reading, options.scripts ?? 'none')) {
     await writing;
     options.signal?.throwIfAborted();
     writing = page.write();
@@ -111,7 +115,18 @@ async function carry(
   return 'carried';
 }
 
-function pagesOf(type: string, reading: Reading): AsyncIterable<Page> | Iterable<Page> {
+async function pagesOf(
+  type: string,
+  reading: Reading,
+  scripts: Abilities['scripts'],
+): Promise<AsyncIterable<Page> | Iterable<Page>> {
+  // Times of single fields are none of a pack's.
+  const mayPack = scripts !== 'none' && !(type === 'hash' && (await knowsFieldExpiry(reading)));
+  const packed = mayPack ? packedPages(type, reading, scripts) : undefined;
+  return packed ?? elementPages(type, reading);
+}
+
+function elementPages(type: string, reading: Reading): AsyncIterable<Page> | Iterable<Page> {
   switch (type) {
     case 'string':
       return stringPages(reading);
@@ -173,5 +188,8 @@ async function takePlace(to: Redis, key: Buffer, part: Buffer, expiresAt: number
 
 /** True as well for what a server answers when a key, or one of its groups, is gone or of another type by now. */
 function isReplacement(thrown: unknown): boolean {
-  return thrown instanceof ValueReplaced || /^(WRONGTYPE|NOGROUP|ERR no such key)/.test(messageOf(thrown));
+  return (
+    thrown instanceof ValueReplaced ||
+    /^(ERR Error running script .*)?(WRONGTYPE|NOGROUP|ERR no such key)/.test(messageOf(thrown))
+  );
 }

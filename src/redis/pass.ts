@@ -1,3 +1,4 @@
+import { packing } from './abilities.ts';
 import { absentKeys } from './absent.ts';
 import { carryBatch } from './batch.ts';
 import { isPart, streamKey } from './big-key.ts';
@@ -182,6 +183,7 @@ async function carry(pass: DatabasePass, lane: Lane, keys: readonly Buffer[], se
   for (const key of batch.left) {
     const { outcome } = await streamKey(lane, key, {
       clockOffsetMs: sides.clockOffsetMs,
+      scripts: packing(sides.abilities),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
       onBytes: (bytes) => {
         result.bytes += bytes;
