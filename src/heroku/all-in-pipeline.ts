@@ -9,8 +9,8 @@ import { UnknownTokenError } from './refusal.ts';
 /** Every app of a pipeline, as far as the token sees it. */
 export interface PipelineInventory {
   pipeline: Pipeline;
-  /** In the pipeline's order: production first. */
-  apps: { stage: string; inventory: HerokuInventory }[];
+  /** In the pipeline's order: production first. The config vars are secrets, masked already; undefined: not readable. */
+  apps: { stage: string; inventory: HerokuInventory; configVars: Record<string, string> | undefined }[];
   /** Apps that could not be read at all, and what could not be read of the pipeline. */
   gaps: Gap[];
 }
@@ -18,6 +18,8 @@ export interface PipelineInventory {
 export interface AllInPipelineOptions extends Pick<InventoryOptions, 'unofficial'> {
   /** Masks the config values of one app; called before anything is made of them. */
   mask: (configVars: Record<string, string>) => void;
+  /** The name of an app that the caller reads by itself. */
+  except?: string;
 }
 
 /**
@@ -47,7 +49,7 @@ export async function readAllInPipeline(
   );
   const found = await Promise.all(
     pipeline.apps.map(async ({ name, stage }) => {
-      if (name === null) return [];
+      if (name === null || name === options.except) return [];
       return gaps.orNone(
         { what: `the app ${name}`, permission: `a token of a collaborator of ${name}`, essential: true },
         async () => {
@@ -59,7 +61,7 @@ export async function readAllInPipeline(
             pipeline: { pipeline: { ...pipeline, stage }, gaps: [] },
             dynoSizes,
           });
-          return [{ stage, inventory }];
+          return [{ stage, inventory, configVars }];
         },
         [],
       );

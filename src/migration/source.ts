@@ -24,7 +24,12 @@ export async function readSource(
   edge: { mask: (value: string) => void; maskUrl: (url: string) => void },
 ): Promise<Source> {
   const configVars = await readConfigVars(client, app);
-  for (const [name, value] of Object.entries(configVars)) maskConfigValue(name, value, edge);
+  maskConfigVars(configVars, edge);
+  return sourceOf(configVars);
+}
+
+/** The databases' addresses among config vars whose values are masked; ConfigurationError for one that cannot be read. */
+export function sourceOf(configVars: Record<string, string>): Source {
   const { DATABASE_URL: database, REDIS_URL: redis } = configVars;
   return {
     configVars,
@@ -40,6 +45,14 @@ export function requirePostgres(source: Source, app: string): PostgresAddress {
     `The Heroku app ${app} has no config var DATABASE_URL, so there is no database to move. ` +
       'Attach it (`heroku addons:attach <database> --as DATABASE`) and run this again.',
   );
+}
+
+/** Masks the value of every config var that may be a secret. */
+export function maskConfigVars(
+  configVars: Record<string, string>,
+  edge: { mask: (value: string) => void; maskUrl: (url: string) => void },
+): void {
+  for (const [name, value] of Object.entries(configVars)) maskConfigValue(name, value, edge);
 }
 
 /**

@@ -223,7 +223,8 @@ function assessedTables(
   });
 }
 
-function withoutSecrets(settings: Record<string, string>): Record<string, string> {
+/** Settings of a database or role may hold passwords of other services. */
+export function withoutSecrets(settings: Record<string, string>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(settings).map(([name, value]) => [name, mayBeSecret(name) ? '(not shown)' : value]),
   );

@@ -43,16 +43,28 @@ const advice: [pattern: RegExp, meaning: string][] = [
   [/altnames|Hostname\/IP does not match/i, 'its certificate is for another name'],
 ];
 
+/** What a server answered, or a connection came to, that nobody has a name for; without the fields of the client's own error. */
+export class RedisError extends Error {
+  override readonly name = 'RedisError';
+}
+
 /**
  * A clean error for what a Redis client threw: its own errors carry the command with its arguments, which may be a
- * password. What the user can mend becomes a ConfigurationError.
+ * password. What the user can mend becomes a ConfigurationError, anything else of the server or the network a RedisError;
+ * a mistake in our own code stays what it is.
  */
 export function redisError(thrown: unknown, doing: string): Error {
-  if (thrown instanceof ConfigurationError) return thrown;
+  if (thrown instanceof ConfigurationError || thrown instanceof RedisError || isMistake(thrown))
+    return thrown;
   const message = textOf(thrown);
   const meaning = advice.find(([pattern]) => pattern.test(message))?.[1];
-  if (meaning === undefined) return new Error(`${doing}: ${message}`);
+  if (meaning === undefined) return new RedisError(`${doing}: ${message}`);
   return new ConfigurationError(`${doing}: ${meaning} (${message}).`);
+}
+
+/** Neither Redis nor its client throws these. */
+function isMistake(thrown: unknown): thrown is Error {
+  return [TypeError, RangeError, ReferenceError, SyntaxError].some((kind) => thrown instanceof kind);
 }
 
 /** A connection to several addresses of one name fails with an AggregateError whose own message is empty. */

@@ -5,6 +5,7 @@ import { createAuthority } from '../../rehearsal/servers/certificates.ts';
 import { startTcpProxy } from '../../rehearsal/servers/tcp-proxy.ts';
 import { ConfigurationError } from '../../src/errors.ts';
 import { connectRedis, parseRedisUrl, withRedis, type RedisAddress } from '../../src/redis/connect.ts';
+import { redisError, RedisError } from '../../src/redis/errors.ts';
 import { readRedisFacts } from '../../src/redis/facts.ts';
 import { testRedis } from '../support/servers.ts';
 
@@ -117,4 +118,14 @@ test('a server that owes an answer and stays silent is lost after a while', asyn
   } finally {
     swallowing.close();
   }
+});
+
+test('what a server says that nobody has a name for is told without the command; a mistake of ours stays what it is', () => {
+  const refused = Object.assign(new Error('ERR something new'), { command: { args: ['s3cret'] } });
+  const told = redisError(refused, 'redis host:6379');
+  expect(told).toBeInstanceOf(RedisError);
+  expect(told.message).toBe('redis host:6379: ERR something new');
+  expect(JSON.stringify(Object.entries(told))).not.toContain('s3cret');
+  const mistake = new TypeError('x is undefined');
+  expect(redisError(mistake, 'redis host:6379')).toBe(mistake);
 });
