@@ -218,6 +218,7 @@ describe('every proposal is a file that the phases accept', () => {
       return state / 2_147_483_648;
     };
   }
+  const LETTERS = ['a', 'b', 'c', 'x', 'y', 'z', '0', '1', '8', '9', '-', '-'];
   const STAGES = [null, 'production', 'staging', 'development', 'test', 'review', 'null', 'a stage: #x', ''];
   const NAMES = [
     'shop',
