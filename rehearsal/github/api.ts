@@ -3,6 +3,16 @@ import { join } from 'node:path';
 import { ApiError } from './api-error.ts';
 import { numberOf } from './number-of.ts';
 import type { PullRequest, Repository } from './repository.ts';
+import {
+  listEnvironmentSecrets,
+  listEnvironmentVariables,
+  listOrganizationSecrets,
+  listSecrets,
+  listVariables,
+  readActionsPermissions,
+  readWorkflowPermissions,
+  type Settings,
+} from './settings.ts';
 import type { Approval, EnvironmentRules, RunFacts, TokenPermissions } from './world.ts';
 import { zipFolder } from './zip.ts';
 
@@ -16,6 +26,7 @@ export interface ApiState {
   runs: Map<number, RunFacts>;
   approvals: Map<number, Approval[]>;
   variables: Map<string, string>;
+  settings: Settings;
   artifacts(runId: number): string;
   /** When each environment and run came to be. */
   createdAt: Date;
@@ -57,6 +68,14 @@ const routes: Route[] = [
     ok(environmentBody(state, name)),
   ),
   route('GET', '/environments/([^/]+)/deployment-branch-policies', ['actions', 'read'], branchPolicies),
+  route('GET', '/environments/([^/]+)/secrets', ['environments', 'read'], listEnvironmentSecrets),
+  route('GET', '/environments/([^/]+)/variables', ['environments', 'read'], listEnvironmentVariables),
+  route('GET', '/actions/secrets', ['secrets', 'read'], listSecrets),
+  route('GET', '/actions/organization-secrets', ['secrets', 'read'], listOrganizationSecrets),
+  route('GET', '/actions/variables', ['variables', 'read'], listVariables),
+  route('GET', '/actions/permissions', ['administration', 'read'], readActionsPermissions),
+  route('GET', '/actions/permissions/workflow', ['administration', 'read'], readWorkflowPermissions),
+  route('GET', '/actions/artifacts', ['actions', 'read'], listAllArtifacts),
   route('GET', '/actions/runs/(\\d+)', ['actions', 'read'], (state, _request, [id]) =>
     ok(runBody(state, runOf(state, id))),
   ),
@@ -131,14 +150,14 @@ function allows(granted: TokenPermissions, scope: string, level: 'read' | 'write
   return granted[scope] === 'write' || granted[scope] === level;
 }
 
-function repositoryBody({ name, defaultBranch, url }: ApiState) {
+function repositoryBody({ name, defaultBranch, url, settings }: ApiState) {
   const [owner = ''] = name.split('/');
   return {
     id: 1,
     name: name.split('/')[1],
     full_name: name,
-    private: true,
-    visibility: 'private',
+    private: settings.private,
+    visibility: settings.private ? 'private' : 'public',
     default_branch: defaultBranch,
     owner: user(owner),
     url: `${url}/repos/${name}`,
@@ -263,18 +282,42 @@ function allArtifacts(state: ApiState): StoredArtifact[] {
 
 function listArtifacts(state: ApiState, request: ApiRequest, [id]: string[]): ApiAnswer {
   const run = runOf(state, id);
+  return artifactPage(
+    state,
+    request,
+    allArtifacts(state).filter(({ runId }) => runId === run.id),
+  );
+}
+
+/** Of every run of the repository, the newest first. */
+function listAllArtifacts(state: ApiState, request: ApiRequest): ApiAnswer {
+  const newestFirst = allArtifacts(state).sort(
+    (one, other) => statSync(other.folder).mtimeMs - statSync(one.folder).mtimeMs,
+  );
+  return artifactPage(state, request, newestFirst);
+}
+
+function artifactPage(state: ApiState, request: ApiRequest, stored: StoredArtifact[]): ApiAnswer {
   const wanted = request.query.get('name');
-  const artifacts = allArtifacts(state)
-    .filter(({ runId, name }) => runId === run.id && (wanted === null || wanted === name))
-    .map((artifact) => ({
-      id: artifact.id,
-      name: artifact.name,
-      size_in_bytes: statSync(artifact.folder).size,
-      expired: false,
-      created_at: statSync(artifact.folder).mtime.toISOString(),
-      archive_download_url: `${state.url}/repos/${state.name}/actions/artifacts/${artifact.id}/zip`,
-      workflow_run: { id: run.id, head_branch: run.branch },
-    }));
+  const artifacts = stored
+    .filter(({ name }) => wanted === null || wanted === name)
+    .map((artifact) => {
+      const run = runOf(state, String(artifact.runId));
+      return {
+        id: artifact.id,
+        name: artifact.name,
+        size_in_bytes: statSync(artifact.folder).size,
+        expired: false,
+        created_at: statSync(artifact.folder).mtime.toISOString(),
+        archive_download_url: `${state.url}/repos/${state.name}/actions/artifacts/${artifact.id}/zip`,
+        workflow_run: {
+          id: run.id,
+          repository_id: numberOf(state.name),
+          head_repository_id: numberOf(run.headRepository),
+          head_branch: run.branch,
+        },
+      };
+    });
   return ok({ total_count: artifacts.length, artifacts: page(artifacts, request.query) });
 }
 

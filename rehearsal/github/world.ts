@@ -13,6 +13,7 @@ import { ApiError } from './api-error.ts';
 import { answer, storedArtifact } from './api.ts';
 import type { ApiAnswer, ApiState } from './api.ts';
 import { createRepository } from './repository.ts';
+import { newSettings, type Settings } from './settings.ts';
 
 export interface EnvironmentRules {
   /** Logins that must approve (one suffices); none = not protected. */
@@ -89,6 +90,8 @@ export interface GitHubWorld {
   revokeToken(token: string): void;
   setFile(path: string, content: string): void;
   setVariable(name: string, value: string): void;
+  /** Names of secrets, and what workflows may do; changed in place. */
+  settings: Settings;
   readFile(path: string, branch?: string): string | undefined;
   pullRequests(): {
     number: number;
@@ -122,6 +125,7 @@ export async function startGitHub(options: GitHubOptions): Promise<GitHubWorld> 
     runs: new Map(),
     approvals: new Map(),
     variables: new Map(),
+    settings: newSettings(),
     artifacts: (runId) => {
       const folder = join(directory, 'artifacts', String(runId));
       mkdirSync(folder, { recursive: true });
@@ -193,6 +197,7 @@ export async function startGitHub(options: GitHubOptions): Promise<GitHubWorld> 
     setVariable: (variable, value) => {
       state.variables.set(variable, value);
     },
+    settings: state.settings,
     readFile: (path, branch = defaultBranch) => repository.file(path, branch)?.content,
     pullRequests: () => repository.pulls.map((pull) => ({ ...pull })),
     artifacts: (runId) => state.artifacts(runId),
