@@ -33,6 +33,8 @@ export interface HerokuClient {
    * does where it asks for credentials.
    */
   findData<T>(path: string, schema: z.ZodType<T>, how?: { basic: boolean }): Promise<T | undefined>;
+  /** What the token may do: the names in the header `Oauth-Scope`; undefined when Heroku sends none. */
+  scopes(): Promise<string[] | undefined>;
   readonly log: Log;
   readonly clock: Clock;
   readonly signal: AbortSignal | undefined;
@@ -107,6 +109,13 @@ export function createHeroku(options: HerokuOptions): HerokuClient {
         const call: Call = { base: options.dataApiUrl, method: 'GET', path, basic };
         return parse(await send(options, pace, call), 'GET', path, schema);
       }),
+    scopes: async () => {
+      // Every answer has the header; this one needs no scope and is not counted against the rate limit.
+      const response = await api('GET', '/account/rate-limits');
+      await response.body?.cancel();
+      const named = response.headers.get('oauth-scope')?.split(/[\s,]+/).filter((scope) => scope !== '') ?? [];
+      return named.length === 0 ? undefined : named;
+    },
   };
 }
 

@@ -122,9 +122,11 @@ async function answer(options: ControlPlaneOptions, rateLimit: RateLimit, asked:
   const call = callOf(asked, url, platform, params, token, rateLimit);
   admit(route, call);
   const given = sentOf(await route.handle(call));
-  if (!route.ranges || !Array.isArray(given.body)) return given;
+  // In every answer of the Platform API, next to `Oauth-Scope-Accepted` (seen in recorded answers, 2022-12).
+  const scopes = { 'oauth-scope': token.scopes.join(' ') };
+  if (!route.ranges || !Array.isArray(given.body)) return { ...given, headers: scopes };
   const page = pageOf(given.body, route.ranges, call.headers['range']);
-  return { status: page.status, headers: page.headers, body: page.items };
+  return { status: page.status, headers: { ...page.headers, ...scopes }, body: page.items };
 }
 
 const nobody: Token = { scopes: [], apps: undefined };
