@@ -1,6 +1,8 @@
 import { z } from 'zod';
-import { ConfigurationError, messageOf } from '../errors.ts';
+import { ConfigurationError } from '../errors.ts';
 import { createOrFind, orUndefined, type DigitalOcean } from './client.ts';
+import { lastLogLines } from './deployment-log.ts';
+import { DigitalOceanError } from './refusal.ts';
 import { waitFor } from './wait.ts';
 
 const stepReasonSchema = z.object({ code: z.string().nullish(), message: z.string().nullish() }).nullish();
@@ -10,7 +12,15 @@ const innerStepSchema = z.object({
   component_name: z.string().nullish(),
   reason: stepReasonSchema,
 });
-const stepSchema = innerStepSchema.extend({ steps: z.array(innerStepSchema).nullish() });
+/** Stages hold steps, and the step `components` holds one for each component. */
+interface DeploymentStep extends z.infer<typeof innerStepSchema> {
+  steps?: DeploymentStep[] | null | undefined;
+}
+const stepSchema: z.ZodType<DeploymentStep> = innerStepSchema.extend({
+  get steps() {
+    return z.array(stepSchema).nullish();
+  },
+});
 
 const deploymentSchema = z.object({
   id: z.string(),
@@ -50,13 +60,17 @@ export interface App extends z.infer<typeof appSchema> {
 const oneApp = z.object({ app: appSchema });
 
 const DEPLOYMENT_LIMIT_MS = 30 * 60_000;
+const DOMAINS_LEAVE_LIMIT_MS = 5 * 60_000;
 
 /** The app of that name, which is unique in an account; `undefined` when there is none. */
 export async function readApp(client: DigitalOcean, name: string): Promise<App | undefined> {
+  return (await listApps(client)).find((app) => app.spec.name === name);
+}
+
+export async function listApps(client: DigitalOcean): Promise<App[]> {
   const read = (page: { page: number; per_page: number }): Promise<{ data: unknown }> =>
     client.dots.app.listApps(page);
-  const found = (await client.all(read, 'apps', appSchema)).find((app) => app.spec.name === name);
-  return found && toApp(found);
+  return (await client.all(read, 'apps', appSchema)).map(toApp);
 }
 
 export async function readAppById(client: DigitalOcean, id: string): Promise<App> {
@@ -138,7 +152,11 @@ export async function waitForDeployment(
     },
   });
   if (ended.phase === 'ACTIVE') return ended;
-  const tail = await lastLogLines(client, appId, deploymentId);
+  const tail = await lastLogLines(client, {
+    appId,
+    id: deploymentId,
+    failedComponents: stepsThatFailed(ended).flatMap(({ component_name: name }) => name ?? []),
+  });
   throw new ConfigurationError(
     [
       `The deployment ended as ${ended.phase}: ${failedSteps(ended) || 'DigitalOcean names no step'}. ` +
@@ -154,35 +172,54 @@ async function readDeployment(client: DigitalOcean, appId: string, id: string): 
 }
 
 function failedSteps(deployment: Deployment): string {
-  const steps = (deployment.progress?.steps ?? []).flatMap((step) => [step, ...(step.steps ?? [])]);
-  return steps
-    .filter(({ status }) => status === 'ERROR')
-    .map((step) =>
-      [step.component_name ?? step.name, step.reason?.message ?? step.reason?.code]
-        .filter(Boolean)
-        .join(': '),
-    )
-    .join('; ');
+  const told = stepsThatFailed(deployment).map((step) =>
+    [step.component_name ?? step.name, step.reason?.message ?? step.reason?.code].filter(Boolean).join(': '),
+  );
+  return [...new Set(told)].join('; ');
 }
 
-const LOG_LINES = 30;
+type InnerStep = z.infer<typeof innerStepSchema>;
 
-/** Never fails: logs only make an error clearer. A stage that never ran answers 400. */
-async function lastLogLines(client: DigitalOcean, appId: string, deploymentId: string): Promise<string[]> {
-  const schema = z.object({ historic_urls: z.array(z.string()).nullish(), url: z.string().nullish() });
-  for (const type of ['RUN', 'DEPLOY', 'BUILD']) {
-    try {
-      const path = `/apps/${appId}/deployments/${deploymentId}/logs?type=${type}`;
-      const logs = await orUndefined(() => client.request('GET', path, schema));
-      const address = logs?.historic_urls?.[0];
-      if (address === undefined) continue;
-      // A signed address at an object store: no token goes there.
-      const response = await fetch(address, { redirect: 'error', signal: AbortSignal.timeout(10_000) });
-      const lines = (await response.text()).trimEnd().split('\n');
-      if (response.ok && lines.join('') !== '') return lines.slice(-LOG_LINES);
-    } catch (error) {
-      client.log.debug(`No ${type} log of deployment ${deploymentId}: ${messageOf(error)}`);
-    }
+/** The innermost ones: a step that failed because of one within it says nothing more. */
+function stepsThatFailed(deployment: Deployment): InnerStep[] {
+  const failed = (step: DeploymentStep): InnerStep[] => {
+    if (step.status !== 'ERROR') return [];
+    const within = (step.steps ?? []).flatMap(failed);
+    return within.length > 0 ? within : [step];
+  };
+  return (deployment.progress?.steps ?? []).flatMap(failed);
+}
+
+/**
+ * Takes an app away, its domains first: a domain that is still on an app when it goes may stick to it for up to a day
+ * (docs, "Manage domains"), and then a new app could not have it. One that has gone meanwhile is a success.
+ */
+export async function deleteApp(client: DigitalOcean, id: string): Promise<void> {
+  await orUndefined(async () => {
+    const app = await readAppById(client, id);
+    if ((app.domains ?? []).length > 0) await takeDomainsOff(client, app);
+    await client.request('DELETE', `/apps/${id}`, z.unknown());
+  });
+}
+
+async function takeDomainsOff(client: DigitalOcean, app: App): Promise<void> {
+  try {
+    await updateApp(client, app.id, { ...app.spec, domains: [] });
+    await waitFor(client, {
+      what: `the domains of app ${app.spec.name} to leave it`,
+      limitMs: DOMAINS_LEAVE_LIMIT_MS,
+      look: async () => {
+        const left = (await readAppById(client, app.id)).domains ?? [];
+        return left.length === 0 ? { done: true } : { state: `${left.length} left` };
+      },
+    });
+  } catch (error) {
+    // A pinned rollback, or a spec that DigitalOcean no longer accepts: the app itself can go all the same.
+    if (!(error instanceof DigitalOceanError) || error.status < 400 || error.status >= 500) throw error;
+    if (error.status === 404) throw error;
+    client.log.warning(
+      `The domains of app ${app.spec.name} could not be taken off it first (${error.message}): for up to a day ` +
+        'DigitalOcean may refuse them to another app.',
+    );
   }
-  return [];
 }

@@ -12,6 +12,8 @@ export interface DigitalOceanOptions {
   log: Log;
   clock: Clock;
   signal?: AbortSignal;
+  /** When waiting has to end, in milliseconds of the epoch; without one each waiting has its own limit. */
+  deadline?: number;
 }
 
 export type Dots = ReturnType<typeof createApiClient>;
@@ -28,6 +30,7 @@ export interface DigitalOcean {
   readonly log: Log;
   readonly clock: Clock;
   readonly signal: AbortSignal | undefined;
+  readonly deadline?: number | undefined;
 }
 
 export interface Page {
@@ -59,6 +62,7 @@ export function createDigitalOcean(options: DigitalOceanOptions): DigitalOcean {
     log: options.log,
     clock: options.clock,
     signal: options.signal,
+    deadline: options.deadline,
     request: async (method, path, schema, body) =>
       expect(await transport(method, path, body), schema, `${method} ${path}`),
     all: async (read, key, item) => {

@@ -24,6 +24,11 @@ export class DigitalOceanError extends Error {
   }
 }
 
+/** Limits of an account and unpaid bills come as 422, 403, 402 or 412; only the words tell them from a wrong request. */
+const QUOTA = /\b(limit|quota|exceed\w*|payment|billing|past due|verif\w+ your)\b/i;
+/** What is refused for the token's sake; other reasons for a 403 ("Can not delete VPC with members") say so. */
+const UNAUTHORIZED = /^$|^forbidden|not authorized|permission|scope/i;
+
 const errorBody = z.object({
   id: z.string().default('unknown'),
   message: z.string().default(''),
@@ -43,16 +48,23 @@ export function explainRefusal(response: Response, text: string, method: string,
         'scopes that the README of this action lists, and store it as the secret DIGITALOCEAN_TOKEN.',
     );
   }
-  if (response.status === 403) {
+  if ([402, 403, 412, 422].includes(response.status) && QUOTA.test(message)) {
+    return new ConfigurationError(
+      `DigitalOcean refuses ${what}: ${message}${trace}. Ask for a higher limit at ` +
+        'https://cloud.digitalocean.com/account/team/droplet_limit_increase (or settle the bill), or remove what is not ' +
+        'needed, then run this again: it goes on from here.',
+    );
+  }
+  if (response.status === 403 && UNAUTHORIZED.test(message)) {
     return new ConfigurationError(
       `DigitalOcean refuses ${what}: ${message || 'forbidden'} The token lacks the scope \`${scopeFor(method, path)}\`${trace}: ` +
         'edit it at https://cloud.digitalocean.com/account/api/tokens, then run this again.',
     );
   }
-  if ((response.status === 422 || response.status === 402) && /limit|quota|payment|billing/i.test(message)) {
+  if (response.status === 422 && method === 'POST' && /\bregion\b/i.test(message)) {
     return new ConfigurationError(
-      `DigitalOcean refuses ${what}: ${message}${trace}. Ask for a higher limit at ` +
-        'https://cloud.digitalocean.com/account/team/droplet_limit_increase or remove what is not needed, then run this again.',
+      `DigitalOcean refuses ${what}: ${message}${trace}. The region does not offer it (now): choose another \`region\` or ` +
+        'size in migration.yml, run assess again, and then this.',
     );
   }
   return new DigitalOceanError(

@@ -21,23 +21,30 @@ export interface TransportOptions {
 }
 
 const ATTEMPTS = 6;
+/** The limit of an hour ends within minutes, as each request expires by itself an hour after it was sent. */
+const PATIENCE_WITH_LIMIT_MS = 10 * 60_000;
 const LONGEST_WAIT_MS = 30_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 
 /**
- * One request to DigitalOcean, repeated where that is safe: anything after a 429, and GET, PUT, PATCH and DELETE also
- * after a 5xx or a broken connection. A POST is not repeated then, since it may have worked: the caller looks it up.
+ * One request to DigitalOcean, repeated where that is safe: anything after a 429 (for up to ten minutes, as long as the
+ * answer says), and GET, PUT, PATCH and DELETE also after a 5xx or a broken connection. A POST is not repeated then,
+ * since it may have worked: the caller looks it up.
  */
 export function createTransport(options: TransportOptions): Transport {
   return async (method, path, body) => {
-    for (let attempt = 1; ; attempt += 1) {
+    let limitedMs = 0;
+    for (let attempt = 1, failures = 0; ; attempt += 1) {
       const outcome = await attemptOnce(options, method, path, body);
       if (!(outcome instanceof Failure)) return outcome;
-      const safe =
-        outcome.status === 429 || (method !== 'POST' && (outcome.status >= 500 || outcome.status === 0));
-      if (attempt >= ATTEMPTS || !safe) throw outcome.reason;
+      const limited = outcome.status === 429;
+      const broken = outcome.status >= 500 || outcome.status === 0;
+      failures += limited ? 0 : 1;
+      const safe = limited ? limitedMs < PATIENCE_WITH_LIMIT_MS : method !== 'POST' && broken;
+      if (failures >= ATTEMPTS || !safe) throw outcome.reason;
       const grown = Math.min(LONGEST_WAIT_MS, 1000 * 2 ** (attempt - 1));
       const wait = outcome.retryAfterMs ?? grown;
+      if (limited) limitedMs += wait;
       options.log.warning(`${outcome.reason.message} Trying again in ${Math.round(wait / 1000)} s.`);
       await options.clock.sleep(wait, options.signal);
     }

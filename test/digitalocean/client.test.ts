@@ -173,3 +173,29 @@ test("what dots-wrapper's own client would throw never gets out: no token, no re
   expect(error.message).toContain('422 unprocessable_entity: bad size');
   expect(JSON.stringify(error, Object.getOwnPropertyNames(error))).not.toContain('a private key');
 });
+
+test('a limit that lasts for minutes is waited out, also for a creation, which then happens once', async () => {
+  const made: object[] = [];
+  const { url, seen } = await serve((request, response, count) => {
+    if (count <= 12) json(response, 429, { id: 'too_many_requests', message: 'slow' });
+    else if (request.method === 'POST') {
+      made.push(vpc('x'));
+      json(response, 201, { vpc: vpc('x') });
+    } else json(response, 200, { vpcs: made });
+  });
+  waits.length = 0;
+  await client(url).request('POST', '/vpcs', z.unknown(), { name: 'x' });
+  expect(made).toHaveLength(1);
+  expect(seen).toHaveLength(13);
+  expect(waits.reduce((sum, wait) => sum + wait, 0)).toBeLessThan(10 * 60_000);
+});
+
+test('a limit that never ends, and a server that stays broken, end the request', async () => {
+  const limited = await serve((_request, response) => json(response, 429, { id: 'x', message: 'slow' }));
+  waits.length = 0;
+  expect((await failureOf(findVpc(client(limited.url), 'x'))).message).toContain('429');
+  expect(waits.reduce((sum, wait) => sum + wait, 0)).toBeGreaterThanOrEqual(10 * 60_000);
+  const broken = await serve((_request, response) => json(response, 503, { id: 'x', message: 'away' }));
+  expect((await failureOf(findVpc(client(broken.url), 'x'))).message).toContain('503');
+  expect(broken.seen).toHaveLength(6);
+});
