@@ -113,7 +113,11 @@ export function createHeroku(options: HerokuOptions): HerokuClient {
       // Every answer has the header; this one needs no scope and is not counted against the rate limit.
       const response = await api('GET', '/account/rate-limits');
       await response.body?.cancel();
-      const named = response.headers.get('oauth-scope')?.split(/[\s,]+/).filter((scope) => scope !== '') ?? [];
+      const named =
+        response.headers
+          .get('oauth-scope')
+          ?.split(/[\s,]+/)
+          .filter((scope) => scope !== '') ?? [];
       return named.length === 0 ? undefined : named;
     },
   };
