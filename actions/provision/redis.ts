@@ -6,6 +6,7 @@ import {
 } from '../../src/digitalocean/firewall.ts';
 import { redisAuthority } from '../../src/digitalocean/redis-certificates.ts';
 import { renderRedisCloudInit } from '../../src/digitalocean/redis-cloud-init.ts';
+import { timeZoneOf } from '../../src/digitalocean/region.ts';
 import type { Vpc } from '../../src/digitalocean/vpc.ts';
 import { ConfigurationError, messageOf } from '../../src/errors.ts';
 import { defineStep, type Step } from '../../src/migration/saga.ts';
@@ -92,6 +93,9 @@ export async function redisUserData(p: Provisioning, dropletMemoryMib: number): 
     appPassword: secrets.appPassword,
     port: p.subject.config.redis.port,
     dropletMemoryMib,
+    serverName: p.names.redisServerName,
+    migrationId,
+    timeZone: timeZoneOf(p.plan.datacentre),
   });
 }
 

@@ -1,8 +1,29 @@
-import { createHash } from 'node:crypto';
 import { stringify } from 'yaml';
+import {
+  ACL_FILE,
+  CONFIGURATION,
+  DATA,
+  redisConfiguration,
+  redisUsers,
+  TLS_DIRECTORY,
+} from './redis-configuration.ts';
+import {
+  certificateScript,
+  keeperScript,
+  maintenanceScript,
+  prepareScript,
+  upgradeScript,
+} from './redis-keeper.ts';
+import { containerUnit, IMAGE_FILE, REDIS_IDS, scriptUnit, timerUnit } from './redis-units.ts';
+
+export { redisMaxMemoryMib } from './redis-configuration.ts';
 
 export interface RedisCloudInit {
   certificates: { ca: string; certificate: string; key: string };
+  /** The name in the server's certificate. */
+  serverName: string;
+  /** What the droplet's orders are signed for. */
+  migrationId: string;
   adminUser: string;
   adminPassword: string;
   appUser: string;
@@ -10,6 +31,10 @@ export interface RedisCloudInit {
   port: number;
   /** Memory of the droplet; Redis gets three quarters of it less what the system needs. */
   dropletMemoryMib: number;
+  /** Of the people around the datacentre: its night is when the machine may restart. */
+  timeZone: string;
+  /** The image by digest; default: `REDIS_IMAGE`. */
+  image?: string;
 }
 
 /** redis 7.4 for amd64 and arm64, by the digest of its index: what runs is what was tested. */
@@ -19,50 +44,36 @@ export const REDIS_IMAGE =
 /** DigitalOcean takes at most 64 KiB of plain text (API reference, `user_data`). */
 export const USER_DATA_LIMIT = 64 * 1024;
 
-/** The image's `redis` user and group. */
-const REDIS_IDS = '999:1000';
-const CONFIGURATION = '/etc/redis/redis.conf';
-const DATA = '/var/lib/redis';
-/** Beside the data and writable, so that `ACL SAVE` makes an opening outlive a restart. */
-const ACL_FILE = `${DATA}/users.acl`;
+const SWAP_BYTES = 1024 * 1024 * 1024;
+/** What restarts Redis when it is updated; `redis-maintenance` does that at its hour. */
+const RESTARTING = ['docker.io', 'containerd', 'runc'];
 
 /**
  * The cloud-config of the Redis droplet: Ubuntu with Docker, Redis in a container by digest, TLS only, one user for the
  * application (closed at first) and one for the migration, nothing ever evicted, AOF and snapshots on the disk, security
- * updates by themselves. Paths are the same inside and outside of the container.
+ * updates by themselves, restarts in one quiet hour of the week. Nobody can log in over the network: what must be done
+ * later, a keeper does that obeys only what the private authority has signed.
  *
  * It holds the server's key and digests of the passwords, never a password.
  */
 export function renderRedisCloudInit(options: RedisCloudInit): string {
-  const { certificates } = options;
   const document = {
     ssh_pwauth: false,
     disable_root: true,
+    timezone: options.timeZone,
     package_update: true,
     packages: ['docker.io', 'unattended-upgrades'],
-    write_files: [
-      file(CONFIGURATION, redisConfiguration(options)),
-      file(ACL_FILE, users(options), '0600'),
-      file('/etc/redis/tls/ca.crt', certificates.ca),
-      file('/etc/redis/tls/server.crt', certificates.certificate),
-      file('/etc/redis/tls/server.key', certificates.key, '0600'),
-      file('/etc/sysctl.d/60-redis.conf', 'vm.overcommit_memory = 1\nnet.core.somaxconn = 1024\n'),
-      file(
-        '/etc/docker/daemon.json',
-        `${JSON.stringify({ 'log-driver': 'json-file', 'log-opts': { 'max-size': '10m', 'max-file': '5' } })}\n`,
-      ),
-      file(
-        '/etc/apt/apt.conf.d/20auto-upgrades',
-        'APT::Periodic::Update-Package-Lists "1";\nAPT::Periodic::Unattended-Upgrade "1";\n',
-      ),
-      file('/etc/systemd/system/redis-container.service', service(options.port)),
-    ],
+    // A cushion for the moment of a fork or an update, not room for data: Redis never gets all of the memory.
+    swap: { filename: '/swapfile', size: SWAP_BYTES },
+    write_files: [...redisFiles(options), ...systemFiles(), ...units(options.port)],
     runcmd: [
       ['sysctl', '--system'],
+      ['/usr/local/sbin/redis-prepare'],
       ['chown', '-R', REDIS_IDS, '/etc/redis', DATA],
-      ['systemctl', 'restart', 'docker'],
       ['systemctl', 'daemon-reload'],
+      ['systemctl', 'restart', 'systemd-journald.service', 'docker.service'],
       ['systemctl', 'enable', '--now', 'redis-container.service'],
+      ['systemctl', 'enable', '--now', 'redis-keeper.timer', 'redis-maintenance.timer'],
     ],
   };
   const text = `#cloud-config\n${stringify(document, { lineWidth: 0 })}`;
@@ -73,79 +84,71 @@ export function renderRedisCloudInit(options: RedisCloudInit): string {
   return text;
 }
 
-/** Redis gets what is left after the system (256 MiB), less a quarter for forks, AOF rewrites and client buffers. */
-export function redisMaxMemoryMib(dropletMemoryMib: number): number {
-  return Math.max(64, Math.floor((dropletMemoryMib - 256) * 0.75));
+function redisFiles(options: RedisCloudInit): object[] {
+  const { certificates, port } = options;
+  return [
+    file(CONFIGURATION, redisConfiguration(options)),
+    file(ACL_FILE, redisUsers(options), '0600'),
+    file(`${TLS_DIRECTORY}/ca.crt`, certificates.ca),
+    file(`${TLS_DIRECTORY}/server.crt`, certificates.certificate),
+    file(`${TLS_DIRECTORY}/server.key`, certificates.key, '0600'),
+    file(IMAGE_FILE, `IMAGE=${options.image ?? REDIS_IMAGE}\n`),
+    file('/usr/local/sbin/redis-prepare', prepareScript(port), '0700'),
+    file('/usr/local/sbin/redis-keeper', keeperScript(options), '0700'),
+    file('/usr/local/sbin/redis-certificate', certificateScript(options), '0700'),
+    file('/usr/local/sbin/redis-upgrade', upgradeScript(port), '0700'),
+    file('/usr/local/sbin/redis-maintenance', maintenanceScript(port), '0700'),
+  ];
 }
 
-function redisConfiguration(options: RedisCloudInit): string {
+function systemFiles(): object[] {
+  const logs = { 'log-driver': 'json-file', 'log-opts': { 'max-size': '10m', 'max-file': '5' } };
   return [
-    'bind * -::*',
-    '# No plain-text listener: port 0.',
-    'port 0',
-    `tls-port ${options.port}`,
-    'tls-cert-file /etc/redis/tls/server.crt',
-    'tls-key-file /etc/redis/tls/server.key',
-    'tls-ca-cert-file /etc/redis/tls/ca.crt',
-    'tls-auth-clients no',
-    'tls-protocols "TLSv1.2 TLSv1.3"',
-    `aclfile ${ACL_FILE}`,
-    'protected-mode no',
-    'tcp-keepalive 60',
-    'timeout 0',
-    `maxmemory ${redisMaxMemoryMib(options.dropletMemoryMib)}mb`,
-    '# A queue must never lose a job to make room.',
-    'maxmemory-policy noeviction',
-    `dir ${DATA}`,
-    'appendonly yes',
-    'appendfsync everysec',
-    'save 3600 1 300 100 60 10000',
-    '',
-  ].join('\n');
+    file(
+      '/etc/sysctl.d/60-redis.conf',
+      'vm.overcommit_memory = 1\nvm.swappiness = 1\nnet.core.somaxconn = 1024\n',
+    ),
+    file('/etc/docker/daemon.json', `${JSON.stringify(logs)}\n`),
+    file('/etc/systemd/journald.conf.d/60-redis.conf', '[Journal]\nSystemMaxUse=200M\n'),
+    file(
+      '/etc/apt/apt.conf.d/20auto-upgrades',
+      'APT::Periodic::Update-Package-Lists "1";\nAPT::Periodic::Unattended-Upgrade "1";\n',
+    ),
+    file(
+      '/etc/apt/apt.conf.d/52unattended-upgrades-redis',
+      [
+        '// redis-maintenance updates these and restarts the machine, in its hour.',
+        `Unattended-Upgrade::Package-Blacklist { ${RESTARTING.map((name) => `"${name}";`).join(' ')} };`,
+        'Unattended-Upgrade::Automatic-Reboot "false";',
+        '',
+      ].join('\n'),
+    ),
+    file(
+      '/etc/needrestart/conf.d/redis.conf',
+      '# An updated library restarts neither Docker nor Redis at noon.\n' +
+        '$nrconf{override_rc}{qr(^(docker|containerd|redis-container))} = 0;\n',
+    ),
+  ];
 }
 
-/**
- * The application's user is closed from the start: no write commands. `INFO` and `CLIENT` are given back, or Sidekiq
- * dies at boot (measured: they are in @dangerous). The default user is off.
- */
-function users(options: RedisCloudInit): string {
-  const hashed = (password: string): string => `#${createHash('sha256').update(password).digest('hex')}`;
+function units(port: number): object[] {
+  const at = (name: string): string => `/etc/systemd/system/${name}`;
   return [
-    'user default off resetchannels -@all',
-    `user ${options.adminUser} on ${hashed(options.adminPassword)} ~* &* +@all`,
-    `user ${options.appUser} on ${hashed(options.appPassword)} ~* &* +@all -@dangerous +info +client -@write`,
-    '',
-  ].join('\n');
-}
-
-function service(port: number): string {
-  return [
-    '[Unit]',
-    'Description=Redis in a container',
-    'After=docker.service network-online.target',
-    'Requires=docker.service',
-    '',
-    '[Service]',
-    'Restart=always',
-    'RestartSec=2',
-    'TimeoutStartSec=0',
-    'ExecStartPre=-/usr/bin/docker rm -f redis',
-    `ExecStartPre=/usr/bin/docker pull ${REDIS_IMAGE}`,
-    [
-      'ExecStart=/usr/bin/docker run --rm --name redis',
-      `--user ${REDIS_IDS} --read-only --cap-drop ALL --security-opt no-new-privileges`,
-      `--publish ${port}:${port} --stop-timeout 60`,
-      `--volume /etc/redis:/etc/redis:ro --volume ${DATA}:${DATA}`,
-      "--health-cmd 'redis-cli --tls --cacert /etc/redis/tls/ca.crt --sni localhost -p " +
-        `${port} ping | grep -qE "PONG|NOAUTH"' --health-interval 30s`,
-      `${REDIS_IMAGE} redis-server ${CONFIGURATION}`,
-    ].join(' '),
-    'ExecStop=/usr/bin/docker stop redis',
-    '',
-    '[Install]',
-    'WantedBy=multi-user.target',
-    '',
-  ].join('\n');
+    file(at('redis-container.service'), containerUnit(port)),
+    file(
+      at('redis-keeper.service'),
+      scriptUnit("Look after Redis, carry out the migration's orders", '/usr/local/sbin/redis-keeper'),
+    ),
+    file(
+      at('redis-keeper.timer'),
+      timerUnit('Every minute', ['OnBootSec=1min', 'OnUnitInactiveSec=1min', 'AccuracySec=5s']),
+    ),
+    file(
+      at('redis-maintenance.service'),
+      scriptUnit('Updates that restart Redis', '/usr/local/sbin/redis-maintenance'),
+    ),
+    file(at('redis-maintenance.timer'), timerUnit('The quiet hour of the week', ['OnCalendar=Sun 04:00'])),
+  ];
 }
 
 function file(path: string, content: string, permissions = '0644'): object {

@@ -25,3 +25,21 @@ export function datacentreOf(region: string): string {
       `${Object.keys(DATACENTRES).join(', ')}.`,
   );
 }
+
+/** Time zones of the people around each datacentre: what must be done at night is done in theirs. */
+const TIME_ZONES: Record<string, string> = {
+  ams: 'Europe/Amsterdam',
+  blr: 'Asia/Kolkata',
+  fra: 'Europe/Berlin',
+  lon: 'Europe/London',
+  nyc: 'America/New_York',
+  sfo: 'America/Los_Angeles',
+  sgp: 'Asia/Singapore',
+  syd: 'Australia/Sydney',
+  tor: 'America/Toronto',
+};
+
+/** The time zone around a datacentre (`fra1`: Europe/Berlin); UTC for one that is not known. */
+export function timeZoneOf(datacentre: string): string {
+  return TIME_ZONES[datacentre.slice(0, 3)] ?? 'UTC';
+}

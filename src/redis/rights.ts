@@ -6,6 +6,23 @@ import { withRedis, type RedisAddress } from './connect.ts';
 export const OPEN_KEY = 'heroku-to-digitalocean:open';
 
 /**
+ * What the application's user may do while the side is open: everything but what is dangerous to the server or to all of
+ * its data at once (FLUSHALL, FLUSHDB, CONFIG, DEBUG, SHUTDOWN, MODULE, MIGRATE, MONITOR, CLIENT KILL, CLIENT PAUSE …).
+ * Of these, what libraries need while they boot and run is given back: `INFO` (Sidekiq dies without it), `CLIENT LIST`
+ * (BullMQ and RQ count their workers by it), `KEYS` (Resque), `SORT`. FLUSHDB stays refused: it would also delete the
+ * key that waiting workers look for.
+ */
+export const RULES_OF_THE_APP = [
+  '+@all',
+  '-@dangerous',
+  '+info',
+  '+client|list',
+  '+keys',
+  '+sort',
+  '+sort_ro',
+] as const;
+
+/**
  * Takes the right to write from the application's user, at once also in connections that are open, and lets workers
  * wait that start from now on. Reading goes on.
  */
@@ -22,7 +39,8 @@ export async function closeRedis(admin: RedisAddress, user: string): Promise<voi
 export async function openRedis(admin: RedisAddress, user: string): Promise<void> {
   await withRedis({ ...admin, database: 0 }, {}, async (redis) => {
     await requireUser(redis, user);
-    await redis.call('ACL', 'SETUSER', user, '+@write');
+    // All rules anew: `+@write` alone would hand over FLUSHALL and the like, which are writes, too.
+    await redis.call('ACL', 'SETUSER', user, ...RULES_OF_THE_APP);
     await saveAcl(redis);
     await redis.set(OPEN_KEY, '1');
   });

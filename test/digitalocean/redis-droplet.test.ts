@@ -36,6 +36,9 @@ async function userData(): Promise<string> {
     appPassword: secrets.appPassword,
     port: 6379,
     dropletMemoryMib: 1024,
+    serverName: SERVER_NAME,
+    migrationId: subject.migrationId,
+    timeZone: 'Europe/Berlin',
   });
 }
 

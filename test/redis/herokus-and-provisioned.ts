@@ -48,6 +48,9 @@ export async function provisionedRedis(migrationId: string): Promise<Provisioned
       appPassword: secrets.appPassword,
       port: 6379,
       dropletMemoryMib: 1024,
+      serverName,
+      migrationId,
+      timeZone: 'Europe/Berlin',
     }),
   );
   const wanted = init && configuredRedis(init, 'ubuntu-24-04-x64');
