@@ -1,5 +1,5 @@
 import type { FoundObjects, ObstacleKind, Obstacles } from '../postgres/obstacles.ts';
-import { isSettingLeft } from '../postgres/target.ts';
+import { isSettingLeft } from '../postgres/settings.ts';
 import { formatCount } from '../report/format.ts';
 import { automatic, blocked, decide, idPart, told, type Item } from './item.ts';
 import { namesOf } from './names-in-words.ts';

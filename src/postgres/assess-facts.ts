@@ -19,7 +19,7 @@ import { readObstacles, type Obstacles } from './obstacles.ts';
 import { readSequenceFacts, type SequenceFacts } from './sequence-facts.ts';
 import { readServerFacts, type ServerFacts } from './server-facts.ts';
 import { lookAtSessions, summarizeSessions, type SeenSession, type Sessions } from './sessions.ts';
-import { mayBeSecret } from './target.ts';
+import { mayBeSecret } from './settings.ts';
 import { readTableDetails, tableKey, type AssessedTable } from './table-facts.ts';
 
 /** Everything that assess knows of a database. Plain data; names only, no row and no value of a setting that may be secret. */

@@ -27,6 +27,7 @@ import type { RemovedEntry } from './restore-list.ts';
 import { preDataSql, readDump, writeDump, type SchemaArchive } from './schema-archive.ts';
 import { noteEntries } from './schema-parts.ts';
 import { copySequences } from './sequences.ts';
+import { applySettings } from './settings.ts';
 import { applicationName } from './settle.ts';
 import type { Sides } from './sides.ts';
 import { exportSnapshot, SnapshotLostError, withSnapshot, type Snapshot } from './snapshot.ts';
@@ -42,7 +43,6 @@ import {
 import { deferEntries } from './suspend.ts';
 import { revokeLoader, swapSchema } from './swap.ts';
 import {
-  applySettings,
   extensionSchemas,
   isOpenTarget,
   lockTarget,

@@ -56,6 +56,22 @@ export async function readDatabaseFacts(
   };
 }
 
+/** What the target is made ready from, before any row: read in milliseconds, and from catalogues alone. */
+export type PreparationFacts = Pick<
+  DatabaseFacts,
+  'serverVersion' | 'major' | 'encoding' | 'collation' | 'extensions' | 'schemas' | 'searchPath' | 'settings'
+>;
+
+/** Reads what provision must know of the source; no table is looked at, so no lock can hold it up. */
+export async function readPreparationFacts(client: pg.Client): Promise<PreparationFacts> {
+  return {
+    ...(await readServer(client)),
+    extensions: await readExtensions(client),
+    schemas: await readSchemas(client),
+    settings: await readSettings(client),
+  };
+}
+
 async function readServer(
   client: pg.Client,
 ): Promise<

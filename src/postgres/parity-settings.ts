@@ -1,27 +1,50 @@
 import type pg from 'pg';
 import { both, type Side } from './parity-side.ts';
 import type { Difference } from './catalogue.ts';
-import { isSettingLeft, mayBeSecret } from './target.ts';
+import { isSettingLeft, mayBeSecret } from './settings.ts';
 
 /**
  * Settings with which the application's sessions start on the source (of the database, the role, or the role in it) and
- * that are other on the target. What only the target has is the new provider's affair.
+ * that are other on the target. What only the target has is the new provider's affair. What counts is the value that a
+ * session gets: `30000` and `30s` are one, and so are a setting of the database and the same one of the whole cluster.
+ * A setting that PostgreSQL itself does not know (`app.jwt_secret`) can only be attached by a superuser: where the target
+ * has none, it is no difference that a copy could mend, and provision has told it.
  */
 export async function compareSettings(source: Side, target: Side): Promise<Difference[]> {
   const [left, right] = await both(readSettings(source.clients[0]), readSettings(target.clients[0]));
-  const differences: Difference[] = [];
-  for (const [name, value] of left) {
+  const differing = [...left]
+    .filter(([name, value]) => right.get(name) !== value && !isSettingLeft(name))
+    .map(([name]) => name);
+  if (differing.length === 0) return [];
+  const [given, got] = await both(
+    readStartValues(source.clients[0], differing),
+    readStartValues(target.clients[0], differing),
+  );
+  return differing.flatMap((name): Difference[] => {
+    const key = name.toLowerCase();
+    if (name !== 'search_path' && got.has(key) && got.get(key) === given.get(key)) return [];
+    if (mayBeSecret(name) && !right.has(name) && !got.has(key)) return [];
     const other = right.get(name);
-    if (other === value || isSettingLeft(name)) continue;
-    differences.push({
-      how: 'different',
-      object: `setting ${name}`,
-      line: mayBeSecret(name)
-        ? `different: setting ${name}`
-        : `different: setting ${name}: ${value} on the source, ${other ?? 'the default'} on the target`,
-    });
-  }
-  return differences;
+    return [
+      {
+        how: 'different',
+        object: `setting ${name}`,
+        line: mayBeSecret(name)
+          ? `different: setting ${name}`
+          : `different: setting ${name}: ${left.get(name) ?? ''} on the source, ${other ?? 'the default'} on the target`,
+      },
+    ];
+  });
+}
+
+/** What a session starts with, in the setting's own unit; a setting of the application's own is not among them. */
+async function readStartValues(client: pg.Client, names: string[]): Promise<Map<string, string | null>> {
+  const { rows } = await client.query<{ name: string; value: string | null }>(
+    `SELECT pg_catalog.lower(name) AS name, reset_val AS value FROM pg_catalog.pg_settings
+      WHERE pg_catalog.lower(name) = ANY ($1::text[])`,
+    [names.map((name) => name.toLowerCase())],
+  );
+  return new Map(rows.map((row) => [row.name, row.value]));
 }
 
 async function readSettings(client: pg.Client): Promise<Map<string, string>> {

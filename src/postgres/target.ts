@@ -1,7 +1,7 @@
 import type pg from 'pg';
-import { ConfigurationError, messageOf } from '../errors.ts';
+import { ConfigurationError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { withConnection, type PostgresAddress } from './connect.ts';
+import type { PostgresAddress } from './connect.ts';
 import { PostgresError } from './errors.ts';
 import type { DatabaseFacts } from './facts.ts';
 import { quoteIdentifier, quoteLiteral } from './names.ts';
@@ -13,7 +13,7 @@ import { isNoExtensionMember, isUserSchema, OUR_SCHEMA } from './user-objects.ts
 const PROVIDERS_OWN = new Set(['plpgsql', 'pg_stat_statements']);
 
 /** The extensions that the application's objects may need. */
-export function neededExtensions(facts: DatabaseFacts): DatabaseFacts['extensions'] {
+export function neededExtensions(facts: Pick<DatabaseFacts, 'extensions'>): DatabaseFacts['extensions'] {
   return facts.extensions.filter((extension) => !PROVIDERS_OWN.has(extension.name));
 }
 
@@ -82,7 +82,10 @@ async function isWritable(client: pg.Client, owner: string): Promise<boolean> {
 }
 
 /** Says before anything is changed which extensions the target's server cannot have. */
-export async function refuseMissingExtensions(client: pg.Client, facts: DatabaseFacts): Promise<void> {
+export async function refuseMissingExtensions(
+  client: pg.Client,
+  facts: Pick<DatabaseFacts, 'extensions'>,
+): Promise<void> {
   const needed = neededExtensions(facts).map((extension) => extension.name);
   const { rows } = await client.query<{ name: string }>(
     `SELECT name FROM pg_catalog.unnest($1::text[]) AS needed(name)
@@ -97,124 +100,119 @@ export async function refuseMissingExtensions(client: pg.Client, facts: Database
 
 /**
  * Gives the owner the right to create (PostgreSQL 15 took it from the schema public) and creates the extensions where
- * the source has them. Returns the schemas that exist because of extensions.
+ * the source has them, `heroku_ext` included. provision calls it before the copy; the copy calls it again for what the
+ * source got since. What is there already is left alone. Returns what was made, for the log.
+ *
+ * @throws ConfigurationError when an extension lies in another schema than on the source
  */
 export async function prepareExtensions(
   client: pg.Client,
-  facts: DatabaseFacts,
+  facts: Pick<DatabaseFacts, 'extensions' | 'schemas'>,
   owner: PostgresAddress,
   log: Log,
-): Promise<void> {
+): Promise<string[]> {
+  const made: string[] = [];
   const role = quoteIdentifier(owner.user);
-  const { rows } = await client.query<{ database: boolean; public: boolean }>(
-    `SELECT pg_catalog.has_database_privilege($1::name, pg_catalog.current_database(), 'CREATE') AS database,
-            pg_catalog.has_schema_privilege($1::name, 'public', 'CREATE') AS public`,
-    [owner.user],
-  );
-  if (rows[0]?.database !== true)
-    await client.query(`GRANT CREATE ON DATABASE ${quoteIdentifier(owner.database)} TO ${role}`);
-  if (rows[0]?.public !== true) await client.query(`GRANT USAGE, CREATE ON SCHEMA public TO ${role}`);
+  const run = async (what: string, sql: string): Promise<void> => {
+    await client.query(sql);
+    made.push(what);
+  };
+  const lacks = await readLack(client, facts, owner.user);
+  if (lacks.database)
+    await run(
+      `the right to create in ${owner.database}`,
+      `GRANT CONNECT, CREATE, TEMPORARY ON DATABASE ${quoteIdentifier(owner.database)} TO ${role}`,
+    );
+  if (lacks.public)
+    await run('the right to create in public', `GRANT USAGE, CREATE ON SCHEMA public TO ${role}`);
   for (const schema of extensionSchemas(facts)) {
-    await client.query(`CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(schema)}`);
-    await client.query(`GRANT USAGE, CREATE ON SCHEMA ${quoteIdentifier(schema)} TO ${role}`);
+    const name = quoteIdentifier(schema);
+    if (lacks.schemas.has(schema)) await run(`schema ${schema}`, `CREATE SCHEMA IF NOT EXISTS ${name}`);
+    if (lacks.rights.has(schema))
+      await run(`rights in ${schema}`, `GRANT USAGE, CREATE ON SCHEMA ${name} TO ${role}`);
   }
-  for (const extension of neededExtensions(facts)) await createExtension(client, extension, facts, log);
+  for (const extension of neededExtensions(facts))
+    if (await createExtension(client, extension, facts, log)) made.push(`extension ${extension.name}`);
+  return made;
+}
+
+/** Which rights and schemas are not there yet. */
+async function readLack(
+  client: pg.Client,
+  facts: Pick<DatabaseFacts, 'extensions' | 'schemas'>,
+  role: string,
+): Promise<{ database: boolean; public: boolean; schemas: Set<string>; rights: Set<string> }> {
+  const { rows } = await client.query<{
+    database: boolean;
+    public: boolean;
+    schemas: string[];
+    may: string[];
+  }>(
+    `SELECT pg_catalog.has_database_privilege($1::name, pg_catalog.current_database(), 'CREATE') AS database,
+            pg_catalog.has_schema_privilege($1::name, 'public', 'CREATE') AS public,
+            (SELECT COALESCE(pg_catalog.array_agg(n.nspname::text), '{}')
+               FROM pg_catalog.pg_namespace n) AS schemas,
+            (SELECT COALESCE(pg_catalog.array_agg(n.nspname::text), '{}')
+               FROM pg_catalog.pg_namespace n
+              WHERE pg_catalog.has_schema_privilege($1::name, n.oid, 'USAGE')
+                AND pg_catalog.has_schema_privilege($1::name, n.oid, 'CREATE')) AS may`,
+    [role],
+  );
+  const found = rows[0];
+  const wanted = extensionSchemas(facts);
+  return {
+    database: found?.database !== true,
+    public: found?.public !== true,
+    schemas: new Set(wanted.filter((schema) => found?.schemas.includes(schema) !== true)),
+    rights: new Set(wanted.filter((schema) => found?.may.includes(schema) !== true)),
+  };
 }
 
 /** Schemas of the application's that are created before the restore because an extension lives in them. */
-export function extensionSchemas(facts: DatabaseFacts): string[] {
+export function extensionSchemas(facts: Pick<DatabaseFacts, 'extensions' | 'schemas'>): string[] {
   const schemas = new Set(neededExtensions(facts).map((extension) => extension.schema));
   return facts.schemas.filter(
     (schema) => schema !== 'public' && (schemas.has(schema) || schema === 'heroku_ext'),
   );
 }
 
+/** Returns whether it had to be made. */
 async function createExtension(
   client: pg.Client,
   extension: DatabaseFacts['extensions'][number],
-  facts: DatabaseFacts,
+  facts: Pick<DatabaseFacts, 'schemas'>,
   log: Log,
-): Promise<void> {
+): Promise<boolean> {
   const { name, schema } = extension;
-  // A schema that belongs to the extension itself (postgis_topology's) is made by it.
-  const place = facts.schemas.includes(schema) ? ` SCHEMA ${quoteIdentifier(schema)}` : '';
-  await client.query(`CREATE EXTENSION IF NOT EXISTS ${quoteIdentifier(name)}${place}`);
-  const { rows } = await client.query<{ version: string; schema: string }>(
-    `SELECT e.extversion AS version, n.nspname AS schema
-       FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
-      WHERE e.extname = $1`,
-    [name],
-  );
-  const made = rows[0];
+  const before = await readExtension(client, name);
+  if (before === undefined) {
+    // A schema that belongs to the extension itself (postgis_topology's) is made by it.
+    const place = facts.schemas.includes(schema) ? ` SCHEMA ${quoteIdentifier(schema)}` : '';
+    await client.query(`CREATE EXTENSION IF NOT EXISTS ${quoteIdentifier(name)}${place}`);
+  }
+  const made = before ?? (await readExtension(client, name));
   if (made === undefined)
     throw new Error(`The extension ${name} was created on the target and is not there.`);
   if (made.schema !== schema)
     throw new ConfigurationError(
       `The extension ${name} lives in the schema ${made.schema} on the target and in ${schema} on the source; objects that use it could not be restored. Drop it on the target (DROP EXTENSION ${quoteIdentifier(name)}) and run again.`,
     );
-  if (made.version !== extension.version)
+  if (before === undefined && made.version !== extension.version)
     log.info(`Extension ${name}: ${extension.version} on the source, ${made.version} on the target.`);
+  return before === undefined;
 }
 
-/** Ours, or dangerous on the target: never carried over. */
-const SETTINGS_LEFT = new Set(['default_transaction_read_only', 'role', 'session_authorization']);
-/** Of modules that only the source's provider has: Heroku's and Amazon's lists of allowed extensions. */
-const PROVIDERS_SETTINGS = /^(extwlist|rds)\./;
-
-/** Settings with a dot are the application's own or a module's, and some hold keys (`app.jwt_secret`): told by name only. */
-export function mayBeSecret(setting: string): boolean {
-  return setting.includes('.');
-}
-
-/** Settings that a copy does not take along: the provider's, and who works and whether one may write. */
-export function isSettingLeft(name: string): boolean {
-  return SETTINGS_LEFT.has(name) || PROVIDERS_SETTINGS.test(name);
-}
-
-/**
- * Gives the target's database the settings with which sessions of the application start on the source: those of the
- * database and of the role, and the search path wherever it is set. What cannot be set is told.
- */
-export async function applySettings(
-  loader: PostgresAddress,
-  owner: PostgresAddress,
-  facts: DatabaseFacts,
-  options: { applicationName: string; log: Log; signal?: AbortSignal },
-): Promise<void> {
-  const settings = { ...facts.settings };
-  if (facts.searchPath !== null) settings['search_path'] = facts.searchPath;
-  const wanted = Object.entries(settings).filter(([name]) => !isSettingLeft(name));
-  if (wanted.length === 0) return;
-  const database = quoteIdentifier(owner.database);
-  const body = async (client: pg.Client): Promise<void> => {
-    for (const [name, value] of wanted) {
-      try {
-        // Set here first, so that the value is taken exactly as it is, lists included.
-        await client.query('SELECT pg_catalog.set_config($1, $2, false)', [name, value]);
-        const parts = name.split('.').map(quoteIdentifier).join('.');
-        await client.query(`ALTER DATABASE ${database} SET ${parts} FROM CURRENT`);
-        options.log.info(`Setting of the database: ${name}${mayBeSecret(name) ? '' : ` = ${value}`}`);
-      } catch (thrown) {
-        if (name === 'search_path') throw thrown;
-        options.log.warning(`The setting ${name} was not taken over: ${messageOf(thrown)}`);
-      }
-    }
-  };
-  await withConnection(await databaseOwner(loader, owner, options), options, body);
-}
-
-/** ALTER DATABASE needs the database's owner, which is either of the two roles. */
-async function databaseOwner(
-  loader: PostgresAddress,
-  owner: PostgresAddress,
-  options: { applicationName: string; signal?: AbortSignal },
-): Promise<PostgresAddress> {
-  return withConnection(loader, options, async (client) => {
-    const { rows } = await client.query<{ mine: boolean }>(`
-      SELECT pg_catalog.pg_has_role(datdba, 'USAGE') AS mine
-        FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()`);
-    return rows[0]?.mine === true ? loader : owner;
-  });
+async function readExtension(
+  client: pg.Client,
+  name: string,
+): Promise<{ version: string; schema: string } | undefined> {
+  const { rows } = await client.query<{ version: string; schema: string }>(
+    `SELECT e.extversion AS version, n.nspname AS schema
+       FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
+      WHERE e.extname = $1`,
+    [name],
+  );
+  return rows[0];
 }
 
 /** Any two copies into one database exclude each other by this lock, held as long as the session lives. */

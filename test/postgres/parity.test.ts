@@ -92,10 +92,13 @@ test('the settings of databases do not change what rows say, and are compared th
   const { source, target, onSource, onTarget, compare } = await clones({ changesSource: true });
   await onSource(`
     ALTER DATABASE ${source.database} SET TimeZone = 'Asia/Tokyo'; ALTER DATABASE ${source.database} SET DateStyle = 'German';
-    ALTER DATABASE ${source.database} SET quote_all_identifiers = on`);
+    ALTER DATABASE ${source.database} SET quote_all_identifiers = on;
+    -- The same time, and one that only a superuser could attach to the target: no differences.
+    ALTER DATABASE ${source.database} SET statement_timeout = 30000; ALTER DATABASE ${source.database} SET app.key = 'x'`);
   await onTarget(`
     ALTER DATABASE ${target.database} SET bytea_output = 'escape'; ALTER DATABASE ${target.database} SET extra_float_digits = -5;
-    ALTER DATABASE ${target.database} SET IntervalStyle = 'iso_8601'`);
+    ALTER DATABASE ${target.database} SET IntervalStyle = 'iso_8601';
+    ALTER DATABASE ${target.database} SET statement_timeout = '30s'`);
   const lines = [
     'different: setting datestyle: German on the source, the default on the target',
     'different: setting quote_all_identifiers: on on the source, the default on the target',

@@ -11,7 +11,8 @@ import {
   type SchemaArchive,
 } from '../../src/postgres/schema-archive.ts';
 import { swapSchema } from '../../src/postgres/swap.ts';
-import { applySettings, extensionSchemas, prepareExtensions } from '../../src/postgres/target.ts';
+import { applySettings } from '../../src/postgres/settings.ts';
+import { extensionSchemas, prepareExtensions } from '../../src/postgres/target.ts';
 import { findPostgresTools } from '../../src/postgres/tools.ts';
 import { testPostgres } from '../support/servers.ts';
 import type { TwoSides } from './two-sides.ts';
