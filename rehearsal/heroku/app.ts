@@ -1,14 +1,14 @@
 import { EventEmitter } from 'node:events';
 import type { Authority } from '../servers/certificates.ts';
 import { createEndpoint } from './api/sni-endpoint.ts';
-import { findNamed, otherPlan, type DynoSize, type Plan } from './catalogue.ts';
+import { attachAddOns, newDrain } from './attach-add-ons.ts';
+import { findNamed, type DynoSize } from './catalogue.ts';
 import { effectiveConfig } from './config.ts';
 import { changeOf } from './dyno.ts';
 import { formationDynos } from './formation.ts';
 import {
   born,
   currentRelease,
-  newAddOn,
   type AddOn,
   type App,
   type Autoscaling,
@@ -23,6 +23,8 @@ export interface AppOptions {
   name: string;
   /** Directory with the deployed code; commands run in it. */
   code: string;
+  /** Dynos and release phase are listed as done and no process is started: commands of programs that are not here. */
+  onPaper?: boolean;
   /** The Procfile as deployed; `release` is the release phase. */
   processTypes: Record<string, string>;
   formation: Record<string, { quantity: number; size: string }>;
@@ -30,10 +32,20 @@ export interface AppOptions {
   /** `plan` like `standard-0`. The server is the caller's; what stands behind it beside the database is only listed. */
   postgres?: { plan: string; url: string } & Partial<AddOn['behind']>;
   /** `plan` like `premium-0`. The server is the caller's. */
-  redis?: { plan: string; url: string };
+  redis?: { plan: string; url: string; maxmemoryPolicy?: string };
   scheduler?: SchedulerJobOptions[];
-  /** Other makers' services: the plan's name like `papertrail:choklad`, its price, and the config vars that it sets. */
-  addOns?: { plan: string; cents?: number; config?: Record<string, string> }[];
+  /**
+   * Other makers' services: the plan's name like `papertrail:choklad`, its price, the config vars that it sets, and
+   * where it drains the app's logs to.
+   */
+  addOns?: { plan: string; cents?: number; config?: Record<string, string>; drain?: string }[];
+  /** Add-ons of other apps that it uses, too: of the first one of that service, under a name such as `DATABASE`. */
+  attached?: { app: string; service: string; as: string; namespace?: string }[];
+  /** Addresses to which a user sends the logs. */
+  drains?: string[];
+  webhooks?: { url: string; include: string[] }[];
+  /** Who may work on it beside its owner. */
+  collaborators?: string[];
   /** Custom host names; each gets a certificate and a DNS target. */
   domains: string[];
   pipeline?: {
@@ -98,7 +110,7 @@ export async function createApp(
   const app = blankApp(platform, options);
   platform.apps.push(app);
   createRelease(platform, app, { description: 'Initial release' });
-  attachDataServices(platform, app, options);
+  attachAddOns(platform, app, options);
   app.jobs = (options.scheduler ?? []).map(({ command, every, at }) => ({
     id: platform.ids.uuid(),
     command,
@@ -109,6 +121,7 @@ export async function createApp(
   }));
   await addDomains(platform, authority, app, options.domains);
   joinPipeline(platform, app, options.pipeline);
+  tellOthers(platform, app, options);
   if (Object.keys(options.config).length > 0) {
     app.config = { ...options.config };
     createRelease(platform, app, {
@@ -144,6 +157,7 @@ function blankApp(platform: Platform, options: AppOptions): App {
     github: options.github,
     autoscaling: options.autoscaling,
     code: options.code,
+    onPaper: options.onPaper ?? false,
     config: {},
     formation: [],
     dynos: [],
@@ -175,7 +189,14 @@ function blankApp(platform: Platform, options: AppOptions): App {
       description,
       enabled: options.features?.includes(name) ?? false,
     })),
-    collaborators: [{ ...born(platform), user: { id: account.id, email: account.email }, role: 'owner' }],
+    collaborators: [
+      { ...born(platform), user: { id: account.id, email: account.email }, role: 'owner' },
+      ...(options.collaborators ?? []).map((email) => ({
+        ...born(platform),
+        user: { id: ids.uuid(), email },
+        role: 'collaborator',
+      })),
+    ],
     jobs: [],
     logLines: [],
     events,
@@ -188,57 +209,10 @@ function teamOf(platform: Platform, name: string): Platform['teams'][number] {
   return team;
 }
 
-const colours = [
-  'AMBER',
-  'AQUA',
-  'BLUE',
-  'BRONZE',
-  'COPPER',
-  'CRIMSON',
-  'GRAY',
-  'JADE',
-  'OLIVE',
-  'ROSE',
-] as const;
-
-function attachDataServices(platform: Platform, app: App, options: AppOptions): void {
-  if (options.postgres) {
-    const addOn = provision(platform, app, `heroku-postgresql:${options.postgres.plan}`, 'postgresql');
-    addOn.url = options.postgres.url;
-    const { followers = [], forks = [], credentials = ['default'], maintenance } = options.postgres;
-    addOn.behind = { followers, forks, credentials, ...(maintenance && { maintenance }) };
-    // The first database is attached as DATABASE and under a colour that stays its own.
-    attach(platform, app, addOn, `HEROKU_POSTGRESQL_${platform.ids.pick(colours)}`);
-    attach(platform, app, addOn, 'DATABASE');
-  }
-  if (options.redis) {
-    const addOn = provision(platform, app, `heroku-redis:${options.redis.plan}`, 'redis');
-    addOn.url = options.redis.url;
-    attach(platform, app, addOn, 'REDIS');
-  }
-  if (options.scheduler)
-    attach(platform, app, provision(platform, app, 'scheduler:standard', 'scheduler'), 'SCHEDULER');
-  for (const { plan, cents = 0, config = {} } of options.addOns ?? []) {
-    otherPlan(platform.catalogue, platform.ids, plan, cents);
-    const [service = plan] = plan.split(':');
-    const addOn = provision(platform, app, plan, service);
-    addOn.config = config;
-    attach(platform, app, addOn, service.toUpperCase().replaceAll('-', '_'));
-  }
-}
-
-function provision(platform: Platform, app: App, planName: string, prefix: string): AddOn {
-  const plan: Plan | undefined = findNamed(platform.catalogue.plans, planName);
-  if (!plan) throw new Error(`This Heroku sells no ${planName}.`);
-  const name = `${prefix}-${platform.ids.pick(['angular', 'curved', 'flat', 'round'])}-${platform.ids.digits(5)}`;
-  const addOn = newAddOn(platform, app, plan, name);
-  platform.addOns.push(addOn);
-  return addOn;
-}
-
-function attach(platform: Platform, app: App, addOn: AddOn, name: string): void {
-  platform.attachments.push({ ...born(platform), name, app, addOn, namespace: null });
-  createRelease(platform, app, { description: `Attach ${name} (@ref:${addOn.name})` });
+/** Whom the app tells of its logs and its releases. */
+function tellOthers(platform: Platform, app: App, { drains = [], webhooks = [] }: AppOptions): void {
+  app.drains.push(...drains.map((url) => newDrain(platform, url)));
+  app.webhooks.push(...webhooks.map((webhook) => ({ ...born(platform), level: 'notify', ...webhook })));
 }
 
 /** Custom domains with a certificate that Heroku manages, one for all of them. */
@@ -290,7 +264,7 @@ async function deploy(platform: Platform, app: App, options: AppOptions): Promis
     commit: platform.ids.hex(40),
     commitDescription: null,
     checksum: `SHA256:${platform.ids.hex(64)}`,
-    buildpackDescription: 'Node.js',
+    buildpackDescription: languageOf(app.buildpacks),
     stack: app.stack,
     size: 25_000_000,
   };
@@ -317,6 +291,13 @@ async function deploy(platform: Platform, app: App, options: AppOptions): Promis
       `The release phase of ${app.name} failed on the first deployment:\n${release.output?.join('\n') ?? ''}`,
     );
   }
+}
+
+/** What the last buildpack calls itself: a Rails app often has Node before it for its assets. */
+function languageOf(buildpacks: string[]): string {
+  const last = buildpacks.at(-1) ?? '';
+  if (last.includes('ruby')) return 'Ruby';
+  return last.includes('python') ? 'Python' : 'Node.js';
 }
 
 function sizeOf(platform: Platform, name: string): DynoSize {

@@ -47,8 +47,10 @@ export function startDyno(platform: Platform, app: App, options: DynoOptions): D
     stopping: false,
     restart: undefined,
   };
+  if (app.onPaper) dyno.state = 'up';
   app.dynos.push(dyno);
   app.events.emit('change');
+  if (app.onPaper) return dyno;
   void boot(platform, app, dyno);
   return dyno;
 }

@@ -45,6 +45,8 @@ export interface App extends Kept {
   autoscaling: Autoscaling | undefined;
   /** Directory of the deployed code. */
   code: string;
+  /** Its dynos are listed as running and no process is started: for an app that is only looked at. */
+  onPaper: boolean;
   /** What `config:set` wrote; the values of attachments are not among them. */
   config: Record<string, string>;
   formation: FormationEntry[];
@@ -128,7 +130,16 @@ export interface AddOn extends Kept {
   /** Config vars that it sets besides those of its attachments, as other makers' services do. */
   config: Record<string, string>;
   /** What is behind a Postgres add-on beside the database itself. */
-  behind: { followers: string[]; forks: string[]; credentials: string[]; maintenance?: PlayedMaintenance };
+  behind: {
+    followers: string[];
+    forks: string[];
+    credentials: string[];
+    /** Names of other stores that it can query (data links). */
+    links: string[];
+    /** When a backup is taken, every day. */
+    backups: { hour: number; timezone: string }[];
+    maintenance?: PlayedMaintenance;
+  };
   /** Settings of the data service, as changed through its API. */
   settings: Record<string, string | number | boolean>;
 }
@@ -156,6 +167,8 @@ export interface SniEndpoint extends Kept {
 export interface Drain extends Kept {
   url: string;
   token: string;
+  /** The add-on that made it; undefined for one that a user made. */
+  addOn: AddOn | undefined;
 }
 
 export interface Webhook extends Kept {
@@ -245,7 +258,7 @@ export function newAddOn(platform: Platform, app: App, plan: Plan, name: string)
     plan,
     url: undefined,
     config: {},
-    behind: { followers: [], forks: [], credentials: ['default'] },
+    behind: { followers: [], forks: [], credentials: ['default'], links: [], backups: [] },
     settings: {},
   };
 }

@@ -74,6 +74,7 @@ async function releasePhase(
   release: Release,
   command: string,
 ): Promise<boolean> {
+  if (app.onPaper) return true;
   const size = app.formation[0]?.size ?? findNamed(platform.catalogue.dynoSizes, 'Standard-1X');
   if (!size) return false;
   const name = `release.${platform.ids.digits(4)}`;

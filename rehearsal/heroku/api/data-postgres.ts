@@ -11,7 +11,7 @@ import { time } from './view.ts';
 export const postgresRoutes: Route[] = [
   read('/client/v11/databases/:addon', databaseInfo, { dialect: 'data', need: 'read-protected' }),
   read('/client/v11/databases/:addon/wait_status', waitStatus, { dialect: 'data' }),
-  read('/client/v11/databases/:addon/transfer-schedules', (call) => noneFor(call), { dialect: 'data' }),
+  read('/client/v11/databases/:addon/transfer-schedules', backupSchedules, { dialect: 'data' }),
   read('/client/v11/apps/:app/transfers', () => [], { dialect: 'data' }),
   read('/postgres/v0/databases/:addon/credentials', (call) => credentials(databaseOf(call)), {
     dialect: 'data',
@@ -23,7 +23,7 @@ export const postgresRoutes: Route[] = [
   }),
   read('/postgres/v0/databases/:addon/config', (call) => settingsOf(databaseOf(call)), { dialect: 'data' }),
   change('PATCH', '/postgres/v0/databases/:addon/config', updateSettings, { dialect: 'data' }),
-  list('/client/v11/databases/:addon/links', (call) => noneFor(call), { dialect: 'data' }),
+  list('/client/v11/databases/:addon/links', links, { dialect: 'data' }),
   list('/client/v11/databases/:addon/followers', followers, { dialect: 'data' }),
 ];
 
@@ -33,9 +33,28 @@ function databaseOf(call: Call): AddOn {
   return addOn;
 }
 
-function noneFor(call: Call): [] {
-  databaseOf(call);
-  return [];
+function backupSchedules(call: Call): unknown[] {
+  const addOn = databaseOf(call);
+  return addOn.behind.backups.map(({ hour, timezone }) => ({
+    uuid: addOn.id,
+    name: 'DATABASE_URL',
+    callback_url: '',
+    days: ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'],
+    hour,
+    timezone,
+    retain_weeks: 4,
+    retain_months: 1,
+  }));
+}
+
+function links(call: Call): unknown[] {
+  const addOn = databaseOf(call);
+  return addOn.behind.links.map((name) => ({
+    id: addOn.id,
+    name,
+    created_at: time(addOn.createdAt),
+    remote: { name, attachment_name: name.toUpperCase().replaceAll('-', '_') },
+  }));
 }
 
 async function databaseInfo(call: Call): Promise<unknown> {

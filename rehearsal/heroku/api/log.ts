@@ -4,7 +4,7 @@ import { appIdentity } from './app.ts';
 import { bodyOf } from './body.ts';
 import { notFound } from './refusal.ts';
 import { change, list, read, type Call, type Route } from './route.ts';
-import { times } from './view.ts';
+import { identity, times } from './view.ts';
 
 /** Log drains, and log sessions: an address from which the recent lines can be read without a token. */
 export const logRoutes: Route[] = [
@@ -16,7 +16,12 @@ export const logRoutes: Route[] = [
     '/apps/:app/log-drains',
     (call) => {
       const { url } = bodyOf(call, z.object({ url: z.string() }));
-      const drain: Drain = { ...born(call.platform), url, token: `d.${call.platform.ids.uuid()}` };
+      const drain: Drain = {
+        ...born(call.platform),
+        url,
+        token: `d.${call.platform.ids.uuid()}`,
+        addOn: undefined,
+      };
       call.app.drains.push(drain);
       return drainView(call.app, drain);
     },
@@ -59,7 +64,7 @@ function drainOf({ app, params }: Call): Drain {
 
 function drainView(app: App, drain: Drain): unknown {
   return {
-    addon: null,
+    addon: drain.addOn ? { ...identity(drain.addOn), app: appIdentity(drain.addOn.app) } : null,
     app: appIdentity(app),
     ...times(drain),
     id: drain.id,

@@ -19,13 +19,22 @@ beforeAll(async () => {
       url: 'postgres://user:word@127.0.0.1:1/db',
       followers: ['postgresql-flat-1'],
       credentials: ['default', 'reports'],
+      links: ['redis-curved-1'],
+      backups: [{ hour: 2, timezone: 'UTC' }],
     },
     redis: { plan: 'premium-0', url: 'rediss://:word@127.0.0.1:1' },
     scheduler: [{ command: 'true', every: 1440, at: 0 }],
     pipeline: { name: 'shop-pipeline', stage: 'production', review: { automatic: true, open: 1 } },
     team: 'acme',
     space: { name: 'quiet', shield: true },
-    addOns: [{ plan: 'papertrail:fixa', config: { PAPERTRAIL_API_TOKEN: 'played' } }],
+    addOns: [
+      {
+        plan: 'papertrail:fixa',
+        config: { PAPERTRAIL_API_TOKEN: 'played' },
+        drain: 'syslog+tls://logs.papertrailapp.com:12345',
+      },
+    ],
+    collaborators: ['ada@example.com'],
   });
   await app.settled();
   ids = await thingsByParameter();
