@@ -5,6 +5,7 @@ import { describeRedis } from './connect.ts';
 import type { RedisCopyOptions, RedisCopyResult } from './copy.ts';
 import { redisError } from './errors.ts';
 import { copyFunctions } from './functions.ts';
+import { compareFunctions } from './parity-functions.ts';
 import { Lanes, selectDatabase, type Sides } from './lanes.ts';
 import { compareRedis } from './parity.ts';
 import {
@@ -232,6 +233,10 @@ class Following implements RedisFollow {
   async assertStill(): Promise<void> {
     await this.#cleanly(undefined, async () => {
       const sides = await this.#ready();
+      const { from, to } = sides.scanner;
+      const functions = await compareFunctions(from, to);
+      if (functions.length > 0)
+        throw new Error(['Functions of the two servers differ:', ...functions].join('\n  '));
       const told = await this.#changedSince(sides);
       const isStill = this.kind === 'none' && (await this.#isUnwritten(sides));
       const names = isStill ? [] : told;

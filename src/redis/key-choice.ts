@@ -44,13 +44,24 @@ export function globToRegExp(glob: string): RegExp {
     /\\([\s\S])|\[(\^?)((?:\\[\s\S]|[^\]])*)\]|\*|\?|[\s\S]/g,
     (token: string, escaped: string | undefined, not: string | undefined, set: string | undefined) => {
       if (escaped !== undefined) return literal(escaped);
-      if (set !== undefined) return `[${not ?? ''}${set.replaceAll(/[[\]]/g, '\\$&')}]`;
+      if (set !== undefined) return characterClass(set, not === '^');
       if (token === '*') return '[\\s\\S]*';
       if (token === '?') return '[\\s\\S]';
       return literal(token);
     },
   );
   return new RegExp(`^${source}$`);
+}
+
+/** Redis takes a range in either order; an empty set matches nothing, and its opposite anything. */
+function characterClass(set: string, isOpposite: boolean): string {
+  const members = [...set.matchAll(/\\([\s\S])|([\s\S])-([\s\S])|([\s\S])/g)].map(
+    ([, escaped, first, last, single]) =>
+      first !== undefined && last !== undefined
+        ? [first, last].sort().map(literal).join('-')
+        : literal(escaped ?? single ?? ''),
+  );
+  return `[${isOpposite ? '^' : ''}${members.join('')}]`;
 }
 
 function literal(character: string): string {

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { testRedis } from '../support/servers.ts';
+import { globToRegExp } from '../../src/redis/key-choice.ts';
 import { endStaleConnections } from '../../src/redis/settle.ts';
 import { clientOf, twoRedis } from './two-sides.ts';
 
@@ -59,6 +60,44 @@ test('a second copy deletes what the source no longer has, and replaces what cha
   expect(again.deleted).toBe(1);
   expect(await to.exists('a')).toBe(0);
   expect((await compare()).equal).toBe(true);
+});
+
+test.each([
+  '[z-a]*',
+  '[^z-a]*',
+  'a[]b',
+  'a[^]b',
+  '[a\\]]x',
+  '[[]x',
+  '[-a]x',
+  '[\\^a]x',
+  'a?c',
+  'h[^e]llo',
+  '\\*',
+])('the pattern %s means what the server means by it', async (glob) => {
+  const { from } = await twoRedis();
+  const names = [
+    'm1',
+    'zz',
+    'a1',
+    '1',
+    'ab',
+    'a]b',
+    'a^b',
+    'a[]b',
+    ']x',
+    'ax',
+    '[x',
+    '-x',
+    '^x',
+    'abc',
+    'hello',
+    'hallo',
+    '*',
+  ];
+  await from.mset(...names.flatMap((name) => [name, 'value']));
+  const ours = names.filter((name) => globToRegExp(glob).test(name));
+  expect(ours.sort()).toEqual((await from.keys(glob)).sort());
 });
 
 test('skipped keys and heartbeats of running workers stay behind, and are not compared', async () => {

@@ -98,6 +98,17 @@ test('a write between the final pass and the point of no return is noticed, a ke
   await expect(follow.assertStill()).rejects.toThrow(/do not hold the same/);
 });
 
+test('a function that is loaded after the final pass is noticed', async () => {
+  const sides = await twoRedis();
+  await fill(sides.from, 10);
+  const follow = await following(sides);
+  await follow.catchUp();
+  await follow.finish();
+  await follow.assertStill();
+  await sides.to.call('FUNCTION', 'LOAD', "#!lua name=late\nredis.register_function('late', function() end)");
+  await expect(follow.assertStill()).rejects.toThrow(/function library "late": only on the target/);
+});
+
 test('consumer groups that no change tells of are read again', async () => {
   const sides = await twoRedis();
   const { from, to, compare } = sides;

@@ -1,7 +1,8 @@
 import type { ChainableCommander, Redis } from 'ioredis';
-import { ConfigurationError } from '../../errors.ts';
+import { ConfigurationError, messageOf } from '../../errors.ts';
 import { OUR_PREFIX } from '../our-keys.ts';
 import { pipelined } from '../scan.ts';
+import { defineScript, runScript } from '../scripts.ts';
 import type { JobSystem } from './job-system.ts';
 import { inOneStep } from './one-step.ts';
 
@@ -12,12 +13,29 @@ const BATCH = 1_000;
 
 /*
  * Job keys that are set aside bear the prefix `heroku-to-digitalocean:<id>:`, and the set
- * `heroku-to-digitalocean:<id>` names them as they were. Both change in one transaction: all or none, whenever we are
- * killed. Only the selected database is looked at, the one in the address that the application uses. Renaming costs
+ * `heroku-to-digitalocean:<id>` names them as they were. Both change in one step: all or none, whenever we are killed.
+ * Only the selected database is looked at, the one in the address that the application uses. Renaming costs
  * nothing however many jobs a key holds.
  */
 
-/** Returns the number of keys; 0 when jobs are set aside already, whatever has been enqueued since (see `lateNames`). */
+/** Renames what there is of the named keys, and notes the names; 0 when that was done before. */
+const settingAside = defineScript(`
+local manifest, count = KEYS[1], 0
+if redis.call('EXISTS', manifest) == 1 then return 0 end
+for i = 2, #KEYS do
+  if redis.call('EXISTS', KEYS[i]) == 1 then
+    redis.call('SADD', manifest, KEYS[i])
+    redis.call('RENAME', KEYS[i], ARGV[1] .. KEYS[i])
+    count = count + 1
+  end
+end
+return count`);
+
+/**
+ * Returns the number of keys; 0 when jobs are set aside already, whatever has been enqueued since (see `lateNames`).
+ *
+ * A script, so that whoever enqueues all the time cannot win against it; where the server runs none, a transaction.
+ */
 export async function setAside(redis: Redis, systems: JobSystem[], migrationId: string): Promise<number> {
   const manifest = manifestOf(migrationId);
   const listed = async (): Promise<string[]> => {
@@ -25,18 +43,24 @@ export async function setAside(redis: Redis, systems: JobSystem[], migrationId: 
     for (const system of systems) names.push(...(await system.jobKeys(redis)));
     return [...new Set(names)];
   };
-  const watched = await listed();
-  const count = await inOneStep(redis, [manifest, ...watched], async () => {
+  const names = await listed();
+  try {
+    const keys = [manifest, ...names].map((name) => Buffer.from(name));
+    return Number(await runScript(redis, settingAside, 'any', keys, [asideName(migrationId, '')]));
+  } catch (thrown) {
+    if (!/^(NOPERM|ERR unknown command)/i.test(messageOf(thrown))) throw thrown;
+  }
+  const count = await inOneStep(redis, [manifest, ...names], async () => {
     if ((await redis.exists(manifest)) === 1) return undefined;
-    const names = await existing(redis, await listed());
-    if (names.length === 0) return undefined;
+    const there = await existing(redis, await listed());
+    if (there.length === 0) return undefined;
     return {
       commands: (multi) => {
-        for (let from = 0; from < names.length; from += BATCH)
-          multi.sadd(manifest, ...names.slice(from, from + BATCH));
-        for (const name of names) multi.rename(name, asideName(migrationId, name));
+        for (let from = 0; from < there.length; from += BATCH)
+          multi.sadd(manifest, ...there.slice(from, from + BATCH));
+        for (const name of there) multi.rename(name, asideName(migrationId, name));
       },
-      result: names.length,
+      result: there.length,
     };
   });
   return count ?? 0;

@@ -80,18 +80,42 @@ test('whenever the connection is lost, all jobs are in their place or all are se
   expect([...outcomes].sort()).toEqual([`cut ${Object.keys(before).length}`, 'done 1']);
 }, 60_000);
 
-test('a job enqueued in the very moment is set aside too, never half of it', async () => {
+test('whoever enqueues all the time does not win against it, nor do two who set aside at once', async () => {
   const { from, source } = await twoRedis();
   await enqueue(from);
   const other = clientOf(source);
+  let [enqueued, isEnd] = [0, false];
+  const writer = (async () => {
+    while (!isEnd) await other.lpush('queue:default', job(`late ${(enqueued += 1)}`));
+  })();
+  while (enqueued < 20) await other.ping();
+  const both = await Promise.all([
+    setAsideJobs(from, 'shop-test'),
+    setAsideJobs(clientOf(source), 'shop-test'),
+  ]);
+  isEnd = true;
+  await writer;
+  expect(both.sort()).toEqual([0, 9]);
+  const aside = await from.llen('heroku-to-digitalocean:shop-test:queue:default');
+  expect(aside).toBeGreaterThan(20);
+  expect(aside + (await from.llen('queue:default'))).toBe(2 + enqueued);
+});
+
+test('without scripts a job enqueued in the very moment is set aside too, never half of it', async () => {
+  const { from, source } = await twoRedis();
+  await from.call('ACL', 'SETUSER', 'plain', 'on', 'nopass', '~*', '&*', '+@all', '-@scripting');
+  const plain = clientOf(source);
+  await plain.call('AUTH', 'plain', 'any');
+  await enqueue(from);
+  const other = clientOf(source);
   let enqueued = 0;
-  const original = from.exists.bind(from);
+  const original = plain.exists.bind(plain);
   // Somebody enqueues between our look and our step, three times.
-  from.exists = ((...keys: string[]) =>
+  plain.exists = ((...keys: string[]) =>
     enqueued < 3
       ? other.lpush('queue:default', job(`late ${(enqueued += 1)}`)).then(() => original(...keys))
-      : original(...keys)) as typeof from.exists;
-  await setAsideJobs(from, 'shop-test');
+      : original(...keys)) as typeof plain.exists;
+  await setAsideJobs(plain, 'shop-test');
   expect(enqueued).toBe(3);
   expect(await inPlace(from)).toEqual(['stat:processed']);
   expect(await from.llen('heroku-to-digitalocean:shop-test:queue:default')).toBe(5);
