@@ -134,13 +134,13 @@ function waiting({ components, language, hasRedis }: PlanFacts): Item[] {
 function schedule({ inventory, schedules, components }: PlanFacts): Item[] {
   const jobs = components
     .filter(({ kind }) => kind === 'scheduled')
-    .map(({ name, command, schedule: when, instanceSize }) =>
+    .map(({ name, command, schedule: when, instanceSize, why }) =>
       automatic({
         id: scheduleId(name),
         area: 'schedule',
         what: `${name}: ${command}`,
         becomes: `${KINDS.scheduled}, ${when?.cron ?? ''} ${when?.timeZone ?? ''}, ${instanceSize}`,
-        why: 'the schedule of migration.yml and Heroku Scheduler',
+        why: `the schedule of migration.yml and Heroku Scheduler; ${why}`,
       }),
     );
   const differing = schedules.differences.map(({ kind, name, what }): Item => {
@@ -204,7 +204,7 @@ function unreadSchedule(
   ];
 }
 
-function variables({ inventory, variables: fates }: PlanFacts): Item[] {
+function variables({ inventory, variables: fates, found }: PlanFacts): Item[] {
   const items: Item[] = fates.map(({ name, fate, reason }) =>
     automatic({ id: `variable/${name}`, area: 'variable', what: name, becomes: fate, why: reason }),
   );
@@ -212,7 +212,9 @@ function variables({ inventory, variables: fates }: PlanFacts): Item[] {
   if (
     buildpacks.some((name) => name.includes('ruby')) &&
     configVars !== null &&
-    !configVars.some(({ name }) => name === 'SECRET_KEY_BASE' || name === 'RAILS_MASTER_KEY')
+    !configVars.some(({ name }) => name === 'SECRET_KEY_BASE') &&
+    // The checkout tells more: whether it is Rails, and where its key comes from.
+    !found.some(({ id }) => id === 'variable/SECRET_KEY_BASE')
   ) {
     items.push(
       decide({
@@ -221,7 +223,7 @@ function variables({ inventory, variables: fates }: PlanFacts): Item[] {
         what: 'SECRET_KEY_BASE is not a config var',
         question: 'May every session end and every signed address become void at the cutover?',
         options: ['sessions-end', 'not-used'],
-        why: 'the Ruby buildpack may have made one that exists only inside dynos; a new one ends every session',
+        why: 'the Ruby buildpack makes one for Rails that exists only inside dynos, and Rails takes it before its credentials; a new one ends every session',
         remedy:
           'Read it with `heroku run printenv SECRET_KEY_BASE` and set it as a config var: then it moves.',
       }),

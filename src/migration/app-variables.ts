@@ -1,7 +1,7 @@
 import { appEnvironment, type AppVariable, type VariableFate } from '../digitalocean/app-environment.ts';
 import { classifyConfigVar } from '../heroku/config-var-class.ts';
 import type { HerokuInventory } from '../heroku/inventory.ts';
-import { addOnId, isMoved } from './add-on-kinds.ts';
+import { addOnFate, isMoved } from './add-on-kinds.ts';
 import type { MigrationConfig } from './config.ts';
 
 /** The new side's addresses as the application gets them. */
@@ -33,7 +33,7 @@ const MOVED = new Set(['heroku-postgresql', 'heroku-redis']);
 export function appVariables(input: AppVariablesInput): { variables: AppVariable[]; fates: VariableFate[] } {
   const { configVars, addOns, addresses, config, answers } = input;
   const dropped = addOns
-    .filter((addOn) => !isMoved(addOn) && answers[addOnId(addOn, addOns)] === 'drop')
+    .filter((addOn) => !isMoved(addOn) && addOnFate(addOn, addOns, answers) === 'drop')
     .flatMap((addOn) => addOn.configVars);
   const moved = addOns
     .filter(({ service }) => MOVED.has(service))

@@ -1,6 +1,7 @@
 import type { AssessFacts } from '../postgres/assess-facts.ts';
 import type { Client } from '../postgres/sessions.ts';
 import { formatCount, formatDuration } from '../report/format.ts';
+import { CREDENTIAL_OPTIONS } from './data-service-items.ts';
 import { automatic, decide, idPart, told, type Item } from './item.ts';
 import { namesOf } from './names-in-words.ts';
 
@@ -47,8 +48,8 @@ export function consumerItems(
   own: readonly string[],
 ): Item[] {
   return [
-    ...(sessions === null ? [] : clientItems(sessions, own, activity?.sampleMs ?? null)),
-    ...(credentials === null ? [] : credentialItems(credentials)),
+    ...(sessions === null ? [] : clientItems(sessions, own, activity?.sampleMs ?? null, credentials)),
+    ...(credentials === null ? [] : credentialItems(credentials, sessions?.clients ?? [])),
   ];
 }
 
@@ -56,11 +57,16 @@ function clientItems(
   sessions: NonNullable<AssessFacts['sessions']>,
   own: readonly string[],
   sampleMs: number | null,
+  credentials: AssessFacts['credentials'],
 ): Item[] {
   const groups = { app: [] as Client[], provider: [] as Client[], others: [] as Client[] };
   for (const client of sessions.clients) groups[whose(client, own)].push(client);
   const seconds = sampleMs === null ? 'a moment' : formatDuration(sampleMs);
-  const items = groups.others.map((client) => outsiderItem(client, sessions.looks));
+  // Whoever has a credential of its own is asked about with that credential, which lasts.
+  const known = new Set((credentials?.others ?? []).map(({ name }) => name));
+  const items = groups.others
+    .filter(({ user }) => !known.has(user))
+    .map((client) => outsiderItem(client, sessions.looks));
   if (groups.app.length > 0)
     items.unshift(
       automatic({
@@ -133,28 +139,35 @@ function describeOwn(clients: readonly Client[]): string {
 }
 
 function outsiderItem(client: Client, looks: number): Item {
-  const { user, application, addresses, addressCount, sessions, hidden } = client;
-  const tool = toolOf(client);
-  const name = application === '' ? 'a client without a name' : application;
+  const { user, application, isOwner, sessions } = client;
   return decide({
-    id: `consumer/${idPart(user)}/${idPart(application)}`,
+    // The app's own role has another name in each environment, and after each rotation.
+    id: `consumer/client/${isOwner ? '' : `${idPart(user)}/`}${idPart(application)}`,
     area: 'consumer',
-    what: `${name} uses the database as ${user}${tool === undefined || tool === name ? '' : ` (looks like ${tool})`}`,
+    what: `${titleOf(client)} uses the database as ${user}`,
     question: 'Its address and credential end with the add-on. What becomes of it?',
-    options: ['not needed any more', 'pointed at the new database by hand'],
-    why: `seen at ${client.looks} of ${looks} looks, ${formatCount(sessions)} sessions at once, ${
-      hidden
-        ? 'address hidden'
-        : addressCount === 0
-          ? 'from the server itself'
-          : `from ${namesOf(addresses, addressCount)}`
-    }`,
+    options: ['not-needed', 'pointed-at-the-new-database'],
+    why: `seen at ${client.looks} of ${looks} looks, ${formatCount(sessions)} sessions at once, ${whereFrom(client)}`,
     remedy:
       'Give it a user of its own on the cluster (`doctl databases user create <cluster> <name>`), its address as a trusted source, and change it after the switch.',
   });
 }
 
-function credentialItems({ owner, others, receivers }: NonNullable<AssessFacts['credentials']>): Item[] {
+function titleOf(client: Client): string {
+  const name = client.application === '' ? 'a client without a name' : client.application;
+  const tool = toolOf(client);
+  return tool === undefined || tool === name ? name : `${name} (looks like ${tool})`;
+}
+
+function whereFrom({ hidden, addressCount, addresses }: Client): string {
+  if (hidden) return 'address hidden';
+  return addressCount === 0 ? 'from the server itself' : `from ${namesOf(addresses, addressCount)}`;
+}
+
+function credentialItems(
+  { owner, others, receivers }: NonNullable<AssessFacts['credentials']>,
+  clients: readonly Client[],
+): Item[] {
   return [
     automatic({
       id: 'postgres/credential',
@@ -165,16 +178,19 @@ function credentialItems({ owner, others, receivers }: NonNullable<AssessFacts['
     }),
     ...others.map(({ name, owns, granted, memberOfOwner, writes }) =>
       decide({
-        id: `postgres/credential/${idPart(name)}`,
+        id: `consumer/credential/${idPart(name)}`,
         area: 'consumer',
         what: `the credential ${name} can log in${writes ? ' and write' : ''}`,
         question: 'It dies with the add-on, and is not made on the new side. Who uses it?',
-        options: ['not needed any more', 'made anew on the new side by hand'],
+        options: [...CREDENTIAL_OPTIONS],
         why: [
           ...(owns ? ['it owns objects of this database'] : []),
           ...(granted ? ['it was granted rights here'] : []),
           ...(memberOfOwner ? [`it is a member of ${owner}`] : []),
           ...(!owns && !granted && !memberOfOwner ? ['a role that it belongs to has rights here'] : []),
+          ...clients
+            .filter(({ user }) => user === name)
+            .map((client) => `in use by ${titleOf(client)} ${whereFrom(client)}`),
         ].join('; '),
         remedy: `\`heroku pg:credentials --app <app>\` shows it. Make it on the cluster before the copy (\`doctl databases user create <cluster> ${name}\`): then its grants are copied, too.`,
       }),
@@ -187,7 +203,7 @@ function credentialItems({ owner, others, receivers }: NonNullable<AssessFacts['
           area: 'consumer',
           what: `the replication slot ${name} ${active ? 'carries changes elsewhere' : 'is not read by anybody'}`,
           question: 'Slots and publications are not carried over. Who receives these changes?',
-          options: ['not needed any more', 'made anew on the new side by hand'],
+          options: ['not-needed', 'create-anew'],
           why: 'pg_replication_slots',
           remedy:
             'On the cluster: a user with settings.pg_allow_replication, a publication, and a first load of the receiver.',
@@ -201,7 +217,7 @@ function followerItem(names: readonly string[]): Item[] {
   if (names.length === 0) return [];
   return [
     told({
-      id: 'postgres/followers',
+      id: 'consumer/followers',
       area: 'consumer',
       what: `${formatCount(names.length)} servers follow this one`,
       becomes: 'left behind: the plan’s own standby or followers end with the add-on',

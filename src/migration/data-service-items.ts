@@ -45,7 +45,7 @@ function copies({ addOn, followers, following, forks }: DataService): Item[] {
       ? []
       : [
           blocked({
-            id: 'postgres/follows',
+            id: 'postgres/follower',
             area: 'postgres' as const,
             what: `${addOn} follows ${following}`,
             why: 'a follower cannot be written to: no capture can be installed and no fence put up',
@@ -54,6 +54,9 @@ function copies({ addOn, followers, following, forks }: DataService): Item[] {
         ]),
   ];
 }
+
+/** Heroku's data API and the database's own catalogue tell of the same credentials. */
+export const CREDENTIAL_OPTIONS: readonly string[] = ['not-needed', 'create-anew'];
 
 /** `default` is what DATABASE_URL has; every other one was made for somebody. */
 function credentials({ addOn, credentials: names }: DataService): Item[] {
@@ -65,7 +68,7 @@ function credentials({ addOn, credentials: names }: DataService): Item[] {
         area: 'consumer',
         what: `the credential ${name} of ${addOn}`,
         question: 'Who uses it? It ends with the add-on, and the new database does not know it.',
-        options: ['not-needed', 'create-anew'],
+        options: [...CREDENTIAL_OPTIONS],
         why: 'Heroku Postgres lists it beside the default one',
         remedy:
           'Make a user of that name on the cluster (control panel, Users), grant it what it needs, and give its owner the new address.',

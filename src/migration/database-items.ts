@@ -1,17 +1,22 @@
-import { redisMaxMemoryMib } from '../digitalocean/redis-cloud-init.ts';
-import { formatBytes } from '../report/format.ts';
+import { EDITION } from './edition.ts';
+import { editionItems } from './edition-items.ts';
 import { blocked, decide, told, type Item } from './item.ts';
 import { offeredIn, planOf, STANDBY } from './placement.ts';
 import type { PlanFacts } from './plan.ts';
 import { OFFERED_EXTENSIONS, postgresOffers } from './postgres-offer.ts';
+import { redisPlaceItems } from './redis-place-items.ts';
 
 type Found = (Item | false | undefined)[];
 
 /** Postgres and Redis: whether there is a place for them, and what is less there than today. */
 export function databaseItems(facts: PlanFacts): Item[] {
-  return [...postgres(facts), ...postgresSize(facts), ...standby(facts), ...redis(facts)].filter(
-    (item) => typeof item === 'object',
-  );
+  return [
+    ...postgres(facts),
+    ...editionItems(facts),
+    ...postgresSize(facts),
+    ...standby(facts),
+    ...redisPlaceItems(facts),
+  ].filter((item) => typeof item === 'object');
 }
 
 function postgres({
@@ -20,7 +25,6 @@ function postgres({
   postgres: { cluster, offer },
   inventory,
   unknown,
-  config,
   datacentre,
   found,
 }: PlanFacts): Found {
@@ -38,7 +42,7 @@ function postgres({
   }
   const missing = facts.extensions.map(({ name }) => name).filter((name) => !OFFERED_EXTENSIONS.has(name));
   const offered = postgresOffers(catalogue).map(({ slug }) => slug);
-  const versions = catalogue?.postgres[cluster.engine]?.versions ?? [];
+  const versions = [...new Set(Object.values(catalogue?.postgres ?? {}).flatMap((one) => one.versions))];
   return [
     // Each extension is an item of its own when the database was read in depth.
     missing.length > 0 &&
@@ -97,20 +101,6 @@ function postgres({
         why: 'app, database and Redis must share one datacentre to reach each other privately',
         remedy: 'Choose another `region` in migration.yml.',
       }),
-    cluster.engine === 'advanced_pg' &&
-      config.postgres.size === undefined &&
-      decide({
-        id: 'postgres/edition',
-        area: 'postgres',
-        what: `the database needs the Advanced Edition (${cluster.nodes === 1 ? '' : `${cluster.nodes} × `}${cluster.size})`,
-        question: 'Is the Advanced Edition right, at its price?',
-        options: ['advanced'],
-        why: `the Standard Edition offers nothing with what is needed (${cluster.why})${
-          offer?.diskGib == null ? '; how much disk the size has is not in the API' : ''
-        }${offer?.priceIsFrom === true ? '; its price is only known as the one where the edition begins' : ''}`,
-        remedy:
-          'Look at the size in the control panel before you answer, or set `postgres.size` to a smaller one that staging has proved to be enough.',
-      }),
   ];
 }
 
@@ -122,6 +112,7 @@ function postgresSize({
 }: PlanFacts): Found {
   if (facts === undefined || offer === undefined) return [];
   const limit = facts.connectionLimit;
+  const inUse = needs.connectionsInUse ?? 0;
   const gib = facts.sizeBytes / 2 ** 30;
   const less = `${cluster.size} takes ${offer.connections} connections`;
   return [
@@ -155,17 +146,40 @@ function postgresSize({
         why: `the data and half as much again need ${needs.diskGib.toFixed(1)} GiB`,
         remedy: 'Choose a larger `postgres.size`.',
       }),
-    offer.connections < needs.connections &&
+    // Where the Advanced Edition is a question, its disk is part of that.
+    offer.diskGib === null &&
+      (cluster.engine === 'pg' || config.postgres.size !== undefined) &&
+      decide({
+        id: 'postgres/disk',
+        area: 'postgres',
+        what: `how much disk ${cluster.size} includes is not known`,
+        question: `Does it hold ${needs.diskGib.toFixed(1)} GiB? So much are the data with room to grow.`,
+        options: ['enough'],
+        why: `the data take ${gib.toFixed(1)} GiB; DigitalOcean's API tells no disk, and this size is not in the dated list`,
+        remedy: 'Look at the size in the control panel: disk can be added there, at a price for each GiB.',
+      }),
+    !needs.memoryKnown &&
+      config.postgres.size === undefined &&
+      decide({
+        id: 'postgres/memory',
+        area: 'postgres',
+        what: `how much memory ${planOf(inventory, 'heroku-postgresql')} has is not known`,
+        question: `Are ${offer.memoryGib} GiB (${cluster.size}) as much as the database has today?`,
+        options: ['enough'],
+        why: needs.why,
+        remedy: 'See `heroku pg:info`, and set `postgres.size` if it has more.',
+      }),
+    offer.connections < Math.max(inUse, needs.connections) &&
       decide({
         id: 'postgres/connections',
         area: 'postgres',
-        what: `the new database takes ${offer.connections} connections, and ${needs.connections} are needed`,
+        what: `the new database takes ${offer.connections} connections, and ${Math.max(inUse, needs.connections)} are needed`,
         question: 'Have the pools of web and workers been made to fit?',
         options: ['pools-fit'],
-        why: needs.why,
+        why: needs.whyConnections,
         remedy: 'Lower the pools of web and workers, or set a larger `postgres.size`.',
       }),
-    offer.connections >= needs.connections &&
+    offer.connections >= Math.max(inUse, needs.connections) &&
       limit !== null &&
       offer.connections < limit &&
       told({
@@ -173,14 +187,14 @@ function postgresSize({
         area: 'postgres',
         what: `the new database takes ${offer.connections} connections, the old one ${limit}`,
         becomes: less,
-        why: needs.why,
+        why: needs.whyConnections,
         remedy: 'Check the pools of web and workers at their largest, or set a larger `postgres.size`.',
       }),
   ];
 }
 
 /** Heroku's Premium plans have a standby: the new side may only have none when somebody says so. */
-function standby({ inventory, postgres: { needs, standbyOffered, cluster } }: PlanFacts): Found {
+function standby({ inventory, answers, postgres: { needs, standbyOffered, cluster } }: PlanFacts): Found {
   if (!needs.standby) return [];
   const plan = planOf(inventory, 'heroku-postgresql');
   return [
@@ -194,68 +208,8 @@ function standby({ inventory, postgres: { needs, standbyOffered, cluster } }: Pl
       options: standbyOffered ? ['standby', 'single-node'] : ['single-node'],
       why: standbyOffered
         ? `a cluster with a standby is offered (${cluster.nodes} × ${cluster.size} is planned); backups of seven days are included with either`
-        : 'DigitalOcean offers no cluster with a standby that is large enough; backups of seven days are included',
+        : `${answers[EDITION] === 'standard' ? 'the Standard Edition, which migration.yml answers, has' : 'DigitalOcean offers'} no cluster with a standby that is large enough; backups of seven days are included`,
       remedy: `Answer \`${STANDBY}\` under \`decisions\` in migration.yml.`,
     }),
-  ];
-}
-
-function redis({ hasRedis, redis: facts, droplet, inventory, config }: PlanFacts): Found {
-  if (!hasRedis) return [];
-  if (facts === undefined || droplet === null) {
-    return [
-      blocked({
-        id: 'redis/not-read',
-        area: 'redis',
-        what: 'Redis could not be read',
-        why: 'REDIS_URL gave no connection',
-        remedy: 'See the log of this run, mend it, and run assess again.',
-      }),
-    ];
-  }
-  const limitMib = redisMaxMemoryMib(droplet.memoryMib);
-  const tooSmall = droplet.size !== '' && facts.usedMemoryBytes / 2 ** 20 > limitMib;
-  const what = `Redis uses more memory than ${droplet.size} gives it`;
-  const why = `${formatBytes(facts.usedMemoryBytes)} are in use, and it may use ${formatBytes(limitMib * 2 ** 20)} there`;
-  return [
-    facts.cluster &&
-      blocked({
-        id: 'redis/cluster',
-        area: 'redis',
-        what: 'Redis is a cluster',
-        why: 'its keys are spread over several servers, and the droplet is one',
-        remedy: 'Move to a single-server plan first; this version refuses it.',
-      }),
-    droplet.size === '' &&
-      blocked({
-        id: 'redis/size',
-        area: 'redis',
-        what: 'no droplet is large enough for Redis',
-        why: droplet.why,
-        remedy: 'Set `redis.size` in migration.yml, or clear what is not used.',
-      }),
-    tooSmall &&
-      config.redis.skip.length === 0 &&
-      blocked({ id: 'redis/size', area: 'redis', what, why, remedy: 'Choose a larger `redis.size`.' }),
-    tooSmall &&
-      config.redis.skip.length > 0 &&
-      decide({
-        id: 'redis/size',
-        area: 'redis',
-        what,
-        question: 'Does what `redis.skip` leaves behind make enough room?',
-        options: ['skip-makes-room'],
-        why,
-        remedy: 'Choose a larger `redis.size`.',
-      }),
-    /:premium-/.test(planOf(inventory, 'heroku-redis')) &&
-      told({
-        id: 'redis/standby',
-        area: 'redis',
-        what: `${planOf(inventory, 'heroku-redis')} has a standby, the droplet has none`,
-        becomes: 'one droplet; every second is written to its disk, and it is backed up weekly',
-        why: 'Redis moves to a droplet of your own; Premium plans of Heroku have a second server (Dev Center)',
-        remedy: 'Let the app bear minutes without Redis, which a restart of the droplet takes.',
-      }),
   ];
 }

@@ -4,6 +4,7 @@ import type { EnvironmentConfig, MigrationConfig } from './config.ts';
 import { blocked, told, type Item } from './item.ts';
 import { canonicalJson } from './json.ts';
 import { nearest } from './nearest.ts';
+import { isPassing } from './passing.ts';
 
 /**
  * A digest of everything that migration.yml decides for one environment. It is part of the plan's digest, so an approval
@@ -39,9 +40,6 @@ export function answersOf(
   return { ...config.decisions, ...environment.decisions };
 }
 
-/** Clients that are not connected at this moment are no mistake in the file. */
-const COMES_AND_GOES = /^consumer\//;
-
 /**
  * Lays the answers of migration.yml over what assess found. An answered question is `automatic` from then on; an answer
  * that is none of the options, or to something that assess does not ask, is an item of its own that blocks and names
@@ -69,7 +67,8 @@ export function applyAnswers(
   const wrong = Object.entries(answers).flatMap(([id, option]): Item[] => {
     const item = byId.get(id);
     if (item === undefined) {
-      if (COMES_AND_GOES.test(id)) return [];
+      // Whoever is not connected at this moment is no mistake in the file.
+      if (isPassing(id)) return [];
       const near = nearest(id, open);
       const elsewhere = !Object.hasOwn(environment.decisions, id) && others.length > 0;
       if (elsewhere && near === undefined) return [notHere(id, others)];

@@ -93,21 +93,32 @@ export function answeredIn(items: readonly Item[]): Item[] {
   return items.filter(({ verdict, question }) => verdict === 'automatic' && question !== null);
 }
 
-const SEVERITY = { automatic: 0, decide: 1, blocked: 2 } satisfies Record<Item['verdict'], number>;
+/** How much of a person's time it asks for. */
+function gravityOf({ verdict, remedy }: Item): number {
+  if (verdict === 'blocked') return 3;
+  if (verdict === 'decide') return 2;
+  return remedy === null ? 0 : 1;
+}
 
 /**
  * One list from what several readers found, in one order whatever order they answered in. Two that speak of the same
- * thing give one item, and the graver one is kept.
+ * thing under one id give one item: the graver one, with the evidence of both. So nobody is asked twice.
  */
 export function mergeItems(lists: readonly (readonly Item[])[]): Item[] {
   const byId = new Map<string, Item>();
   for (const item of lists.flat()) {
     const known = byId.get(item.id);
-    if (known === undefined || SEVERITY[item.verdict] > SEVERITY[known.verdict]) byId.set(item.id, item);
+    byId.set(item.id, known === undefined ? item : joined(known, item));
   }
   return [...byId.values()].sort(
     (a, b) => areas.indexOf(a.area) - areas.indexOf(b.area) || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0),
   );
+}
+
+function joined(one: Item, other: Item): Item {
+  const [graver, lesser] = gravityOf(other) > gravityOf(one) ? [other, one] : [one, other];
+  if (gravityOf(lesser) === 0 || graver.why.includes(lesser.why)) return graver;
+  return { ...graver, why: `${graver.why}; ${lesser.why}` };
 }
 
 /** A part of an id: `Log drains` becomes `log-drains`. Dots and colons stay, as host names and plans have them. */

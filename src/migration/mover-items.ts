@@ -1,3 +1,4 @@
+import type { Autoscaler } from '../heroku/autoscalers.ts';
 import type { HerokuInventory } from '../heroku/inventory.ts';
 import { automatic, decide, idPart, type Item } from './item.ts';
 
@@ -7,21 +8,28 @@ export function moverItems(inventory: HerokuInventory): Item[] {
 }
 
 function autoscalers({ autoscalers: found }: HerokuInventory): Item[] {
-  return found.map(({ name, evidence, limits }) =>
-    decide({
-      id: `traffic/autoscaler/${idPart(name)}`,
-      area: 'traffic',
-      what: `${name} scales the app${limits === null ? '' : ` (${limits.process}: ${limits.min ?? '?'} to ${limits.max ?? '?'})`}`,
-      question:
-        'Will it stand still in the window? A dyno that it starts would run old code beside the new side. What scales the new side?',
-      options: ['stopped-before-the-cutover'],
-      why: evidence.join(', '),
-      remedy:
-        name === 'Heroku'
-          ? 'Turn it off before the cutover (`heroku ps:autoscale:disable`). App Platform scales instances with dedicated CPU by itself (`autoscaling` in the app spec).'
-          : `Pause it in ${name} before the cutover. App Platform scales instances with dedicated CPU by itself (\`autoscaling\` in the app spec).`,
-    }),
-  );
+  return found.map(({ name, evidence, limits }) => autoscalerItem(name, evidence, limits));
+}
+
+/** One question for each autoscaler, by whatever trace it was noticed: on the app, or in its code. */
+export function autoscalerItem(
+  name: string,
+  evidence: readonly string[],
+  limits: Autoscaler['limits'],
+): Item {
+  return decide({
+    id: `traffic/autoscaler/${idPart(name)}`,
+    area: 'traffic',
+    what: `${name} scales the app${limits === null ? '' : ` (${limits.process}: ${limits.min ?? '?'} to ${limits.max ?? '?'})`}`,
+    question:
+      'Will it stand still in the window? A dyno that it starts would run old code beside the new side. What scales the new side?',
+    options: ['stopped-before-the-cutover'],
+    why: evidence.join(', '),
+    remedy:
+      name === 'Heroku'
+        ? 'Turn it off before the cutover (`heroku ps:autoscale:disable`). App Platform scales instances with dedicated CPU by itself (`autoscaling` in the app spec).'
+        : `Pause it in ${name} before the last run of assess, as the plan takes as many instances as there are dynos at that moment. App Platform scales instances with dedicated CPU by itself (\`autoscaling\` in the app spec).`,
+  });
 }
 
 function automaticDeploys({ automaticDeploys: deploys, pipeline: found }: HerokuInventory): Item[] {

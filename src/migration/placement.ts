@@ -2,8 +2,11 @@ import { componentName } from '../digitalocean/app-spec.ts';
 import type { Catalogue } from '../digitalocean/prices.ts';
 import type { HerokuInventory } from '../heroku/inventory.ts';
 import { sameName } from './cost.ts';
+import { EDITION, editionsOf, type Edition } from './edition.ts';
 import { blocked, type Item } from './item.ts';
+import type { InstanceOffer } from './known-sizes.ts';
 import type { Plan, PlanComponent, PlanInput } from './plan.ts';
+import { scheduleId, type MergedSchedules } from './plan-schedule.ts';
 import { postgresOffers, type PostgresOffer } from './postgres-offer.ts';
 import {
   dropletFor,
@@ -11,7 +14,6 @@ import {
   keyValueLimitBytes,
   postgresFor,
   postgresNeeds,
-  postgresVersionFor,
   type PostgresNeeds,
 } from './sizing.ts';
 
@@ -20,20 +22,21 @@ import {
 /** Every process of the slug and every scheduled job has a component, a reason to be left out, or a blocker. */
 export function placeProcesses(
   { inventory, catalogue }: Pick<PlanInput, 'inventory' | 'catalogue'>,
-  scheduled: readonly { name: string; command: string; cron: string; timeZone: string }[],
+  { jobs, dynoSizes }: Pick<MergedSchedules, 'jobs' | 'dynoSizes'>,
 ): { components: PlanComponent[]; leftOut: Plan['leftOut']; homeless: Item[] } {
   const components: PlanComponent[] = [];
   const leftOut: Plan['leftOut'] = [];
   const homeless: Item[] = [];
-  const smallest =
-    instanceFor({ memoryMib: 512, dedicated: false }, 1, catalogue)?.slug ?? 'apps-s-1vcpu-0.5gb';
 
-  for (const [type, command] of Object.entries(inventory.processTypes ?? {}).sort(byName)) {
+  for (const [type, command] of Object.entries(processTypesOf(inventory)).sort(byName)) {
+    const formation = inventory.formation.find((process) => process.type === type);
     if (type === 'release') {
-      components.push(component(type, 'release', command, 'release phase', smallest, 1, 0, null));
+      const placed = placeBrief(formation?.size, { inventory, catalogue });
+      if ('problem' in placed)
+        homeless.push(homelessItem(`process/${type}`, 'process', type, placed.problem));
+      else components.push({ ...componentOf(type, 'release', command, 'release phase'), ...placed });
       continue;
     }
-    const formation = inventory.formation.find((process) => process.type === type);
     if (formation === undefined || formation.quantity === 0) {
       leftOut.push({
         process: type,
@@ -41,35 +44,86 @@ export function placeProcesses(
       });
       continue;
     }
-    const from = `${formation.quantity} × ${formation.size}`;
-    const dyno = inventory.dynoSizes.find(({ name }) => sameName(name, formation.size));
-    const size = instanceFor(dyno ?? { memoryMib: 512, dedicated: false }, formation.quantity, catalogue);
-    if (size === undefined || dyno === undefined) {
-      homeless.push(
-        blocked({
-          id: `process/${type}`,
-          area: 'process',
-          what: `${type} (${from}) has no instance size`,
-          why:
-            dyno === undefined
-              ? `Heroku does not say how large a ${formation.size} dyno is`
-              : `App Platform offers nothing with ${dyno.memoryMib} MiB${dyno.dedicated ? ' and dedicated CPU' : ''}`,
-          remedy: 'Spread the process over more, smaller dynos first, or run it on a droplet of its own.',
-        }),
-      );
+    const scaled = inventory.autoscalers.find(({ limits }) => limits?.process === type)?.limits ?? null;
+    // What scales it stands still on the new side: it gets what it may have at its busiest, whatever the hour is.
+    const count = Math.max(formation.quantity, scaled?.max ?? 0);
+    const from = `${scaled?.max == null ? formation.quantity : `${scaled.min ?? 1} to ${count}`} × ${formation.size}`;
+    const placed = sizeFor(formation.size, count, { inventory, catalogue });
+    if ('problem' in placed) {
+      homeless.push(homelessItem(`process/${type}`, 'process', `${type} (${from})`, placed.problem));
       continue;
     }
-    const price = size.usdPerMonth === null ? null : size.usdPerMonth * formation.quantity;
-    const kind = type === 'web' ? 'service' : 'worker';
     components.push({
-      ...component(type, kind, command, from, size.slug, formation.quantity, price, null),
-      why: `a ${formation.size} dyno has ${dyno.memoryMib} MiB${dyno.dedicated ? ' and dedicated CPU' : ''}, ${size.slug} has ${size.memoryMib} MiB${size.dedicated ? ' and dedicated CPU' : ''}`,
+      ...componentOf(type, type === 'web' ? 'service' : 'worker', command, from),
+      instanceSize: placed.size.slug,
+      count,
+      usdPerMonth: placed.size.usdPerMonth === null ? null : placed.size.usdPerMonth * count,
+      why: `${placed.why}${scaled?.max == null ? '' : `; as many as its autoscaler may start today (${scaled.max})`}`,
     });
   }
-  for (const { name, command, cron, timeZone } of scheduled) {
-    components.push(component(name, 'scheduled', command, 'Scheduler', smallest, 1, 0, { cron, timeZone }));
+  for (const { name, command, cron, timeZone } of jobs) {
+    const placed = placeBrief(dynoSizes[name], { inventory, catalogue });
+    if ('problem' in placed) homeless.push(homelessItem(scheduleId(name), 'schedule', name, placed.problem));
+    else
+      components.push({
+        ...componentOf(name, 'scheduled', command, 'Scheduler'),
+        ...placed,
+        schedule: { cron, timeZone },
+      });
   }
   return { components, leftOut, homeless };
+}
+
+type Offered = Pick<PlanInput, 'inventory' | 'catalogue'>;
+
+/** The instance size for so many dynos of a size, with the evidence; or why there is none. */
+function sizeFor(
+  dynoSize: string,
+  count: number,
+  { inventory, catalogue }: Offered,
+): { size: InstanceOffer; why: string } | { problem: string } {
+  const dyno = inventory.dynoSizes.find(({ name }) => sameName(name, dynoSize));
+  if (dyno === undefined) return { problem: `Heroku does not say how large a ${dynoSize} dyno is` };
+  const size = instanceFor(dyno, count, catalogue);
+  const has = ({ memoryMib, dedicated }: { memoryMib: number; dedicated: boolean }): string =>
+    `${memoryMib} MiB${dedicated ? ' and dedicated CPU' : ''}`;
+  if (size === undefined) return { problem: `App Platform offers nothing with ${has(dyno)}` };
+  return { size, why: `a ${dynoSize} dyno has ${has(dyno)}, ${size.slug} has ${has(size)}` };
+}
+
+/** What runs for a moment: in a size like its dyno's, and in the smallest where Heroku names none. */
+function placeBrief(
+  dynoSize: string | undefined,
+  offered: Offered,
+): Pick<PlanComponent, 'instanceSize' | 'why'> | { problem: string } {
+  // Schedules name sizes that Heroku no longer sells, such as Hobby.
+  if (dynoSize !== undefined && offered.inventory.dynoSizes.some(({ name }) => sameName(name, dynoSize))) {
+    const placed = sizeFor(dynoSize, 1, offered);
+    return 'problem' in placed ? placed : { instanceSize: placed.size.slug, why: placed.why };
+  }
+  const smallest = instanceFor({ memoryMib: 512, dedicated: false }, 1, offered.catalogue);
+  return {
+    instanceSize: smallest?.slug ?? 'apps-s-1vcpu-0.5gb',
+    why: `the smallest size with the memory of a Standard-1X dyno (512 MiB): ${dynoSize === undefined ? 'which dyno size it has at Heroku is not known' : `Heroku does not say how large a ${dynoSize} dyno is`}`,
+  };
+}
+
+function homelessItem(id: string, area: 'process' | 'schedule', what: string, why: string): Item {
+  return blocked({
+    id,
+    area,
+    what: `${what} has no instance size`,
+    why,
+    remedy: 'Spread the process over more, smaller dynos first, or run it on a droplet of its own.',
+  });
+}
+
+/**
+ * Where the slug cannot be read, the formation tells the commands as well: what runs is placed and priced all the same.
+ * The release phase is in the slug only.
+ */
+function processTypesOf({ processTypes, formation }: HerokuInventory): Record<string, string> {
+  return processTypes ?? Object.fromEntries(formation.map(({ type, command }) => [type, command]));
 }
 
 /** Web first, the release phase last, whatever order Heroku answers in. */
@@ -78,28 +132,13 @@ function byName([one]: [string, string], [other]: [string, string]): number {
   return rank(one) - rank(other) || (one < other ? -1 : 1);
 }
 
-function component(
+function componentOf(
   process: string,
   kind: PlanComponent['kind'],
   command: string,
   from: string,
-  instanceSize: string,
-  count: number,
-  usdPerMonth: number | null,
-  schedule: PlanComponent['schedule'],
-): PlanComponent {
-  const why = 'runs for a moment, in the smallest size';
-  return {
-    name: componentName(process),
-    kind,
-    command,
-    from,
-    instanceSize,
-    count,
-    usdPerMonth,
-    schedule,
-    why,
-  };
+): Omit<PlanComponent, 'instanceSize' | 'why'> {
+  return { name: componentName(process), kind, command, from, count: 1, usdPerMonth: 0, schedule: null };
 }
 
 export interface PlacedPostgres {
@@ -109,14 +148,19 @@ export interface PlacedPostgres {
   offer: PostgresOffer | undefined;
   /** Whether a cluster with a standby that is large enough is offered at all. */
   standbyOffered: boolean;
+  /** Both editions, with the smallest size of each that has what is needed with as many nodes. */
+  editions: (Edition & { fit: PostgresOffer | undefined })[];
 }
 
 /** Id of the question whether the new cluster gets a standby, as the Heroku plan has one. */
 export const STANDBY = 'postgres/standby';
 
 /**
- * The cluster: as migration.yml names it, else the smallest that has what today's use needs. A plan with a standby gets
- * one where that is offered, unless migration.yml answers that a single node is enough.
+ * The cluster: as migration.yml names it, else the smallest that has what today's use needs, of the edition that
+ * migration.yml answers, else of the Standard one before the Advanced one. A plan with a standby gets one where that is
+ * offered, unless migration.yml answers that a single node is enough.
+ *
+ * @param datacentre leaves out editions that are not offered there
  */
 export function placePostgres(
   {
@@ -127,6 +171,7 @@ export function placePostgres(
     inventory,
   }: Pick<PlanInput, 'config' | 'database' | 'live' | 'catalogue' | 'inventory'>,
   answers: Readonly<Record<string, string>>,
+  datacentre?: string,
 ): PlacedPostgres {
   const limit = database?.connectionLimit ?? null;
   const free = live?.freeConnections ?? null;
@@ -136,25 +181,35 @@ export function placePostgres(
     connectionsUsed: limit === null || free === null ? null : Math.max(0, limit - free),
     connectionLimit: limit,
   });
-  const withStandby = needs.standby ? postgresFor(needs, 2, catalogue) : undefined;
+  const editions = editionsOf(catalogue, datacentre, database?.major ?? 0);
+  // An answer that cannot be is an item that blocks; until it is mended the plan goes by what can.
+  const answered = editions.find(({ name, refused }) => name === answers[EDITION] && refused === null);
+  const offers = (answered === undefined ? editions : [answered]).flatMap((edition) => edition.offers);
+  const withStandby = needs.standby ? postgresFor(needs, 2, offers) : undefined;
   const nodes = withStandby === undefined || answers[STANDBY] === 'single-node' ? 1 : 2;
   const wanted = config.postgres.size;
-  const offers = postgresOffers(catalogue);
+  // A size that migration.yml names is one of any that exist, also where it cannot be had: that is an item of its own.
+  const all = postgresOffers(catalogue);
   const offer =
     wanted === undefined
-      ? postgresFor(needs, nodes, catalogue)
-      : (offers.find(({ slug, nodes: possible }) => slug === wanted && possible.includes(nodes)) ??
-        offers.find(({ slug }) => slug === wanted));
+      ? postgresFor(needs, nodes, offers)
+      : (all.find(({ slug, nodes: possible }) => slug === wanted && possible.includes(nodes)) ??
+        all.find(({ slug }) => slug === wanted));
   const count = offer?.nodes.includes(nodes) === false ? (offer.nodes[0] ?? 1) : nodes;
-  const engine = offer?.engine ?? 'pg';
+  const edition =
+    editions.find(({ engine }) => engine === offer?.engine) ??
+    answered ??
+    editions.find(({ refused }) => refused === null) ??
+    editions[0];
   return {
     needs,
     offer,
     standbyOffered: withStandby !== undefined,
+    editions: editions.map((one) => ({ ...one, fit: postgresFor(needs, nodes, one.offers) })),
     cluster: {
-      engine,
+      engine: edition?.engine ?? 'pg',
       nodes: count,
-      version: postgresVersionFor(database?.major ?? 0, catalogue?.postgres[engine]?.versions) ?? '',
+      version: edition?.version ?? '',
       size: wanted ?? offer?.slug ?? '',
       usdPerMonth: offer?.usdPerNode == null ? null : offer.usdPerNode * count,
       why:

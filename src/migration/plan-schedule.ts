@@ -5,6 +5,8 @@ export interface MergedSchedules {
   jobs: ScheduledJob[];
   /** Where the declaration and Heroku's answer do not agree. */
   differences: ScheduleDifference[];
+  /** The dyno size that Heroku gives a job, by the job's name; a job that is not here has none that is known. */
+  dynoSizes: Readonly<Record<string, string>>;
   /** The jobs on Heroku could not be read, and why. */
   unknown: string | undefined;
 }
@@ -32,7 +34,9 @@ export function mergeSchedules(
   answer: { jobs: SchedulerJob[] } | { unknown: string },
   answers: Readonly<Record<string, string>> = {},
 ): MergedSchedules {
-  if ('unknown' in answer) return { jobs: [...declared], differences: [], unknown: answer.unknown };
+  if ('unknown' in answer)
+    return { jobs: [...declared], differences: [], dynoSizes: {}, unknown: answer.unknown };
+  const dynoSizes: Record<string, string> = {};
   const differences: ScheduleDifference[] = [];
   const jobs: ScheduledJob[] = [];
   for (const job of declared) {
@@ -47,6 +51,7 @@ export function mergeSchedules(
       if (answered !== 'leave-out') jobs.push(job);
       continue;
     }
+    if (theirs.dynoSize !== '') dynoSizes[job.name] = theirs.dynoSize;
     const cron = schedulerCron(theirs);
     if (plain(job.cron) === cron && job.timeZone === 'UTC') {
       jobs.push(job);
@@ -61,11 +66,12 @@ export function mergeSchedules(
   }
   const undeclared = answer.jobs
     .filter(({ command }) => !declared.some((job) => plain(job.command) === plain(command)))
-    .map((job) => ({ command: job.command, cron: schedulerCron(job) }))
+    .map((job) => ({ command: job.command, cron: schedulerCron(job), dynoSize: job.dynoSize }))
     // Names with a number must not depend on the order of Heroku's answer.
     .sort((a, b) => (`${a.command} ${a.cron}` < `${b.command} ${b.cron}` ? -1 : 1));
-  for (const { command, cron } of undeclared) {
+  for (const { command, cron, dynoSize } of undeclared) {
     const name = freeName(command, [...declared, ...jobs]);
+    if (dynoSize !== '') dynoSizes[name] = dynoSize;
     jobs.push({ name, command, cron, timeZone: 'UTC' });
     differences.push({
       kind: 'undeclared',
@@ -73,7 +79,7 @@ export function mergeSchedules(
       what: `Heroku Scheduler runs "${command}" (${cron} UTC), which migration.yml does not declare`,
     });
   }
-  return { jobs, differences, unknown: undefined };
+  return { jobs, differences, dynoSizes, unknown: undefined };
 }
 
 function plain(text: string): string {

@@ -14,8 +14,19 @@ import type { EnvironmentConfig, MigrationConfig } from './config.ts';
 import { costAfter, costBefore, costSchema, notInTheCost } from './cost.ts';
 import { databaseItems } from './database-items.ts';
 import { answersOf, applyAnswers, decisionsDigest } from './decisions.ts';
-import { blockersIn, itemSchema, mergeItems, verdictOf, verdicts, type Item } from './item.ts';
+import {
+  answeredIn,
+  blockersIn,
+  itemSchema,
+  mergeItems,
+  undecidedIn,
+  verdictOf,
+  verdicts,
+  type Item,
+} from './item.ts';
 import { canonicalJson } from './json.ts';
+import { withoutOverlaps } from './overlaps.ts';
+import { isPassing } from './passing.ts';
 import { placePostgres, placeProcesses, placeRedis, type PlacedPostgres } from './placement.ts';
 import { mergeSchedules, type MergedSchedules } from './plan-schedule.ts';
 import { makeRoadmap, roadmapSchema } from './roadmap.ts';
@@ -143,8 +154,8 @@ export function buildPlan(input: PlanInput): Plan {
   const answers = answersOf(config, environment);
   const datacentre = datacentreOf(environment.region);
   const schedules = mergeSchedules(config.schedule, input.scheduler, answers);
-  const { components, leftOut, homeless } = placeProcesses(input, schedules.jobs);
-  const postgres = placePostgres(input, answers);
+  const { components, leftOut, homeless } = placeProcesses(input, schedules);
+  const postgres = placePostgres(input, answers, datacentre);
   const droplet = input.hasRedis ? placeRedis(input, datacentre) : null;
   const language = config.language ?? languageOf(inventory.buildpacks);
   const strategyChoice = chooseStrategy({
@@ -168,20 +179,17 @@ export function buildPlan(input: PlanInput): Plan {
     datacentre,
     strategyChoice,
   };
-  const items = applyAnswers(
-    mergeItems([
-      homeless,
-      appItems(facts),
-      addOnItems(facts),
-      trafficItems(facts),
-      databaseItems(facts),
-      strategyItems(facts),
-      unknownItems(facts),
-      input.found,
-    ]),
-    config,
-    environment,
-  );
+  const seen = mergeItems([
+    homeless,
+    appItems(facts),
+    addOnItems(facts),
+    trafficItems(facts),
+    databaseItems(facts),
+    strategyItems(facts),
+    unknownItems(facts),
+    input.found,
+  ]);
+  const items = applyAnswers(withoutOverlaps(seen, inventory), config, environment);
   const before = costBefore(inventory);
   const placed = { components, cluster: postgres.cluster, redis: droplet };
   const after = costAfter(placed, inventory, answers, postgres.offer?.priceIsFrom);
@@ -212,8 +220,9 @@ export function buildPlan(input: PlanInput): Plan {
 
 /**
  * The digest that an approval is for: over every decision that changes what happens and nothing else. Measured sizes,
- * prices, texts and the order in which the world was read are left out, so the same decisions have the same digest on
- * another day. Questions are not in it: what is done about them is, in the answers of migration.yml and in the plan.
+ * prices, texts, the order in which the world was read and everything that passes with the moment (`passing.ts`) are left
+ * out, so the same decisions have the same digest on another day. A question is in it with what becomes of the thing: its
+ * answer, or its default for as long as nobody answers.
  */
 export function planDigest(plan: Plan): string {
   const decisions = {
@@ -248,9 +257,13 @@ export function planDigest(plan: Plan): string {
     variables: plan.variables
       .map(({ name, fate }) => ({ name, fate }))
       .sort((a, b) => (a.name < b.name ? -1 : 1)),
-    blockers: blockersIn(plan.items)
+    blockers: blockersIn(plan.items.filter(({ id }) => !isPassing(id)))
       .map(({ id }) => id)
       .sort(),
+    questions: [...undecidedIn(plan.items), ...answeredIn(plan.items)]
+      .filter(({ id }) => !isPassing(id))
+      .map(({ id, becomes }) => ({ id, becomes }))
+      .sort((a, b) => (a.id < b.id ? -1 : 1)),
   };
   return `sha256:${createHash('sha256').update(canonicalJson(decisions)).digest('hex')}`;
 }

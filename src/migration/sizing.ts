@@ -7,7 +7,7 @@ import {
   type DropletOffer,
   type InstanceOffer,
 } from './known-sizes.ts';
-import { postgresOffers, type PostgresOffer } from './postgres-offer.ts';
+import type { PostgresOffer } from './postgres-offer.ts';
 
 const GIB = 2 ** 30;
 const MIB = 2 ** 20;
@@ -41,6 +41,8 @@ export function instanceFor(
 
 /** Memory of Heroku Postgres plans in GiB by the number behind the tier (Dev Center, 2024-09-06). */
 const PLAN_MEMORY_GIB = [4, 4, 8, 15.25, 30.5, 61, 122, 244, 488, 768, 1024];
+/** What is planned with where a plan's memory is nowhere to be read: that of the smallest plan that names one. */
+const ASSUMED_MEMORY_GIB = 4;
 
 /** What a database uses today, as far as it is known. */
 export interface PostgresUse {
@@ -55,19 +57,30 @@ export interface PostgresUse {
 /** What the new one must have at least, with the evidence for each figure. */
 export interface PostgresNeeds {
   memoryGib: number;
+  /** False: the plan is not one whose memory is known, and `memoryGib` is assumed. */
+  memoryKnown: boolean;
   diskGib: number;
+  /** What a size must take to be chosen; 0 where memory decides. */
   connections: number;
+  /**
+   * Those in use at the reading with headroom, never more than may be open today; null: not known. A figure of the moment:
+   * what takes fewer is asked about, and no size hangs on it, so that the same world has the same plan at any hour.
+   */
+  connectionsInUse: number | null;
   /** A standby takes over when the leader dies: Heroku's Premium, Private and Shield plans have one. */
   standby: boolean;
+  /** What does not change from one moment to the next. */
   why: string;
+  /** The evidence for `connectionsInUse`. */
+  whyConnections: string;
 }
 
 /** Half as much again: what grows until somebody looks. */
 const HEADROOM = 1.5;
 
 /**
- * The plan's memory (a cache that queries rely on; Essential plans promise none), and half as much disk and connections
- * again as are in use.
+ * The plan's memory (a cache that queries rely on; Essential plans promise none), half as much disk again as is in use,
+ * and on Essential plans, which allow few, as many connections as today.
  */
 export function postgresNeeds({
   plan,
@@ -76,23 +89,35 @@ export function postgresNeeds({
   connectionLimit,
 }: PostgresUse): PostgresNeeds {
   const essential = isEssential(plan);
-  const number = /-(\d+)(?:-[lx]+)?$/.exec(plan)?.[1];
-  const memoryGib = essential ? 1 : (PLAN_MEMORY_GIB[Number(number ?? 0)] ?? 4);
-  const diskGib = (sizeBytes / GIB) * HEADROOM;
-  const connections =
-    connectionsUsed === null ? Math.min(connectionLimit ?? 0, 20) : Math.ceil(connectionsUsed * HEADROOM);
+  const number = /:(?:standard|premium|private|shield)-(\d+)(?:-[lx]+)?$/.exec(plan)?.[1];
+  const known = number === undefined ? undefined : PLAN_MEMORY_GIB[Number(number)];
+  const memoryGib = essential ? 1 : (known ?? ASSUMED_MEMORY_GIB);
+  const connections = essential ? (connectionLimit ?? 0) : 0;
+  const withHeadroom = connectionsUsed === null ? null : Math.ceil(connectionsUsed * HEADROOM);
+  const connectionsInUse =
+    withHeadroom === null ? null : Math.min(withHeadroom, connectionLimit ?? withHeadroom);
   return {
     memoryGib,
-    diskGib,
+    memoryKnown: essential || known !== undefined,
+    diskGib: (sizeBytes / GIB) * HEADROOM,
     connections,
+    connectionsInUse,
     standby: hasStandby(plan),
     why: [
-      essential ? `${plan} names no memory` : `${plan} has ${memoryGib} GiB of memory`,
-      `the data and half as much again need ${diskGib.toFixed(1)} GiB of disk`,
+      essential
+        ? `${plan} names no memory`
+        : known === undefined
+          ? `how much memory ${plan} has is not known, and ${memoryGib} GiB are assumed`
+          : `${plan} has ${known} GiB of memory`,
+      `${(sizeBytes / GIB).toFixed(1)} GiB of data and half as much again`,
+      ...(connections > 0 ? [`${connections} connections, as many as today`] : []),
+    ].join('; '),
+    whyConnections:
       connectionsUsed === null
         ? 'how many connections are in use is not known'
-        : `${connectionsUsed} connections are in use, and half as many again are ${connections}`,
-    ].join('; '),
+        : `${connectionsUsed} connections were in use at the reading, and half as many again are ${connectionsInUse ?? 0}${
+            connectionLimit === null ? '' : ` (of ${connectionLimit} that may be)`
+          }`,
   };
 }
 
@@ -106,16 +131,15 @@ export function hasStandby(plan: string): boolean {
 }
 
 /**
- * The smallest cluster that has what is needed with as many nodes as are wanted; the Standard Edition before the
- * Advanced one, and of equal memory the one whose price is known. `undefined` when none is offered. An offer whose disk
- * nobody names is taken only when there is no other: the caller says so.
+ * The smallest of these that has what is needed with as many nodes as are wanted, in the order in which they are given;
+ * `undefined` when none has. An offer whose disk nobody names is taken only when there is no other: an item says so.
  */
 export function postgresFor(
-  needs: PostgresNeeds,
+  needs: Pick<PostgresNeeds, 'memoryGib' | 'diskGib' | 'connections'>,
   nodes: number,
-  catalogue: Catalogue | undefined,
+  offers: readonly PostgresOffer[],
 ): PostgresOffer | undefined {
-  const fitting = postgresOffers(catalogue).filter(
+  const fitting = offers.filter(
     (offer) =>
       offer.memoryGib >= needs.memoryGib &&
       offer.connections >= needs.connections &&
@@ -125,13 +149,13 @@ export function postgresFor(
   return fitting.find(({ diskGib }) => diskGib !== null) ?? fitting[0];
 }
 
-/** The smallest droplet whose Redis may hold what the plan holds today, or twice what is used if the plan is unknown. */
+/** The smallest droplet whose Redis may hold what today's may, or twice what is used if that is not known. */
 export function dropletFor(
   needs: { limitBytes: number | null; usedBytes: number },
   datacentre: string,
   catalogue: Catalogue | undefined,
 ): { size: DropletOffer; why: string } | undefined {
-  const wanted = Math.max(needs.limitBytes ?? 0, needs.usedBytes * 2) / MIB;
+  const wanted = (needs.limitBytes ?? needs.usedBytes * 2) / MIB;
   const offers: readonly DropletOffer[] = catalogue?.dropletSizes ?? KNOWN_DROPLET_SIZES;
   const size = [...offers]
     .filter(
@@ -144,30 +168,40 @@ export function dropletFor(
   return (
     size && {
       size,
-      why: `Redis may use ${redisMaxMemoryMib(size.memoryMib)} MiB there; today's limit or twice today's use is ${Math.ceil(wanted)} MiB`,
+      why: `Redis may use ${redisMaxMemoryMib(size.memoryMib)} MiB there; ${needs.limitBytes === null ? `its limit of today is not known, and twice its use is ${Math.ceil(wanted)} MiB` : `today it may use ${Math.ceil(wanted)} MiB`}`,
     }
   );
 }
 
-/** Memory of Heroku Key-Value Store plans in MiB (Elements as transcribed 2026-07-19). */
-const KEY_VALUE_MIB: Record<string, number> = {
-  mini: 25,
-  'premium-0': 50,
-  'premium-1': 100,
-  'premium-2': 250,
-  'premium-3': 500,
-  'premium-5': 1024,
-  'premium-7': 7 * 1024,
-  'premium-9': 10 * 1024,
-  'premium-10': 25 * 1024,
-  'premium-12': 50 * 1024,
-  'premium-14': 100 * 1024,
+/** Memory in MiB and connections of Heroku Key-Value Store plans (Elements as transcribed 2026-07-19). */
+const KEY_VALUE_PLANS: Readonly<Record<string, { mib: number; connections: number }>> = {
+  mini: { mib: 25, connections: 20 },
+  'premium-0': { mib: 50, connections: 40 },
+  'premium-1': { mib: 100, connections: 80 },
+  'premium-2': { mib: 250, connections: 200 },
+  'premium-3': { mib: 500, connections: 400 },
+  'premium-5': { mib: 1024, connections: 1_000 },
+  'premium-7': { mib: 7 * 1024, connections: 10_000 },
+  'premium-9': { mib: 10 * 1024, connections: 25_000 },
+  'premium-10': { mib: 25 * 1024, connections: 40_000 },
+  'premium-12': { mib: 50 * 1024, connections: 65_000 },
+  'premium-14': { mib: 100 * 1024, connections: 65_000 },
 };
+
+function keyValuePlan(plan: string): { mib: number; connections: number } | undefined {
+  const name = plan.split(':')[1] ?? '';
+  return Object.hasOwn(KEY_VALUE_PLANS, name) ? KEY_VALUE_PLANS[name] : undefined;
+}
 
 /** What a plan such as `heroku-redis:premium-0` may hold, in bytes; null for a plan that is not known. */
 export function keyValueLimitBytes(plan: string): number | null {
-  const mebibytes = KEY_VALUE_MIB[plan.split(':')[1] ?? ''];
+  const mebibytes = keyValuePlan(plan)?.mib;
   return mebibytes === undefined ? null : mebibytes * MIB;
+}
+
+/** How many connections a plan takes; undefined for a plan that is not known. */
+export function keyValueConnections(plan: string): number | undefined {
+  return keyValuePlan(plan)?.connections;
 }
 
 /** Major versions as text: the source's own when offered, else the next newer one. */

@@ -16,13 +16,22 @@ export function strategyItems({ config, database, live, strategyChoice }: PlanFa
         strategy === 'window' ? 'copied inside the window' : 'copied before the window and kept in step',
       why,
     }),
-    ...(shown ? obstacles : []).map(({ what, why: reason, remedy }) => {
+    ...(shown ? obstacles : []).map(({ what, why: reason, remedy, passes }) => {
       const item = {
         id: `postgres/live/${idPart(withoutNumbers(what))}`,
         area: 'postgres',
         what,
         remedy,
       } as const;
+      if (passes === true)
+        return told({
+          ...item,
+          becomes:
+            strategy === 'live'
+              ? 'looked at again before the copy begins, which stops when it still is so'
+              : 'copied inside the window',
+          why: reason,
+        });
       return forced
         ? blocked({ ...item, why: reason })
         : told({ ...item, becomes: 'copied inside the window', why: reason });

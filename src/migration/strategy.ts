@@ -42,7 +42,15 @@ export const strategyChoiceSchema = z.object({
   /** Both strategies' downtime, milliseconds; `null` when nothing is known of the database. */
   forecasts: z.object({ window: strategyForecast, live: strategyForecast }).nullable(),
   /** Why the live strategy cannot be, each with what to do; empty when it can. */
-  obstacles: z.array(z.object({ what: z.string(), why: z.string(), remedy: z.string() })),
+  obstacles: z.array(
+    z.object({
+      what: z.string(),
+      why: z.string(),
+      remedy: z.string(),
+      /** It holds at this moment only: no choice hangs on it, and the copy looks again before it begins. */
+      passes: z.boolean().optional(),
+    }),
+  ),
 });
 /** Which strategy, by whose word, and the figures that speak for and against it. */
 export type StrategyChoice = z.infer<typeof strategyChoiceSchema>;
@@ -176,10 +184,11 @@ function decide(
       why: `Even the upper end of a copy inside the window (${formatDuration(window.high)}) fits the budget of ${budget}, and it changes nothing on Heroku beforehand; live would take up to ${formatDuration(live.high)}.`,
     };
   }
-  if (obstacles.length > 0) {
+  const lasting = obstacles.filter(({ passes }) => passes !== true);
+  if (lasting.length > 0) {
     return {
       strategy: 'window',
-      why: `A copy inside the window may take ${formatDuration(window.high)}, more than the budget of ${budget}, and live cannot be: ${obstacles.map(({ what }) => what).join('; ')}.`,
+      why: `A copy inside the window may take ${formatDuration(window.high)}, more than the budget of ${budget}, and live cannot be: ${lasting.map(({ what }) => what).join('; ')}.`,
     };
   }
   return live.high < window.high
@@ -223,6 +232,7 @@ export function liveObstacles(live: LiveFacts): Obstacle[] {
         what: `${freeConnections} connections to the source are free`,
         why: `copying while the application serves needs ${CONNECTIONS_NEEDED}`,
         remedy: "Lower the application's pools or take a larger plan, or write `strategy: window`.",
+        passes: true,
       },
   ];
   return found.filter((obstacle) => obstacle !== false);

@@ -1,4 +1,5 @@
-import { automatic, blocked, decide, idPart, told, type Item } from '../migration/item.ts';
+import { automatic, decide, idPart, told, type Item } from '../migration/item.ts';
+import { autoscalerItem } from '../migration/mover-items.ts';
 import { placesTold } from './evidence.ts';
 import { hasConfigVar, NAMES_UNKNOWN, usesBuildpacks, type ItemContext } from './item-context.ts';
 import { ofKind } from './job-items.ts';
@@ -41,23 +42,16 @@ function dynoMetadata({ facts, app }: ItemContext): Item[] {
       });
     }
     if (DATABASE_NAMES.test(name)) {
-      if (hasConfigVar(app, name) === true) {
-        return automatic({
-          id,
-          area: 'variable',
-          what: `the code reads a database's address by ${name}`,
-          becomes: 'the new address under the same name, when its add-on moves',
-          why: where,
-        });
-      }
+      const has = hasConfigVar(app, name);
       return decide({
         id,
         area: 'variable',
         what: `the code reads a database's address by ${name}`,
-        question: 'Which database is meant?',
-        options: ['not-used-any-more', 'set-in-migration-yml'],
-        why: `${where}; ${app.configVarNames === null ? NAMES_UNKNOWN : 'no config var has that name'}`,
-        remedy: 'Let the code read DATABASE_URL.',
+        question:
+          'Which database is meant? The new side has DATABASE_URL and REDIS_URL, and none of HEROKU_….',
+        options: ['not-used-any-more', 'the-code-is-changed'],
+        why: `${where}; ${has === undefined ? NAMES_UNKNOWN : has ? 'the config var belongs to Heroku and is dropped' : 'no config var has that name'}`,
+        remedy: 'Let the code read DATABASE_URL (or REDIS_URL), before the cutover.',
       });
     }
     return decide({
@@ -227,15 +221,29 @@ function uploads({ facts }: ItemContext): Item[] {
  * is no config var: then that one signs the sessions, whatever the credentials hold.
  */
 function secretKey({ facts, app }: ItemContext): Item[] {
-  if (facts.rails === null || !usesBuildpacks(facts)) return [];
+  const id = 'variable/SECRET_KEY_BASE';
+  const area = 'variable';
+  if (!usesBuildpacks(facts)) return [];
+  if (facts.rails === null) {
+    const ruby = facts.directory !== null && facts.languages.some(({ name }) => name === 'ruby');
+    if (!ruby || hasConfigVar(app, 'SECRET_KEY_BASE') === true) return [];
+    return [
+      automatic({
+        id,
+        area,
+        what: 'no SECRET_KEY_BASE',
+        becomes: 'none',
+        why: 'the checkout names no Rails, and the Ruby buildpack makes one for Rails alone',
+      }),
+    ];
+  }
   const inCode = ofKind(facts, 'secret-key')[0];
-  const id = 'repository/secret-key-base';
   const has = hasConfigVar(app, 'SECRET_KEY_BASE');
   if (has === true || inCode !== undefined) {
     return [
       automatic({
         id,
-        area: 'variable',
+        area,
         what: 'the key that signs sessions (SECRET_KEY_BASE)',
         becomes: 'the same on the new side: nobody is logged out',
         why:
@@ -246,21 +254,19 @@ function secretKey({ facts, app }: ItemContext): Item[] {
     ];
   }
   const credentials = facts.rails.credentials.join(', ');
-  const item = {
-    id,
-    area: 'variable',
-    what: 'the key that signs sessions may exist only inside dynos (SECRET_KEY_BASE)',
-    why: `Rails ${facts.rails.version ?? ''} on Heroku's Ruby buildpack, and ${has === undefined ? NAMES_UNKNOWN : 'no config var SECRET_KEY_BASE'}: the buildpack makes one up, and Rails takes it before ${credentials === '' ? 'anything else' : credentials}. Without it every session and signed address ends at the cutover`,
-    remedy: `\`heroku config:set -a ${app.appName} SECRET_KEY_BASE="$(heroku run --no-tty -a ${app.appName} -- printenv SECRET_KEY_BASE)"\` keeps the value; it restarts the dynos once.`,
-  } as const;
   return [
-    has === undefined
-      ? decide({
-          ...item,
-          question: 'Is SECRET_KEY_BASE a config var?',
-          options: ['it-is', 'sessions-may-end'],
-        })
-      : blocked(item),
+    decide({
+      id,
+      area,
+      what: 'the key that signs sessions may exist only inside dynos (SECRET_KEY_BASE)',
+      question:
+        has === undefined
+          ? 'Is SECRET_KEY_BASE a config var? If not, every session and signed address ends at the cutover.'
+          : 'May every session end and every signed address become void at the cutover?',
+      options: has === undefined ? ['sessions-end', 'it-is-a-config-var'] : ['sessions-end', 'not-used'],
+      why: `Rails ${facts.rails.version ?? ''} on Heroku's Ruby buildpack, and ${has === undefined ? NAMES_UNKNOWN : 'no config var SECRET_KEY_BASE'}: the buildpack makes one up, and Rails takes it before ${credentials === '' ? 'anything else' : credentials}`,
+      remedy: `\`heroku config:set -a ${app.appName} SECRET_KEY_BASE="$(heroku run --no-tty -a ${app.appName} -- printenv SECRET_KEY_BASE)"\` keeps the value; it restarts the dynos once.`,
+    }),
   ];
 }
 
@@ -299,7 +305,8 @@ function herokuLibraries({ facts }: ItemContext): Item[] {
     const role = roleOf(library.ecosystem, library.name);
     if (role?.role !== 'heroku') return [];
     const id = `repository/heroku-library/${idPart(library.name)}`;
-    const why = `${library.path}:${library.line}`;
+    const why = `${library.name} in ${library.path}:${library.line}`;
+    if (role.scaler !== undefined) return [autoscalerItem(role.scaler, [why], null)];
     if (role.does.startsWith('configures')) {
       return [
         told({
@@ -318,9 +325,9 @@ function herokuLibraries({ facts }: ItemContext): Item[] {
         area: 'app',
         what: `${library.name} ${role.does}`,
         question: 'What takes its place?',
-        options: ['nothing', 'autoscaling-of-app-platform'],
+        options: ['nothing', 'the-code-is-changed'],
         why: `${why}: it must stand still in the window, and does nothing on App Platform`,
-        remedy: 'Turn it off before the window; App Platform scales by CPU, on dedicated instances only.',
+        remedy: "What scales or restarts dynos must call App Platform's API instead, or be taken out.",
       }),
     ];
   });

@@ -14,8 +14,8 @@ export type LibraryRole =
   | { role: 'upload' }
   | { role: 'object-storage' }
   | { role: 'framework' }
-  /** Scales Heroku's dynos or reads Heroku's own interfaces. */
-  | { role: 'heroku'; does: string };
+  /** Reads Heroku's own interfaces; `scaler`: part of an autoscaler, by the name of its maker's product. */
+  | { role: 'heroku'; does: string; scaler?: string };
 
 const REDIS_QUEUE: LibraryRole = { role: 'queue', store: 'Redis' };
 const POSTGRES_QUEUE: LibraryRole = { role: 'queue', store: 'Postgres' };
@@ -26,7 +26,13 @@ const REDIS: LibraryRole = { role: 'redis-client' };
 const UPLOAD: LibraryRole = { role: 'upload' };
 const STORAGE: LibraryRole = { role: 'object-storage' };
 const FRAMEWORK: LibraryRole = { role: 'framework' };
-const SCALES: LibraryRole = { role: 'heroku', does: "scales Heroku's dynos" };
+const scaler = (name: string): LibraryRole => ({
+  role: 'heroku',
+  does: "scales Heroku's dynos",
+  scaler: name,
+});
+const JUDOSCALE = scaler('Judoscale');
+const HIREFIRE = scaler('HireFire');
 
 const callback = (service: string, where: string): LibraryRole => ({ role: 'callback', service, where });
 const SHOPIFY = callback(
@@ -118,11 +124,11 @@ export const KNOWN_LIBRARIES: Readonly<Record<Ecosystem, Readonly<Record<string,
     'fog-aws': STORAGE,
     'google-cloud-storage': STORAGE,
     'platform-api': { role: 'heroku', does: "calls Heroku's API" },
-    rails_autoscale_agent: SCALES,
-    'judoscale-ruby': SCALES,
-    'judoscale-rails': SCALES,
-    'judoscale-sidekiq': SCALES,
-    'hirefire-resource': SCALES,
+    rails_autoscale_agent: JUDOSCALE,
+    'judoscale-ruby': JUDOSCALE,
+    'judoscale-rails': JUDOSCALE,
+    'judoscale-sidekiq': JUDOSCALE,
+    'hirefire-resource': HIREFIRE,
   },
   npm: {
     express: FRAMEWORK,
@@ -185,8 +191,8 @@ export const KNOWN_LIBRARIES: Readonly<Record<Ecosystem, Readonly<Record<string,
     'aws-sdk': STORAGE,
     '@google-cloud/storage': STORAGE,
     'heroku-client': { role: 'heroku', does: "calls Heroku's API" },
-    'judoscale-express': SCALES,
-    'judoscale-bull': SCALES,
+    'judoscale-express': JUDOSCALE,
+    'judoscale-bull': JUDOSCALE,
   },
   pypi: {
     django: FRAMEWORK,
@@ -244,7 +250,7 @@ export const KNOWN_LIBRARIES: Readonly<Record<Ecosystem, Readonly<Record<string,
     'django-heroku': { role: 'heroku', does: "configures Django from Heroku's environment" },
     'django-on-heroku': { role: 'heroku', does: "configures Django from Heroku's environment" },
     heroku3: { role: 'heroku', does: "calls Heroku's API" },
-    'judoscale-python': SCALES,
+    'judoscale-python': JUDOSCALE,
   },
   go: {
     'github.com/robfig/cron': IN_ANY_PROCESS,

@@ -176,7 +176,7 @@ test('what ends with the database is told one by one: followers, credentials, li
 
 test('a database that follows another one cannot be moved', () => {
   const items = itemsOf({ dataServices: [{ ...database, following: 'postgresql-flat-9' }] });
-  expect(items.find(({ id }) => id === 'postgres/follows')).toMatchObject({
+  expect(items.find(({ id }) => id === 'postgres/follower')).toMatchObject({
     verdict: 'blocked',
     what: 'postgresql-flat-1 follows postgresql-flat-9',
   });

@@ -10,6 +10,7 @@ import {
   type Item,
 } from '../../src/migration/item.ts';
 import { buildPlan, planDigest, planSchema, type Plan, type PlanInput } from '../../src/migration/plan.ts';
+import { postgresOffers } from '../../src/migration/postgres-offer.ts';
 import {
   dropletFor,
   instanceFor,
@@ -265,7 +266,7 @@ test('a small database on an essential plan gets the smallest cluster, a larger 
         connectionLimit,
       }),
       1,
-      catalogue,
+      postgresOffers(catalogue),
     )?.slug;
   expect(slug(1, 20)).toBe('db-s-1vcpu-1gb');
   expect(slug(9, 20)).toBe('db-s-1vcpu-2gb');
@@ -361,7 +362,7 @@ schedule: [{ name: nightly, command: rake nightly, cron: "0 3 * * *" }]
 `,
     'migration.yml',
   );
-  const decisions = { 'add-on/sendgrid': 'replace', 'consumer/metabase': 'keep' };
+  const decisions = { 'add-on/sendgrid': 'replace', 'consumer/client/metabase': 'not-needed' };
   expect(answering(decisions, { config: both }).verdict).toBe('ready');
   const staging = { ...input().environment, decisions: { 'add-on/sendgrid': 'replace' } };
   expect(buildPlan(input({ config: both, environment: staging })).verdict).toBe('blocked');
@@ -492,19 +493,30 @@ test('which edition has which sizes is what DigitalOcean answers, not what this 
   expect(standard.cluster).toMatchObject({ engine: 'pg', size: 'db-s-4vcpu-8gb', usdPerMonth: null });
 });
 
-test('connections in use with headroom are never fewer without a question', () => {
+test('connections are never fewer than in use, with headroom, without a question; and none of it moves the size', () => {
   const essential = {
     ...inventory,
-    addOns: [addOn('heroku-postgresql', 'heroku-postgresql:essential-0', 500), ...inventory.addOns.slice(1)],
+    addOns: [addOn('heroku-postgresql', 'heroku-postgresql:essential-2', 500), ...inventory.addOns.slice(1)],
   };
-  const busy = { database: { ...database, connectionLimit: 40 }, live: { ...live, freeConnections: 5 } };
-  const plan = buildPlan(input({ inventory: essential, ...busy }));
-  // 35 in use and half as many again are 53: more than the 47 of 2 GiB.
-  expect(plan.cluster.size).toBe('db-s-2vcpu-4gb');
-  expect(plan.cluster.why).toMatch(/35 connections are in use, and half as many again are 53/);
+  const limited = { ...database, connectionLimit: 40 };
+  const size = (freeConnections: number, changes: Partial<PlanInput> = {}): Plan =>
+    buildPlan(
+      input({ inventory: essential, database: limited, live: { ...live, freeConnections }, ...changes }),
+    );
+  // 40 connections may be open today: 1 GiB has 22, 2 GiB has 47. How many are open at this moment decides nothing.
+  expect([size(5).cluster.size, size(39).cluster.size]).toEqual(['db-s-1vcpu-2gb', 'db-s-1vcpu-2gb']);
+  expect(size(5).cluster.why).toMatch(/40 connections, as many as today/);
   const small = { ...config, postgres: { size: 'db-s-1vcpu-1gb' } };
-  const asked = buildPlan(input({ inventory: essential, ...busy, config: small }));
-  expect(whats(undecidedIn(asked.items))).toMatch(/takes 22 connections, and 53 are needed/);
+  expect(whats(undecidedIn(size(5, { config: small }).items))).toMatch(
+    /takes 22 connections, and 40 are needed.*35 connections were in use at the reading/,
+  );
+  // A larger plan allows more than the new cluster takes: a question from 65 in use on, with headroom 98.
+  const item = (freeConnections: number): Item | undefined =>
+    buildPlan(input({ live: { ...live, freeConnections } })).items.find(
+      ({ id }) => id === 'postgres/connections',
+    );
+  expect(item(120 - 64)?.verdict).toBe('automatic');
+  expect(item(120 - 65)).toMatchObject({ verdict: 'decide', question: expect.stringContaining('pools') });
 });
 
 test('an add-on of a third party that stays is in the cost of both sides', () => {

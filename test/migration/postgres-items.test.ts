@@ -45,8 +45,8 @@ test('a database with everything wrong: each thing has its verdict, why, and wha
     'postgres/user-mapping',
   ]);
   expect(verdicts(items, 'decide').sort()).toEqual([
-    `postgres/credential/bi_${suffix}`,
-    `postgres/credential/etl_${suffix}`,
+    `consumer/credential/bi_${suffix}`,
+    `consumer/credential/etl_${suffix}`,
     'postgres/invalid-index',
     'postgres/policy-for-role',
     'postgres/sequence/public.old_ids_seq',
@@ -207,15 +207,14 @@ test('every client that is not the app’s own is a question of its own', async 
     offer,
   );
   expect(verdicts(items, 'decide')).toEqual([
-    'consumer/u1/metabase-v',
-    'consumer/u1/dbeaver',
-    'consumer/u1/ledger-export',
-    'consumer/bi/looker',
-    'consumer/u1/wal-receiver',
-    'postgres/credential/bi',
+    'consumer/client/metabase-v',
+    'consumer/client/dbeaver',
+    'consumer/client/ledger-export',
+    'consumer/client/wal-receiver',
+    'consumer/credential/bi',
     'postgres/slot/etl',
   ]);
-  expect(itemOf(items, 'consumer/u1/metabase-v')).toMatchObject({
+  expect(itemOf(items, 'consumer/client/metabase-v')).toMatchObject({
     why: 'seen at 3 of 5 looks, 2 sessions at once, from 10.0.0.1',
     what: expect.stringContaining('Metabase'),
   });

@@ -234,12 +234,10 @@ test('everything wrong at once', async () => {
     'automatic repository/connections',
     'automatic repository/dockerfile',
     'automatic repository/queue/good_job',
-    'blocked repository/secret-key-base',
     'decide repository/buildpack-variables/ruby',
     'decide repository/dyno-scripts',
     'decide repository/egress-proxy/FIXIE_URL',
     'decide repository/heroku-host/other-app.herokuapp.com',
-    'decide repository/heroku-library/judoscale-rails',
     'decide repository/heroku-library/platform-api',
     'decide repository/heroku-program/web',
     'decide repository/jobs-in-web/good_job-execution_mode-async',
@@ -253,5 +251,7 @@ test('everything wrong at once', async () => {
     'decide repository/tls/postgres',
     'decide repository/variable/HEROKU_API_KEY',
     'decide repository/variable/HEROKU_POSTGRESQL_COPPER_URL',
+    'decide traffic/autoscaler/judoscale',
+    'decide variable/SECRET_KEY_BASE',
   ]);
 });

@@ -22,7 +22,6 @@ test('the origin case: each thing in the checkout has a verdict', async () => {
     'automatic repository/tls/postgres',
     'automatic repository/tls/redis',
     'automatic repository/uploads',
-    'blocked repository/secret-key-base',
     'decide repository/buildpack-variables/ruby',
     'decide repository/callback/shopify',
     'decide repository/deploys-to-heroku',
@@ -34,6 +33,7 @@ test('the origin case: each thing in the checkout has a verdict', async () => {
     'decide repository/system-packages',
     'decide repository/variable/DYNO',
     'decide repository/variable/HEROKU_SLUG_COMMIT',
+    'decide variable/SECRET_KEY_BASE',
   ]);
 });
 
@@ -86,8 +86,8 @@ test('what is deployed counts, and a Procfile that differs is a question', async
 test("the buildpack's SECRET_KEY_BASE is seen without a dyno, also where credentials hold another", async () => {
   const facts = await readRepository(await checkout(RAILS));
   const verdict = (names: string[] | null): string =>
-    itemOf(repositoryItems(facts, app({ configVarNames: names })), 'repository/secret-key-base').verdict;
-  expect(verdict(['RAILS_MASTER_KEY'])).toBe('blocked');
+    itemOf(repositoryItems(facts, app({ configVarNames: names })), 'variable/SECRET_KEY_BASE').verdict;
+  expect(verdict(['RAILS_MASTER_KEY'])).toBe('decide');
   expect(verdict(['SECRET_KEY_BASE'])).toBe('automatic');
   expect(verdict(null)).toBe('decide');
   const inCode = await readRepository(
@@ -96,11 +96,11 @@ test("the buildpack's SECRET_KEY_BASE is seen without a dyno, also where credent
       'config/initializers/key.rb': 'Rails.application.config.secret_key_base = ENV["KEY"]\n',
     }),
   );
-  expect(itemOf(repositoryItems(inCode, app()), 'repository/secret-key-base').verdict).toBe('automatic');
+  expect(itemOf(repositoryItems(inCode, app()), 'variable/SECRET_KEY_BASE').verdict).toBe('automatic');
   const image = await readRepository(
     await checkout({ ...RAILS, 'heroku.yml': 'build:\n  docker:\n    web: Dockerfile\n' }),
   );
-  expect(verdicts(repositoryItems(image, app())).join()).not.toContain('secret-key-base');
+  expect(verdicts(repositoryItems(image, app())).join()).not.toContain('SECRET_KEY_BASE');
 });
 
 test('pools: processes times threads, against what the new database takes', async () => {
