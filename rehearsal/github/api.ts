@@ -1,8 +1,19 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ApiError } from './api-error.ts';
+import { gitRoutes } from './git-routes.ts';
 import { numberOf } from './number-of.ts';
-import type { PullRequest, Repository } from './repository.ts';
+import { pullRoutes } from './pull-routes.ts';
+import {
+  ok,
+  page,
+  route,
+  user,
+  type ApiAnswer,
+  type ApiRequest,
+  type ApiState,
+  type Route,
+} from './route.ts';
 import {
   listEnvironmentSecrets,
   listEnvironmentVariables,
@@ -11,54 +22,11 @@ import {
   listVariables,
   readActionsPermissions,
   readWorkflowPermissions,
-  type Settings,
 } from './settings.ts';
-import type { Approval, EnvironmentRules, RunFacts, TokenPermissions } from './world.ts';
+import type { RunFacts, TokenPermissions } from './world.ts';
 import { zipFolder } from './zip.ts';
 
-/** What the routes look at and change. */
-export interface ApiState {
-  url: string;
-  name: string;
-  defaultBranch: string;
-  repository: Repository;
-  environments: Map<string, EnvironmentRules>;
-  runs: Map<number, RunFacts>;
-  approvals: Map<number, Approval[]>;
-  variables: Map<string, string>;
-  settings: Settings;
-  artifacts(runId: number): string;
-  /** When each environment and run came to be. */
-  createdAt: Date;
-}
-
-export interface ApiRequest {
-  method: string;
-  path: string;
-  query: URLSearchParams;
-  body: unknown;
-  permissions: TokenPermissions;
-}
-
-export interface ApiAnswer {
-  status: number;
-  body?: unknown;
-  /** Sent as it is, instead of JSON. */
-  raw?: Buffer;
-  headers?: Record<string, string>;
-}
-
-type Handler = (state: ApiState, request: ApiRequest, parts: string[]) => ApiAnswer;
-
-interface Route {
-  method: string;
-  pattern: RegExp;
-  /** The permission of the job's token that GitHub asks for; none = any valid token. */
-  needs?: [scope: string, level: 'read' | 'write'];
-  handle: Handler;
-}
-
-const ok = (body: unknown): ApiAnswer => ({ status: 200, body });
+export type { ApiAnswer, ApiRequest, ApiState } from './route.ts';
 
 /** Below `/repos/OWNER/NAME`. Permissions as GitHub documents them for fine-grained and installation tokens. */
 const routes: Route[] = [
@@ -93,34 +61,9 @@ const routes: Route[] = [
     headers: { location: `${state.url}/played-artifact-store/${id}.zip` },
   })),
   route('GET', '/actions/variables/([^/]+)', ['actions', 'read'], readVariable),
-  route('GET', '/branches/([^/]+)', ['contents', 'read'], (state, _request, [name = '']) =>
-    ok(branchBody(state, name)),
-  ),
-  route('GET', '/contents/?(.*)', ['contents', 'read'], readContents),
-  route('PUT', '/contents/(.+)', ['contents', 'write'], writeContents),
-  route('GET', '/git/ref/heads/(.+)', ['contents', 'read'], (state, _request, [name = '']) =>
-    ok(refBody(state, name)),
-  ),
-  route('POST', '/git/refs', ['contents', 'write'], createRef),
-  route('PATCH', '/git/refs/heads/(.+)', ['contents', 'write'], (state, request, [name = '']) => {
-    state.repository.moveBranch(name, text(request.body, 'sha'));
-    return ok(refBody(state, name));
-  }),
-  route('DELETE', '/git/refs/heads/(.+)', ['contents', 'write'], (state, _request, [name = '']) => {
-    state.repository.deleteBranch(name);
-    return { status: 204 };
-  }),
-  route('GET', '/pulls', ['pull-requests', 'read'], listPulls),
-  route('POST', '/pulls', ['pull-requests', 'write'], createPull),
-  route('GET', '/pulls/(\\d+)', ['pull-requests', 'read'], (state, _request, [number]) =>
-    ok(pullBody(state, pullOf(state, number))),
-  ),
-  route('PATCH', '/pulls/(\\d+)', ['pull-requests', 'write'], changePull),
+  ...gitRoutes,
+  ...pullRoutes,
 ];
-
-function route(method: string, path: string, needs: Route['needs'], handle: Handler): Route {
-  return { method, pattern: new RegExp(`^${path}$`, 'u'), handle, ...(needs ? { needs } : {}) };
-}
 
 /** Answers one authenticated request. Throws ApiError for everything that GitHub would refuse. */
 export function answer(state: ApiState, request: ApiRequest): ApiAnswer {
@@ -162,10 +105,6 @@ function repositoryBody({ name, defaultBranch, url, settings }: ApiState) {
     owner: user(owner),
     url: `${url}/repos/${name}`,
   };
-}
-
-function user(login: string) {
-  return { login, id: numberOf(login), type: 'User' };
 }
 
 function listEnvironments(state: ApiState): ApiAnswer {
@@ -325,123 +264,4 @@ function readVariable(state: ApiState, _request: ApiRequest, [name = '']: string
   const value = state.variables.get(name);
   if (value === undefined) throw new ApiError(404, 'Not Found');
   return ok({ name, value });
-}
-
-function branchBody(state: ApiState, name: string) {
-  const branch = state.repository.branch(name);
-  if (!branch) throw new ApiError(404, 'Branch not found');
-  return { name, commit: { sha: branch.commit }, protected: name === state.defaultBranch };
-}
-
-function readContents(state: ApiState, request: ApiRequest, [path = '']: string[]): ApiAnswer {
-  const ref = request.query.get('ref') ?? state.defaultBranch;
-  const file = state.repository.file(path, ref);
-  if (file) {
-    const content = Buffer.from(file.content).toString('base64');
-    const size = Buffer.byteLength(file.content);
-    return ok({
-      type: 'file',
-      name: path.split('/').at(-1),
-      path,
-      sha: file.sha,
-      size,
-      encoding: 'base64',
-      content,
-    });
-  }
-  const entries = state.repository.folder(path, ref);
-  if (entries.length === 0 && path !== '') throw new ApiError(404, 'Not Found');
-  return ok(entries);
-}
-
-function writeContents(state: ApiState, request: ApiRequest, [path = '']: string[]): ApiAnswer {
-  const branch = optionalText(request.body, 'branch') ?? state.defaultBranch;
-  const content = Buffer.from(text(request.body, 'content'), 'base64').toString();
-  text(request.body, 'message');
-  const isNew = state.repository.file(path, branch) === undefined;
-  const { sha, commit } = state.repository.putFile(path, content, branch, optionalText(request.body, 'sha'));
-  return {
-    status: isNew ? 201 : 200,
-    body: { content: { path, sha, type: 'file' }, commit: { sha: commit } },
-  };
-}
-
-function refBody(state: ApiState, name: string) {
-  const branch = state.repository.branch(name);
-  if (!branch) throw new ApiError(404, 'Not Found');
-  return { ref: `refs/heads/${name}`, object: { type: 'commit', sha: branch.commit } };
-}
-
-function createRef(state: ApiState, request: ApiRequest): ApiAnswer {
-  const ref = text(request.body, 'ref');
-  if (!ref.startsWith('refs/heads/')) throw new ApiError(422, 'Reference name is not valid.');
-  const name = ref.slice('refs/heads/'.length);
-  state.repository.createBranch(name, text(request.body, 'sha'));
-  return { status: 201, body: refBody(state, name) };
-}
-
-function listPulls(state: ApiState, request: ApiRequest): ApiAnswer {
-  const wanted = request.query.get('state') ?? 'open';
-  const head = request.query.get('head')?.split(':').at(-1);
-  const base = request.query.get('base');
-  const pulls = state.repository.pulls.filter(
-    (pull) =>
-      (wanted === 'all' || pull.state === wanted) &&
-      (head === undefined || pull.head === head) &&
-      (base === null || pull.base === base),
-  );
-  return ok(page(pulls, request.query).map((pull) => pullBody(state, pull)));
-}
-
-function createPull(state: ApiState, request: ApiRequest): ApiAnswer {
-  const pull = state.repository.openPull({
-    title: text(request.body, 'title'),
-    body: optionalText(request.body, 'body') ?? '',
-    head: text(request.body, 'head').split(':').at(-1) ?? '',
-    base: text(request.body, 'base'),
-  });
-  return { status: 201, body: pullBody(state, pull) };
-}
-
-function changePull(state: ApiState, request: ApiRequest, [number]: string[]): ApiAnswer {
-  const pull = pullOf(state, number);
-  pull.title = optionalText(request.body, 'title') ?? pull.title;
-  pull.body = optionalText(request.body, 'body') ?? pull.body;
-  if (optionalText(request.body, 'state') === 'closed') pull.state = 'closed';
-  return ok(pullBody(state, pull));
-}
-
-function pullOf(state: ApiState, number: string | undefined): PullRequest {
-  const pull = state.repository.pulls.find((one) => one.number === Number(number));
-  if (!pull) throw new ApiError(404, 'Not Found');
-  return pull;
-}
-
-function pullBody(state: ApiState, pull: PullRequest) {
-  return {
-    ...pull,
-    id: pull.number,
-    head: { ref: pull.head, sha: state.repository.branch(pull.head)?.commit },
-    base: { ref: pull.base, sha: state.repository.branch(pull.base)?.commit },
-    html_url: `https://github.com/${state.name}/pull/${pull.number}`,
-    user: { login: 'github-actions[bot]', type: 'Bot' },
-  };
-}
-
-function page<T>(items: T[], query: URLSearchParams): T[] {
-  const size = Math.min(Number(query.get('per_page') ?? 30), 100);
-  const from = (Number(query.get('page') ?? 1) - 1) * size;
-  return items.slice(from, from + size);
-}
-
-function optionalText(body: unknown, key: string): string | undefined {
-  if (typeof body !== 'object' || body === null) return undefined;
-  const value = (body as Record<string, unknown>)[key];
-  return typeof value === 'string' ? value : undefined;
-}
-
-function text(body: unknown, key: string): string {
-  const value = optionalText(body, key);
-  if (value === undefined) throw new ApiError(422, `Invalid request.\n\n"${key}" wasn't supplied.`);
-  return value;
 }

@@ -12,7 +12,7 @@ import type { RecordedRequest } from '../recorded-request.ts';
 import { ApiError } from './api-error.ts';
 import { answer, storedArtifact } from './api.ts';
 import type { ApiAnswer, ApiState } from './api.ts';
-import { createRepository } from './repository.ts';
+import { createRepository, type Repository } from './repository.ts';
 import { newSettings, type Settings } from './settings.ts';
 
 export interface EnvironmentRules {
@@ -93,6 +93,8 @@ export interface GitHubWorld {
   /** Names of secrets, and what workflows may do; changed in place. */
   settings: Settings;
   readFile(path: string, branch?: string): string | undefined;
+  /** Branches and pull requests, for what people do to them. */
+  git: Repository;
   pullRequests(): {
     number: number;
     title: string;
@@ -199,6 +201,7 @@ export async function startGitHub(options: GitHubOptions): Promise<GitHubWorld> 
     },
     settings: state.settings,
     readFile: (path, branch = defaultBranch) => repository.file(path, branch)?.content,
+    git: repository,
     pullRequests: () => repository.pulls.map((pull) => ({ ...pull })),
     artifacts: (runId) => state.artifacts(runId),
     requests,
@@ -290,16 +293,21 @@ function answerSafely(
       throw new ApiError(401, token === undefined ? 'Requires authentication' : 'Bad credentials');
     return answer(desk.state, { method, path: pathname, query: searchParams, body, permissions });
   } catch (error) {
-    if (error instanceof ApiError) return refusal(error.status, error.message);
+    if (error instanceof ApiError) return refusal(error.status, error.message, error.errors);
     desk.log.warning(`The played GitHub broke at ${method} ${pathname}: ${String(error)}`);
     return refusal(500, 'Server Error');
   }
 }
 
-function refusal(status: number, message: string): ApiAnswer {
+function refusal(status: number, message: string, errors?: readonly unknown[]): ApiAnswer {
   return {
     status,
-    body: { message, documentation_url: 'https://docs.github.com/rest', status: String(status) },
+    body: {
+      message,
+      ...(errors === undefined ? {} : { errors }),
+      documentation_url: 'https://docs.github.com/rest',
+      status: String(status),
+    },
   };
 }
 

@@ -139,6 +139,11 @@ test('files, branches and pull requests are kept: a second pull request for a br
   expect(Buffer.from((data as { content: string }).content, 'base64').toString()).toBe('application: shop\n');
 
   const wanted = { ...shop, title: 'Files', body: 'b', head: 'migration/files', base: 'main' };
+  await expect(pulls.create(wanted)).rejects.toMatchObject({
+    status: 403,
+    message: expect.stringContaining('GitHub Actions is not permitted to create or approve pull requests.'),
+  });
+  github.settings.workflows.mayCreatePullRequests = true;
   await pulls.create(wanted);
   await expect(pulls.create(wanted)).rejects.toMatchObject({ status: 422 });
   const open = await pulls.list({ ...shop, head: 'acme:migration/files' });
