@@ -17,14 +17,32 @@ export interface Subject {
 
 /** Reads `migration.yml` and the record. Throws a ConfigurationError before anything else is touched. */
 export async function readSubject(edge: Edge): Promise<Subject> {
-  const path = edge.inputs.required('config');
-  const text = await readFile(path, 'utf8').catch(() => {
+  const config = await readConfig(edge);
+  if (config === undefined) {
     throw new ConfigurationError(
-      `There is no ${path} in this checkout. Add one (docs/migration-yml.md shows it) or name it with the input config.`,
+      `There is no ${edge.inputs.required('config')} in this checkout. Add one (docs/migration-yml.md shows it) or name it with the input config.`,
     );
+  }
+  return openSubject(edge, config, environmentOf(config, edge.inputs.required('environment')));
+}
+
+/** migration.yml, or `undefined` while there is none; ConfigurationError when it cannot be read or understood. */
+export async function readConfig(edge: Edge): Promise<MigrationConfig | undefined> {
+  const path = edge.inputs.required('config');
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    const code = (error as NodeJS.ErrnoException).code ?? 'no reason given';
+    if (code === 'ENOENT') return undefined;
+    throw new ConfigurationError(`${path} cannot be read (${code}). Correct the input config.`);
   });
-  const config = parseMigrationConfig(text, path);
-  const environment = environmentOf(config, edge.inputs.required('environment'));
+  return text === undefined ? undefined : parseMigrationConfig(text, path);
+}
+
+/** With the record of what was done so far; ConfigurationError when it is that of another migration. */
+export async function openSubject(
+  edge: Edge,
+  config: MigrationConfig,
+  environment: EnvironmentConfig,
+): Promise<Subject> {
   const recordPath = edge.inputs.required('record');
   const record = await openRecord(recordPath, {
     migrationId: environment.migrationId,

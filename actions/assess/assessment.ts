@@ -1,13 +1,24 @@
 import type { Catalogue } from '../../src/digitalocean/prices.ts';
+import { datacentreOf } from '../../src/digitalocean/region.ts';
 import type { HerokuInventory } from '../../src/heroku/inventory.ts';
 import type { readSchedulerJobs } from '../../src/heroku/scheduler.ts';
+import { appVariables, plannedAddresses } from '../../src/migration/app-variables.ts';
 import type { EnvironmentConfig, MigrationConfig } from '../../src/migration/config.ts';
-import type { Plan } from '../../src/migration/plan.ts';
+import { answersOf } from '../../src/migration/decisions.ts';
+import { inventoryItems } from '../../src/migration/inventory-items.ts';
+import { decide, type Item } from '../../src/migration/item.ts';
+import { placePostgres, placeRedis } from '../../src/migration/placement.ts';
+import { buildPlan, languageOf, planDigest, type Plan, type PlanInput } from '../../src/migration/plan.ts';
+import { documentedOffer, postgresItems } from '../../src/migration/postgres-items.ts';
+import type { ActivityReading } from '../../src/migration/quiet-hours.ts';
+import { plannedRedis, redisItems } from '../../src/migration/redis-items.ts';
 import type { AssessFacts } from '../../src/postgres/assess-facts.ts';
 import type { DatabaseFacts } from '../../src/postgres/facts.ts';
 import type { RedisAssessFacts } from '../../src/redis/assess-facts.ts';
 import type { RedisFacts } from '../../src/redis/facts.ts';
 import type { RepositoryFacts } from '../../src/repository/read-repository.ts';
+import { checkoutItems } from './checkout.ts';
+import type { AppFound } from './read-app.ts';
 
 /** Everything known of one app of one environment after assessing it. No secret and no config value is in it. */
 export interface Assessment {
@@ -26,10 +37,121 @@ export interface Assessment {
   /** `undefined` in these: there is none, or it could not be read and the plan's items say why. */
   database: DatabaseFacts | undefined;
   databaseInDepth: AssessFacts | undefined;
+  activity: ActivityReading | undefined;
   redis: RedisFacts | undefined;
   redisInDepth: RedisAssessFacts | undefined;
   repository: RepositoryFacts | undefined;
   scheduler: Awaited<ReturnType<typeof readSchedulerJobs>>;
   /** `undefined`: no token for DigitalOcean, or it could not be read. */
   catalogue: Catalogue | undefined;
+}
+
+/** Whose app it is, and what holds for all apps of a run. */
+export interface AssessedUnder
+  extends Pick<Assessment, 'config' | 'environment' | 'proposed' | 'catalogue'>, Pick<PlanInput, 'measured'> {
+  /** What could not be read of all that is not the app's own: `what: why`. */
+  unknown: readonly string[];
+  now: Date;
+}
+
+/** Decides a target for everything that was found of one app. Pure: the same world gives the same plan and digest. */
+export function assessmentOf(found: AppFound, under: AssessedUnder): Assessment {
+  const { inventory, source, database, redis, checkout } = found;
+  const { config, environment, catalogue } = under;
+  const answers = answersOf(config, environment);
+  const hasRedis =
+    source?.redis !== undefined || inventory.addOns.some(({ service }) => service === 'heroku-redis');
+  const { cluster, offer } = placePostgres(
+    { config, inventory, catalogue, database: database?.database, live: database?.live },
+    answers,
+  );
+  const { fates } = appVariables({
+    configVars: source?.configVars ?? {},
+    addOns: inventory.addOns,
+    config,
+    answers,
+    appName: environment.migrationId,
+    addresses: plannedAddresses(hasRedis),
+  });
+  const plan = buildPlan({
+    config,
+    environment,
+    inventory,
+    database: database?.database,
+    live: database?.live,
+    ...('measured' in under ? { measured: under.measured } : {}),
+    redis: redis?.server,
+    hasRedis,
+    scheduler: found.scheduler,
+    catalogue,
+    variables: fates,
+    found: [
+      ...inventoryItems(inventory, under.now),
+      ...(checkout === undefined ? [] : checkoutItems(checkout, inventory, offer?.connections)),
+      ...(database?.inDepth === undefined ? [] : itemsOfDatabase(database.inDepth, cluster, found, under)),
+      ...(redis?.inDepth === undefined ? [] : itemsOfRedis(redis.inDepth, inventory, under)),
+      ...(found.depth === 'brief' ? [onlyBriefly(environment.herokuApp)] : []),
+    ],
+    unknown: [...found.unknown, ...under.unknown],
+  });
+  return {
+    config,
+    environment,
+    proposed: under.proposed,
+    stage: inventory.pipeline?.stage ?? null,
+    inventory,
+    plan,
+    digest: planDigest(plan),
+    depth: found.depth,
+    database: database?.database,
+    databaseInDepth: database?.inDepth,
+    activity: database?.activity,
+    redis: redis?.server,
+    redisInDepth: redis?.inDepth,
+    repository: checkout !== undefined && 'facts' in checkout ? checkout.facts : undefined,
+    scheduler: found.scheduler,
+    catalogue,
+  };
+}
+
+/** The database in depth, against what the new one will be: asked of its maker's documentation while there is none. */
+function itemsOfDatabase(
+  facts: AssessFacts,
+  { version }: Plan['cluster'],
+  { inventory }: AppFound,
+  { config, environment }: AssessedUnder,
+): Item[] {
+  const major = version === '' ? null : Number(version);
+  const own = [config.application, environment.herokuApp, ...inventory.formation.map(({ type }) => type)];
+  return postgresItems(facts, documentedOffer(major), own);
+}
+
+/** Redis in depth, against the one that provision will make. */
+function itemsOfRedis(
+  facts: RedisAssessFacts,
+  inventory: HerokuInventory,
+  { config, environment, catalogue }: AssessedUnder,
+): Item[] {
+  const { size, memoryMib } = placeRedis(
+    { config, redis: facts.server, catalogue, inventory },
+    datacentreOf(environment.region),
+  );
+  return redisItems(facts, {
+    target: plannedRedis(size === '' ? null : memoryMib),
+    skip: config.redis.skip,
+    language: config.language ?? languageOf(inventory.buildpacks),
+  });
+}
+
+/** What nobody looked at is no pass: an app that was only looked at briefly is never ready. */
+function onlyBriefly(app: string): Item {
+  return decide({
+    id: 'app/not-read/in-depth',
+    area: 'app',
+    what: `${app} was looked at briefly, as one of the pipeline's other apps`,
+    question: 'Has it been assessed by itself?',
+    options: ['assess-it'],
+    why: 'what its databases hold in detail, who else uses them and what is in its repository are not known',
+    remedy: `Run assess for ${app}.`,
+  });
 }

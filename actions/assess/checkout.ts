@@ -4,28 +4,43 @@ import { join } from 'node:path';
 import type { Edge } from '../../src/github/run.ts';
 import type { HerokuInventory } from '../../src/heroku/inventory.ts';
 import type { Item } from '../../src/migration/item.ts';
-import { readRepository } from '../../src/repository/read-repository.ts';
+import { readRepository, type RepositoryFacts } from '../../src/repository/read-repository.ts';
 import { repositoryItems, repositoryNotRead, type AppKnown } from '../../src/repository/repository-items.ts';
 
+/** What the application's repository holds, or why nobody looked. */
+export type Checkout = { facts: RepositoryFacts } | { notRead: string };
+
 /**
- * What the application's repository tells: read at `repository-path`, or in the workspace when a checkout is there.
+ * Reads the application's repository: at `repository-path`, or in the workspace when a checkout is there.
  *
  * @throws ConfigurationError when an input names a directory that does not exist.
  */
-export async function checkoutItems(edge: Edge, inventory: HerokuInventory): Promise<Item[]> {
+export async function readCheckout(edge: Edge): Promise<Checkout> {
   const given = edge.inputs.optional('repository-path');
   const { workspace } = edge.environment;
   if (given === undefined && !(await isCheckout(workspace))) {
-    return repositoryNotRead('there is no checkout in the workspace, and the input repository-path is empty');
+    return { notRead: 'there is no checkout in the workspace, and the input repository-path is empty' };
   }
   const subdirectory = edge.inputs.optional('repository-directory');
-  const facts = await edge.log.group('The repository', () =>
-    readRepository(given ?? workspace, subdirectory === undefined ? {} : { subdirectory }),
-  );
+  const facts = await readRepository(given ?? workspace, subdirectory === undefined ? {} : { subdirectory });
   edge.log.info(
     `${facts.files.scanned.toLocaleString('en-US')} files of code and settings read; nothing of them was executed.`,
   );
-  return repositoryItems(facts, knownOf(inventory));
+  return { facts };
+}
+
+/** @param connectionLimit what the new cluster takes; undefined while no size is chosen */
+export function checkoutItems(
+  checkout: Checkout,
+  inventory: HerokuInventory,
+  connectionLimit: number | undefined,
+): Item[] {
+  if ('notRead' in checkout) return repositoryNotRead(checkout.notRead);
+  const known = knownOf(inventory);
+  return repositoryItems(checkout.facts, {
+    ...known,
+    ...(connectionLimit === undefined ? {} : { connectionLimit }),
+  });
 }
 
 /** A workspace may hold nothing but migration.yml and a record. */

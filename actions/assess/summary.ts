@@ -1,4 +1,3 @@
-import type { HerokuInventory } from '../../src/heroku/inventory.ts';
 import { costGroups, ofGroup, savingOf, savingPercent, type Cost } from '../../src/migration/cost.ts';
 import {
   answeredIn,
@@ -15,37 +14,43 @@ import type { RedisFacts } from '../../src/redis/facts.ts';
 import { formatBytes, formatCount, formatDuration } from '../../src/report/format.ts';
 import { heatMap } from '../../src/report/heat-map.ts';
 import { bars, codeBlock, details, heading, list, paragraph, table } from '../../src/report/summary.ts';
+import type { Assessment } from './assessment.ts';
+import { firstRun } from './first-run.ts';
+import type { OtherApps } from './other-apps.ts';
+import { money } from './money.ts';
 import { picture } from './picture.ts';
+import { pipelineTable } from './pipeline-table.ts';
 
-export interface Assessed {
-  plan: Plan;
-  digest: string;
-  inventory: HerokuInventory;
-  database: DatabaseFacts | undefined;
-  redis: RedisFacts | undefined;
-  /** From activity that earlier runs sampled; null when there is none. */
-  activity: HeatMap | null;
-}
-
-/** What a reviewer reads in two minutes: verdict, blockers, decisions, cost, forecast; everything else is folded. */
-export function assessSummary(found: Assessed): string {
-  const { plan, digest } = found;
+/**
+ * What a reviewer reads in two minutes: verdict, blockers, decisions, cost, forecast; everything else is folded. A first
+ * run begins with what it could not see and the next step, a pipeline with a line for each app.
+ *
+ * @param activity from what earlier runs sampled; null when there is none
+ */
+export function assessSummary(
+  own: Assessment,
+  others: OtherApps | undefined,
+  activity: HeatMap | null,
+): string {
+  const { plan, digest } = own;
   return [
     heading(`${plan.herokuApp} → DigitalOcean ${plan.region}: ${headline(plan)}`, 2),
+    ...(own.proposed ? firstRun(own) : []),
+    ...(others === undefined ? [] : pipelineTable(own, others)),
     ...blockers(plan),
-    ...decisions(plan),
+    ...(own.proposed ? questions(plan) : decisions(plan)),
     ...cost(plan),
     ...forecast(plan.strategyChoice),
-    ...when(found.activity),
+    ...when(activity),
     ...worthKnowing(plan),
     heading('What moves where', 3),
-    picture(plan, found.inventory),
-    details('Where each thing goes', places(found)),
+    picture(plan, own.inventory),
+    details('Where each thing goes', places(own)),
     details(`Everything that was found (${plan.items.length})`, everything(plan.items)),
     details('Cost, line by line', costLines(plan)),
     details('The way on: next steps, and what each costs', roadmap(plan)),
-    details('Inventory', inventoryTable(found)),
-    `Plan digest: \`${digest}\``,
+    details('Inventory', inventoryTable(own)),
+    `Plan digest: \`${digest}\`${own.proposed ? ' (of what is proposed: nobody has decided anything yet)' : ''}`,
   ].join('\n\n');
 }
 
@@ -54,6 +59,17 @@ function headline({ verdict, items }: Plan): string {
   if (verdict === 'blocked') return `blocked (${blockersIn(items).length})`;
   if (verdict === 'decisions-needed') return open === 1 ? 'one decision needed' : `${open} decisions needed`;
   return 'ready';
+}
+
+/** There is no file to answer in yet, so the questions are folded. */
+function questions({ items }: Plan): string[] {
+  const open = undecidedIn(items);
+  if (open.length === 0) return [];
+  const body = table(
+    ['What', 'Question', 'Options', 'Why'],
+    open.map(({ what, question, options, why }) => [what, question, options.join(', '), why]),
+  );
+  return [details(`Questions that migration.yml will answer (${open.length})`, body)];
 }
 
 function blockers({ items }: Plan): string[] {
@@ -225,7 +241,7 @@ const KINDS = {
   scheduled: 'App Platform scheduled job',
 };
 
-function places({ plan, database, redis }: Assessed): string {
+function places({ plan, database, redis }: Assessment): string {
   const usd = (price: number | null): string => (price === null ? 'unknown' : price.toFixed(2));
   return table(
     ['On Heroku', 'On DigitalOcean', 'Size', { title: 'USD a month', align: 'right' }, 'Why'],
@@ -304,7 +320,7 @@ function roadmap({ roadmap: { steps, open } }: Plan): string {
   ].join('\n');
 }
 
-function inventoryTable({ plan, inventory, database }: Assessed): string {
+function inventoryTable({ plan, inventory, database }: Assessment): string {
   return table(
     ['What', 'Found'],
     [
@@ -320,10 +336,6 @@ function inventoryTable({ plan, inventory, database }: Assessed): string {
       ['Extensions', database?.extensions.map(({ name, version }) => `${name} ${version}`).join(', ') ?? ''],
     ],
   );
-}
-
-function money(cost: Cost): string {
-  return `${cost.complete ? '' : 'at least '}$${cost.usdPerMonth.toFixed(2)}`;
 }
 
 function databaseText(database: DatabaseFacts | undefined): string {

@@ -9,6 +9,11 @@ const SHAPES: readonly { shape: RegExp; name: string }[] = [
   { shape: /\b(gh[pousr]_[0-9A-Za-z]{20,}|github_pat_[0-9A-Za-z_]{20,})/, name: "GitHub's token" },
 ];
 
+/** Whether a name from outside (of a Redis key, of a client) has such a shape: then it is left out of what many may read. */
+export function looksSecret(text: string): boolean {
+  return SHAPES.some(({ shape }) => shape.test(text));
+}
+
 /**
  * The last line of defence before the journal and the record, which many may read: throws when a value looks like a
  * secret. The message tells where it stood and never the value.
