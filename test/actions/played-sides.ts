@@ -1,10 +1,8 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { parse } from 'yaml';
 import { startDigitalOcean, type DigitalOceanWorld } from '../../rehearsal/digitalocean/world.ts';
 import { keyValueStoreConfiguration, keyValueStoreUrl } from '../../rehearsal/heroku/key-value-store.ts';
 import { prepareHerokuDatabase } from '../../rehearsal/heroku/postgres.ts';
@@ -21,6 +19,9 @@ import { startPostgres, type PostgresServer } from '../../rehearsal/servers/post
 import { stopAll, temporaryDirectory } from '../../rehearsal/servers/process.ts';
 import { startRedis } from '../../rehearsal/servers/redis.ts';
 import { silentLog, type Log } from '../../src/log.ts';
+import { runEntry, type PhaseRun } from './run-entry.ts';
+
+export type { PhaseRun } from './run-entry.ts';
 
 export const HEROKU_TOKEN = 'HRKU-this-is-the-token-of-the-old-side';
 export const DIGITALOCEAN_TOKEN = 'dop_v1_this-is-the-token-of-the-new-side';
@@ -43,15 +44,6 @@ config:
   drop: [OLD_FLAG]
   set: { GREETING: hello }
 `;
-
-export interface PhaseRun {
-  code: number | null;
-  /** Standard output and error together. */
-  log: string;
-  outputs: Record<string, string>;
-  /** Without the backslashes that keep Markdown from reading names as its own. */
-  summary: string;
-}
 
 export interface Sides {
   heroku: HerokuWorld;
@@ -168,7 +160,11 @@ export async function startSides(options: SidesOptions = {}): Promise<Sides> {
     source,
     directory,
     runPhase: (name, inputs = {}) =>
-      runEntry(name, directory, proxy.url, inputsOf(name, { ...common, ...inputs })),
+      runEntry(name, {
+        directory,
+        inputs: { ...common, ...inputs },
+        environment: behind(proxy.url, directory),
+      }),
     stop: async () => {
       egress.close();
       await proxy.close();
@@ -178,99 +174,14 @@ export async function startSides(options: SidesOptions = {}): Promise<Sides> {
   };
 }
 
-/** The inputs with the defaults of action.yml, as the runner fills them in. */
-function inputsOf(name: string, given: Record<string, string>): Record<string, string> {
-  const file = parse(
-    readFileSync(join(import.meta.dirname, '../../actions', name, 'action.yml'), 'utf8'),
-  ) as {
-    inputs: Record<string, { default?: string }>;
-  };
-  return Object.fromEntries(
-    Object.entries(file.inputs).map(([input, { default: usual }]) => [input, given[input] ?? usual ?? '']),
-  );
-}
-
-async function runEntry(
-  name: string,
-  directory: string,
-  proxyUrl: string,
-  inputs: Record<string, string>,
-): Promise<PhaseRun> {
-  const entry = join(import.meta.dirname, '../../actions', name, 'index.ts');
-  const run = join(directory, `run-${Date.now()}-${Math.random().toString(36).slice(2)}`);
-  mkdirSync(run);
-  for (const file of ['output', 'state', 'summary']) writeFileSync(join(run, file), '');
-  const environment = {
-    PATH: process.env.PATH ?? '',
-    HOME: process.env.HOME ?? '/tmp',
-    GITHUB_ACTIONS: 'true',
-    GITHUB_OUTPUT: join(run, 'output'),
-    GITHUB_STATE: join(run, 'state'),
-    GITHUB_STEP_SUMMARY: join(run, 'summary'),
-    GITHUB_RUN_ID: '1',
-    GITHUB_RUN_ATTEMPT: '1',
-    GITHUB_ACTOR: 'ada',
-    GITHUB_TRIGGERING_ACTOR: 'ada',
-    GITHUB_REPOSITORY: 'acme/shop',
-    GITHUB_SERVER_URL: 'https://github.com',
-    GITHUB_API_URL: 'http://127.0.0.1:9',
-    GITHUB_WORKSPACE: directory,
-    GITHUB_SHA: 'a'.repeat(40),
-    RUNNER_TEMP: run,
+/** Public names lead to the played DigitalOcean, whose certificates are the rehearsal's. */
+function behind(proxyUrl: string, directory: string): Record<string, string> {
+  return {
     NODE_EXTRA_CA_CERTS: join(directory, 'ca.pem'),
     https_proxy: proxyUrl,
     HTTPS_PROXY: proxyUrl,
     no_proxy: '127.0.0.1,localhost',
-    NODE_NO_WARNINGS: '1',
-    ...Object.fromEntries(
-      Object.entries(inputs).map(([key, value]) => [
-        `INPUT_${key.replaceAll(' ', '_').toUpperCase()}`,
-        value,
-      ]),
-    ),
   };
-  const main = await execute(entry, directory, environment);
-  const state = readKeyValues(join(run, 'state'));
-  const post = await execute(entry, directory, {
-    ...environment,
-    ...Object.fromEntries(Object.entries(state).map(([key, value]) => [`STATE_${key}`, value])),
-  });
-  return {
-    code: main.code,
-    log: main.log + post.log,
-    outputs: readKeyValues(join(run, 'output')),
-    summary: readFileSync(join(run, 'summary'), 'utf8').replaceAll(/\\(?=[^\w\s])/g, ''),
-  };
-}
-
-async function execute(
-  entry: string,
-  cwd: string,
-  env: Record<string, string>,
-): Promise<{ code: number | null; log: string }> {
-  const child = spawn(process.execPath, [entry], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
-  let log = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => {
-      log += text;
-    });
-  }
-  const [code] = (await once(child, 'close')) as [number | null];
-  return { code, log };
-}
-
-/** The runner's file commands: `name<<delimiter`, lines, delimiter. */
-function readKeyValues(path: string): Record<string, string> {
-  const values: Record<string, string> = {};
-  const lines = readFileSync(path, 'utf8').split('\n');
-  for (let index = 0; index < lines.length; index += 1) {
-    const [name, delimiter] = (lines[index] ?? '').split('<<');
-    if (name === undefined || name === '' || delimiter === undefined) continue;
-    const end = lines.indexOf(delimiter, index + 1);
-    values[name] = lines.slice(index + 1, end).join('\n');
-    index = end;
-  }
-  return values;
 }
 
 function writeCode(directory: string): string {
