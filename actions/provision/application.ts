@@ -11,9 +11,8 @@ import {
 import type { VariableFate } from '../../src/digitalocean/app-environment.ts';
 import { keepEncrypted, mergeSpec } from '../../src/digitalocean/app-spec-merge.ts';
 import { buildAppSpec, type AppSpec } from '../../src/digitalocean/app-spec.ts';
-import { readRecord, writeRecord, type DnsRecord } from '../../src/digitalocean/dns.ts';
 import { validateDomains, type DomainReadiness } from '../../src/digitalocean/domain.ts';
-import { parseImageReference } from '../../src/digitalocean/image-reference.ts';
+import { parseImageReference, type ImageSource } from '../../src/digitalocean/image-reference.ts';
 import { requireOurs } from '../../src/digitalocean/ownership.ts';
 import { findVpc } from '../../src/digitalocean/vpc.ts';
 import { ConfigurationError } from '../../src/errors.ts';
@@ -25,28 +24,33 @@ import { latestSection } from '../../src/migration/record.ts';
 import { defineStep, runSteps, type Step } from '../../src/migration/saga.ts';
 import { keyedDigest } from '../../src/migration/secrets.ts';
 import { readSource } from '../../src/migration/source.ts';
-import { readTarget, type Target } from '../../src/migration/target.ts';
+import { NotProvisionedError, readTarget, type Target } from '../../src/migration/target.ts';
 import { OPEN_KEY } from '../../src/redis/rights.ts';
 import { herokuOf } from '../parties.ts';
 import { admitRunner } from '../runner-access.ts';
+import { DIGEST_VARIABLE, OWNER_VARIABLE, variableOf } from './app-mark.ts';
+import { plannedApplication, type LiveApp } from './application-plan.ts';
 import { waitUntilHealthy } from './health.ts';
-import { targetSubject } from './target-subject.ts';
 import { withJournal } from './journal.ts';
+import { comparePrices, differingPrices, type PriceLine } from './prices.ts';
 import type { Provisioning } from './provision.ts';
-import type { ProvisionReport, Resource } from './summary.ts';
+import { isToDo } from './resource.ts';
+import type { ProvisionReport } from './summary.ts';
+import { targetSubject } from './target-subject.ts';
+import { ttlSteps } from './ttl.ts';
 
 /** How long the first certificates may take before this only tells that they are missing. */
 const CERTIFICATE_LIMIT_MS = 10 * 60_000;
-/** The app's mark: an app has no tags. */
-const OWNER_VARIABLE = 'H2D_MIGRATION';
-/** A keyed digest of all secrets: DigitalOcean never shows them again, so a change is seen by it. */
-const DIGEST_VARIABLE = 'H2D_SECRETS_DIGEST';
 
 /** The app on App Platform: deployed, healthy, with certificates, and closed until the switch. */
 export async function provisionApplication(p: Provisioning): Promise<ProvisionReport> {
+  if (p.dryRun) return planOnly(p);
   requireCopy(p);
-  const { spec, fates, target } = await p.edge.log.group('App spec', () => plannedSpec(p));
-  if (p.dryRun) return planOnly(p, spec, fates);
+  const image = parseImageReference(p.edge.inputs.required('image'));
+  const { spec, fates, target } = await p.edge.log.group('App spec', () => plannedSpec(p, image));
+  const resources = await p.edge.log.group('Plan', async () =>
+    plannedApplication(p, spec, await liveApp(p, spec)),
+  );
 
   await admitRunner(p.edge, p.client, target);
   const { migrationId } = p.subject.environment;
@@ -64,11 +68,13 @@ export async function provisionApplication(p: Provisioning): Promise<ProvisionRe
   const domains = await log.group('Certificates', () => certificates(p, app.id));
   await log.group('Health', () => waitUntilHealthy(p, app));
 
-  const changed = journalled.changed || redeployed;
+  const { usdPerMonth } = await proposeApp(p.client, app.spec, app.id);
   return {
-    changed,
-    resources: [appResource(p, changed), ...domains.map(domainResource)],
-    notes: notesOf(fates),
+    changed:
+      journalled.changed || redeployed || resources.some((line) => line.kind !== 'Domain' && isToDo(line)),
+    resources,
+    notes: [...notesOf(fates), certificateNote(domains)],
+    priceDifferences: priceDifferences(p, usdPerMonth),
   };
 }
 
@@ -76,10 +82,19 @@ const attemptedCopy = z.looseObject({
   outcome: z.enum(['copied', 'undone', 'unfinished', 'stuck', 'superseded']),
 });
 
+const destroyedSchema = z.looseObject({ command: z.literal('destroy'), outcome: z.literal('destroyed') });
+
 /** A component that starts on an incomplete schema would collide with the restore. */
 function requireCopy(p: Provisioning): void {
+  // What was copied before everything was destroyed is gone.
+  const { sections } = p.subject.record;
+  const gone = sections.findLastIndex(({ data }) => destroyedSchema.safeParse(data).success);
   // The newest attempt counts: one that failed may have left part of a schema. `catch-up` has another outcome.
-  const newest = latestSection(p.subject.record, 'migrate-db', attemptedCopy);
+  const newest = latestSection(
+    { ...p.subject.record, sections: sections.slice(gone + 1) },
+    'migrate-db',
+    attemptedCopy,
+  );
   if (newest?.outcome === 'copied') return;
   throw new ConfigurationError(
     'The record holds no finished copy of the databases: run migrate-db with `command: copy` first. ' +
@@ -89,9 +104,9 @@ function requireCopy(p: Provisioning): void {
 
 async function plannedSpec(
   p: Provisioning,
+  image: ImageSource,
 ): Promise<{ spec: AppSpec; fates: VariableFate[]; target: Target }> {
   const { plan, names, client, edge, subject } = p;
-  const image = parseImageReference(edge.inputs.required('image'));
   const heroku = herokuOf(edge);
   const [source, addOns, target, vpc] = await Promise.all([
     readSource(heroku, plan.herokuApp, edge),
@@ -100,7 +115,7 @@ async function plannedSpec(
     findVpc(client, names.vpc),
   ]);
   if (vpc === undefined || (plan.redis !== null && target.redis === undefined)) {
-    throw new ConfigurationError(
+    throw new NotProvisionedError(
       'The infrastructure is not complete: run provision with `stage: infrastructure` first. Nothing was changed.',
     );
   }
@@ -180,23 +195,25 @@ function specToSend(live: App, spec: AppSpec): ReturnType<typeof mergeSpec> {
   return mergeSpec(live.spec, sameSecrets ? keepEncrypted(live.spec, planned) : planned);
 }
 
-const variablesSchema = z.object({
-  envs: z.array(z.object({ key: z.string(), value: z.string().nullish() })).nullish(),
-});
-
 function digestOf(spec: Record<string, unknown>): string | undefined {
-  return valueOf(spec, DIGEST_VARIABLE);
+  return variableOf(spec, DIGEST_VARIABLE);
 }
 
-function valueOf(spec: Record<string, unknown>, name: string): string | undefined {
-  const parsed = variablesSchema.safeParse(spec);
-  return parsed.data?.envs?.find(({ key }) => key === name)?.value ?? undefined;
+async function liveApp(p: Provisioning, spec: AppSpec): Promise<LiveApp | undefined> {
+  const app = await readOwnApp(p);
+  if (app === undefined) return undefined;
+  const newest = await newestDeployment(p.client, app);
+  return { app, merged: specToSend(app, spec), failed: hasFailed(newest?.phase) };
+}
+
+function hasFailed(phase: string | undefined): boolean {
+  return phase === 'ERROR' || phase === 'CANCELED';
 }
 
 async function readOwnApp(p: Provisioning): Promise<App | undefined> {
   const live = await readApp(p.client, p.names.app);
   if (live !== undefined)
-    requireOurs('app', p.names.app, [valueOf(live.spec, OWNER_VARIABLE) ?? ''], p.names.tag);
+    requireOurs('app', p.names.app, [variableOf(live.spec, OWNER_VARIABLE) ?? ''], p.names.tag);
   return live;
 }
 
@@ -204,6 +221,14 @@ async function requireApp(p: Provisioning): Promise<App> {
   const app = await readOwnApp(p);
   if (app !== undefined) return app;
   throw new Error(`The app ${p.names.app} was there a moment ago and is gone: run this again.`);
+}
+
+/** Names of apps are unique beyond one team, so that the one who has it may not be seen. */
+function nameTaken(name: string): ConfigurationError {
+  return new ConfigurationError(
+    `App Platform has an app named "${name}" already, and this token does not see it: it is another team's. Give \`application\` ` +
+      'another name in migration.yml, or ask whoever has it. Nothing was deployed.',
+  );
 }
 
 function appStep(p: Provisioning, spec: AppSpec): Step {
@@ -217,7 +242,8 @@ function appStep(p: Provisioning, spec: AppSpec): Step {
     act: async () => {
       const live = await readOwnApp(p);
       if (live === undefined) {
-        await proposeApp(client, spec, undefined);
+        const { nameAvailable } = await proposeApp(client, spec, undefined);
+        if (!nameAvailable) throw nameTaken(p.names.app);
         const app = await createApp(client, spec);
         edge.log.info(`App ${p.names.app}: created`);
         return { id: app.id, change: 'created' };
@@ -241,7 +267,7 @@ async function waitUntilDeployed(p: Provisioning): Promise<boolean> {
   const { client, edge } = p;
   const app = await requireApp(p);
   const newest = await newestDeployment(client, app);
-  if (newest !== undefined && !['ERROR', 'CANCELED'].includes(newest.phase)) {
+  if (newest !== undefined && !hasFailed(newest.phase)) {
     await waitForDeployment(client, app.id, newest.id);
     return false;
   }
@@ -257,39 +283,6 @@ async function waitUntilDeployed(p: Provisioning): Promise<boolean> {
   });
   await waitForDeployment(client, app.id, deployment.id);
   return true;
-}
-
-/** Well before the cutover: resolvers keep a record as long as it said when they asked. */
-function ttlSteps(p: Provisioning): Step[] {
-  const { client, plan, edge } = p;
-  const { dns } = plan;
-  if (dns === null) return [];
-  return plan.domains.map((domain) => {
-    const lowered = (record: DnsRecord | undefined): boolean => record === undefined || record.ttl <= dns.ttl;
-    return defineStep({
-      name: `dns-ttl ${domain}`,
-      prior: async () => ({ ttl: (await readRecord(client, dns.zone, domain))?.ttl ?? null }),
-      settle: async () => (lowered(await readRecord(client, dns.zone, domain)) ? 'done' : 'not-done'),
-      act: async () => {
-        const record = await readRecord(client, dns.zone, domain);
-        if (record === undefined) {
-          edge.log.warning(
-            `${domain} has no A or CNAME record in the zone ${dns.zone}: the cutover will create one.`,
-          );
-          return { ttl: null };
-        }
-        if (lowered(record)) return { ttl: record.ttl };
-        await writeRecord(client, dns.zone, domain, { ...record, ttl: dns.ttl });
-        edge.log.info(`${domain}: TTL lowered from ${record.ttl} s to ${dns.ttl} s`);
-        return { ttl: dns.ttl };
-      },
-      undo: async ({ ttl }) => {
-        const record = await readRecord(client, dns.zone, domain);
-        if (record !== undefined && ttl !== null)
-          await writeRecord(client, dns.zone, domain, { ...record, ttl });
-      },
-    });
-  });
 }
 
 async function certificates(p: Provisioning, appId: string): Promise<DomainReadiness[]> {
@@ -310,26 +303,14 @@ async function certificates(p: Provisioning, appId: string): Promise<DomainReadi
   return domains;
 }
 
-function appResource(p: Provisioning, changed: boolean): Resource {
-  const { components } = p.plan;
-  const cost = components.reduce((sum, { usdPerMonth }) => sum + (usdPerMonth ?? 0), 0);
-  const names = components.map(({ name, kind }) => `${name} (${kind})`).join(', ');
+function certificateNote(domains: readonly DomainReadiness[]): ProvisionReport['notes'][number] {
   return {
-    kind: 'App',
-    name: p.names.app,
-    change: changed ? 'changed' : 'kept',
-    detail: names,
-    usdPerMonth: cost,
-  };
-}
-
-function domainResource({ domain, ready, phase }: DomainReadiness): Resource {
-  return {
-    kind: 'Domain',
-    name: domain,
-    change: ready ? 'kept' : 'not ready',
-    detail: phase,
-    usdPerMonth: null,
+    title: 'Domains',
+    rows: domains.map(({ domain, ready, phase, records }) => [
+      domain,
+      ready ? 'certificate is there' : `no certificate yet (${phase})`,
+      ready ? '' : `TXT records: ${records.map(({ name }) => name).join(', ') || 'none asked for'}`,
+    ]),
   };
 }
 
@@ -337,12 +318,63 @@ function notesOf(fates: VariableFate[]): ProvisionReport['notes'] {
   return [{ title: 'Config vars', rows: fates.map(({ name, fate, reason }) => [name, fate, reason]) }];
 }
 
-async function planOnly(p: Provisioning, spec: AppSpec, fates: VariableFate[]): Promise<ProvisionReport> {
-  const live = await readOwnApp(p);
-  const merged = live === undefined ? undefined : specToSend(live, spec);
-  const { usdPerMonth } = await proposeApp(p.client, merged?.spec ?? spec, live?.id);
-  const change = live === undefined ? 'to create' : merged?.changed === true ? 'to change' : 'kept';
-  const resource: Resource = { ...appResource(p, false), change, usdPerMonth };
-  p.edge.log.info(`App ${p.names.app}: ${change}`);
-  return { changed: false, resources: [resource], notes: notesOf(fates) };
+/** Line by line by the price list, and the whole by what App Platform itself says that the spec costs. */
+function priceDifferences(p: Provisioning, proposedUsd: number | null): PriceLine[] {
+  const lines = comparePrices(p.plan, 'application', p.prices);
+  const promised = lines.reduce<number | null>(
+    (sum, line) => (sum === null || line.promised === null ? null : sum + line.promised),
+    0,
+  );
+  const whole = proposedUsd === null ? [] : [{ what: `App ${p.names.app}`, promised, now: proposedUsd }];
+  return differingPrices([...lines, ...whole]);
+}
+
+/**
+ * The diff alone. Without an image that of the live app stands in. Before the infrastructure is there the plan alone
+ * tells what would be made; then, and without any image, nothing is checked with App Platform yet.
+ */
+async function planOnly(p: Provisioning): Promise<ProvisionReport> {
+  const given = p.edge.inputs.optional('image');
+  const known = given === undefined ? liveImage(await readOwnApp(p)) : parseImageReference(given);
+  try {
+    const { spec, fates } = await plannedSpec(p, known ?? UNKNOWN_IMAGE);
+    const live = await liveApp(p, spec);
+    const proposed =
+      known === undefined ? undefined : await proposeApp(p.client, live?.merged.spec ?? spec, live?.app.id);
+    return {
+      changed: false,
+      resources: await plannedApplication(p, spec, live),
+      notes: notesOf(fates),
+      priceDifferences: priceDifferences(p, proposed?.usdPerMonth ?? null),
+    };
+  } catch (error) {
+    if (!(error instanceof NotProvisionedError)) throw error;
+    p.edge.log.info('The infrastructure is not there yet: the plan alone tells what would be made.');
+    return {
+      changed: false,
+      resources: await plannedApplication(p, undefined, undefined),
+      notes: [],
+      priceDifferences: priceDifferences(p, null),
+    };
+  }
+}
+
+/** Stands in where only the rest of the spec is looked at; it is never sent. */
+const UNKNOWN_IMAGE: ImageSource = { registry_type: 'DOCR', registry: '', repository: 'unknown', digest: '' };
+
+const imageSchema = z.object({
+  services: z.array(
+    z.object({
+      image: z.object({
+        registry_type: z.enum(['DOCR', 'GHCR', 'DOCKER_HUB']),
+        registry: z.string().default(''),
+        repository: z.string(),
+        digest: z.string(),
+      }),
+    }),
+  ),
+});
+
+function liveImage(live: App | undefined): ImageSource | undefined {
+  return imageSchema.safeParse(live?.spec).data?.services[0]?.image;
 }

@@ -1,29 +1,36 @@
 import { findCluster, type Cluster } from '../../src/digitalocean/cluster.ts';
 import { findDroplet } from '../../src/digitalocean/droplet.ts';
 import { findFirewall } from '../../src/digitalocean/firewall.ts';
-import { ensureVpc, findVpc, type Vpc } from '../../src/digitalocean/vpc.ts';
+import { requireOurs } from '../../src/digitalocean/ownership.ts';
+import { ensureVpc, findVpc, type FoundVpc, type Vpc } from '../../src/digitalocean/vpc.ts';
 import { runSteps } from '../../src/migration/saga.ts';
 import { readTarget } from '../../src/migration/target.ts';
 import { withJournal } from './journal.ts';
 import { databasesAndUser, ensurePlannedCluster, grantStep, letRunnerIn } from './postgres.ts';
+import { comparePrices, differingPrices } from './prices.ts';
 import type { Provisioning } from './provision.ts';
-import { addRedis, redisSteps } from './redis.ts';
-import type { ProvisionReport, Resource } from './summary.ts';
+import { redisSteps } from './redis.ts';
+import { isToDo, type Resource } from './resource.ts';
+import type { ProvisionReport, ToldResource } from './summary.ts';
 import { targetSubject } from './target-subject.ts';
 
 /**
- * Network, cluster with the application's database and user, journal, Redis droplet behind its firewall. The journal
- * lives on the cluster, so what comes before it is only found by name; what comes after it is journalled.
+ * Network, cluster with the application's database and user, journal, Redis droplet behind its firewall. First the diff
+ * of intended against actual, which a dry run ends with. The journal lives on the cluster, so what comes before it is
+ * only found by name; what comes after it is journalled.
  */
 export async function provisionInfrastructure(p: Provisioning): Promise<ProvisionReport> {
-  if (p.dryRun) return planOnly(p);
-  const resources: Resource[] = [];
+  const resources = await p.edge.log.group('Plan', () => plannedInfrastructure(p));
+  const report = {
+    resources,
+    notes: [],
+    priceDifferences: differingPrices(comparePrices(p.plan, 'infrastructure', p.prices)),
+  };
+  if (p.dryRun) return { ...report, changed: false };
 
-  const { vpc, cluster } = await p.edge.log.group('Network and cluster', () =>
-    networkAndCluster(p, resources),
-  );
+  const { vpc, cluster } = await p.edge.log.group('Network and cluster', () => networkAndCluster(p));
   const address = await letRunnerIn(p, cluster.id, vpc.range);
-  await p.edge.log.group('Databases and user', () => databasesAndUser(p, cluster, resources));
+  await p.edge.log.group('Databases and user', () => databasesAndUser(p, cluster, []));
 
   const target = await readTarget(p.client, targetSubject(p));
   const { migrationId } = p.subject.environment;
@@ -32,74 +39,76 @@ export async function provisionInfrastructure(p: Provisioning): Promise<Provisio
     const steps = [grantStep(p, target), ...(p.plan.redis === null ? [] : redisSteps(p, vpc, address))];
     return runSteps(journal, lease, steps, { phase: 'provision infrastructure', log, clock, signal });
   });
-  addRedis(p, resources, journalled.changed);
-  const changed = journalled.changed || resources.some(({ change }) => change !== 'kept');
-  return { changed, resources, notes: [] };
+  return { ...report, changed: journalled.changed || resources.some(isToDo) };
 }
 
-async function networkAndCluster(
-  p: Provisioning,
-  resources: Resource[],
-): Promise<{ vpc: Vpc; cluster: Cluster }> {
+async function networkAndCluster(p: Provisioning): Promise<{ vpc: Vpc; cluster: Cluster }> {
   const { client, names, edge } = p;
   const { datacentre } = p.plan;
   const { vpc, created } = await ensureVpc(client, { name: names.vpc, datacentre, tag: names.tag });
-  resources.push(resource('VPC', vpc.name, created, `${vpc.range} in ${datacentre}`, 0));
   edge.log.info(`VPC ${vpc.name}: ${created ? 'created' : 'there already'}, ${vpc.range}`);
-
-  const cluster = await ensurePlannedCluster(p, vpc.id, resources);
-  return { vpc, cluster };
+  const told: ToldResource[] = [];
+  return { vpc, cluster: await ensurePlannedCluster(p, vpc.id, told) };
 }
 
-function resource(
-  kind: string,
-  name: string,
-  created: boolean,
-  detail: string,
-  usdPerMonth: number | null,
-): Resource {
-  return { kind, name, change: created ? 'created' : 'kept', detail, usdPerMonth };
+/** The diff: reads only. */
+async function plannedInfrastructure(p: Provisioning): Promise<Resource[]> {
+  const vpc = await findVpc(p.client, p.names.vpc);
+  return [vpcLine(p, vpc), ...(await plannedPostgres(p)), ...(await plannedRedis(p))];
 }
 
-/** What would be done: looks everything up and changes nothing. */
-async function planOnly(p: Provisioning): Promise<ProvisionReport> {
-  const { client, names, plan } = p;
-  const [vpc, cluster, droplet, firewall] = await Promise.all([
-    findVpc(client, names.vpc),
-    findCluster(client, names.cluster),
+function vpcLine({ names, plan }: Provisioning, vpc: FoundVpc | undefined): Resource {
+  const line = { kind: 'VPC', name: names.vpc, usdPerMonth: 0 };
+  if (vpc === undefined)
+    return { ...line, change: 'create', detail: `private network in ${plan.datacentre}` };
+  requireOurs('VPC', names.vpc, [vpc.description], names.tag);
+  if (vpc.datacentre === plan.datacentre)
+    return { ...line, change: 'keep', detail: `${vpc.range} in ${vpc.datacentre}` };
+  return {
+    ...line,
+    change: 'drift',
+    detail:
+      `it lies in ${vpc.datacentre}, and the plan says ${plan.datacentre}. It cannot be moved: put \`region\` in migration.yml ` +
+      'back, or remove the new side with `command: destroy` and provision it anew',
+  };
+}
+
+async function plannedPostgres({ client, names, plan, prices }: Provisioning): Promise<Resource[]> {
+  const { engine, size, nodes, version } = plan.cluster;
+  const found = await findCluster(client, names.cluster);
+  if (found !== undefined) requireOurs('database cluster', names.cluster, found.tags ?? [], names.tag);
+  return [
+    {
+      kind: 'Postgres cluster',
+      name: names.cluster,
+      change: found === undefined ? 'create' : found.size === size ? 'keep' : 'drift',
+      detail: `PostgreSQL ${version}, ${size}`,
+      usdPerMonth: prices.cluster(engine, size, nodes),
+    },
+  ];
+}
+
+async function plannedRedis({ client, names, plan, prices }: Provisioning): Promise<Resource[]> {
+  const { redis } = plan;
+  if (redis === null) return [];
+  const [droplet, firewall] = await Promise.all([
     findDroplet(client, names.droplet, names.tag),
     findFirewall(client, names.firewall),
   ]);
-  const line = (
-    kind: string,
-    name: string,
-    found: unknown,
-    detail: string,
-    usd: number | null,
-  ): Resource => ({
-    kind,
-    name,
-    change: found === undefined ? 'to create' : 'kept',
-    detail,
-    usdPerMonth: usd,
-  });
-  const resources = [
-    line('VPC', names.vpc, vpc, plan.datacentre, 0),
-    line(
-      'Postgres cluster',
-      names.cluster,
-      cluster,
-      `PostgreSQL ${plan.cluster.version}, ${plan.cluster.size}`,
-      plan.cluster.usdPerMonth,
-    ),
-    ...(plan.redis === null
-      ? []
-      : [
-          line('Firewall', names.firewall, firewall, `port ${plan.redis.port}`, 0),
-          line('Redis droplet', names.droplet, droplet, plan.redis.size, plan.redis.usdPerMonth),
-        ]),
+  return [
+    {
+      kind: 'Firewall',
+      name: names.firewall,
+      change: firewall === undefined ? 'create' : 'keep',
+      detail: `port ${redis.port}, private network only`,
+      usdPerMonth: 0,
+    },
+    {
+      kind: 'Redis droplet',
+      name: names.droplet,
+      change: droplet === undefined ? 'create' : 'keep',
+      detail: `${redis.size} with weekly backups, TLS on port ${redis.port}`,
+      usdPerMonth: prices.droplet(redis.size, true),
+    },
   ];
-  for (const { kind, name, change, detail } of resources)
-    p.edge.log.info(`${kind} ${name}: ${change} (${detail})`);
-  return { changed: false, resources, notes: [] };
 }

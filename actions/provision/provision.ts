@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ConfigurationError } from '../../src/errors.ts';
 import type { DigitalOcean } from '../../src/digitalocean/client.ts';
 import type { Edge } from '../../src/github/run.ts';
+import { parseDuration } from '../../src/migration/duration.ts';
 import { targetNames, type TargetNames } from '../../src/migration/names.ts';
 import { blockersIn } from '../../src/migration/item.ts';
 import { planSchema, type Plan } from '../../src/migration/plan.ts';
@@ -10,8 +11,10 @@ import { requireMigrationKey, type MigrationKey } from '../../src/migration/secr
 import { digitalOceanOf } from '../parties.ts';
 import { readSubject, recordPhase, refuseUnsupported, type Subject } from '../subject.ts';
 import { provisionApplication } from './application.ts';
+import { destroy } from './destroy.ts';
 import { provisionInfrastructure } from './infrastructure.ts';
-import { provisionSummary, type ProvisionReport } from './summary.ts';
+import { readLivePrices, tellDifference, type LivePrices } from './prices.ts';
+import { provisionSummary, totalOf, type ProvisionReport } from './summary.ts';
 
 /** What both stages work with. */
 export interface Provisioning {
@@ -20,27 +23,34 @@ export interface Provisioning {
   plan: Plan;
   names: TargetNames;
   key: MigrationKey;
+  /** Its waiting ends at the deadline that the input `timeout` sets. */
   client: DigitalOcean;
+  prices: LivePrices;
   /** Only say what would be done. */
   dryRun: boolean;
 }
 
 /**
  * Makes the plan real in two stages: `infrastructure` (network, cluster, journal, Redis) before the copy, `application`
- * (the app, warm and closed) after it. Everything is found by name and mark before it is created, so a second run
- * changes nothing and says so, and a run that died is continued.
+ * (the app, warm and closed) after it; or takes all of it away again (`command: destroy`). Everything is found by name
+ * and mark before it is created, so a second run changes nothing and says so, and a run that died is continued.
  */
 export async function provision(edge: Edge): Promise<void> {
+  if (edge.inputs.choice('command', ['apply', 'destroy']) === 'destroy') return destroy(edge);
   const stage = edge.inputs.choice('stage', ['infrastructure', 'application']);
   const subject = await readSubject(edge);
   refuseUnsupported(subject);
+  const client = { ...digitalOceanOf(edge), deadline: deadlineOf(edge) };
+  const plan = requirePlan(subject);
+  const key = requireMigrationKey(edge.inputs.secret('migration-key'));
   const provisioning: Provisioning = {
     edge,
     subject,
-    plan: requirePlan(subject),
+    plan,
     names: targetNames(subject.environment.migrationId, subject.config.application),
-    key: requireMigrationKey(edge.inputs.secret('migration-key')),
-    client: digitalOceanOf(edge),
+    key,
+    client,
+    prices: await readLivePrices(client),
     dryRun: edge.inputs.boolean('dry-run'),
   };
 
@@ -50,6 +60,7 @@ export async function provision(edge: Edge): Promise<void> {
       : await provisionApplication(provisioning);
 
   const outcome = provisioning.dryRun ? 'planned' : report.changed ? 'done' : 'unchanged';
+  tell(edge, report);
   edge.log.info(OUTCOMES[outcome]);
   await edge.summary(provisionSummary(stage, outcome, report));
   if (provisioning.dryRun) {
@@ -63,7 +74,30 @@ export async function provision(edge: Edge): Promise<void> {
     outcome,
     changed: report.changed,
     resources: report.resources,
+    usdPerMonth: totalOf(report.resources),
+    priceDifferences: report.priceDifferences,
   });
+}
+
+/** When waiting ends: the input `timeout` counts for the whole run, as a job's own limit does. */
+export function deadlineOf(edge: Edge): number {
+  const text = edge.inputs.required('timeout');
+  const milliseconds = parseDuration(text);
+  if (milliseconds === undefined || milliseconds === 0) {
+    throw new ConfigurationError(`The input timeout is "${text}" and must be a duration such as 45m or 90s.`);
+  }
+  return edge.clock.now().getTime() + milliseconds;
+}
+
+function tell(edge: Edge, { resources, priceDifferences }: ProvisionReport): void {
+  for (const { change, kind, name, detail, usdPerMonth } of resources) {
+    const price = usdPerMonth === null ? '' : `, ${usdPerMonth.toFixed(2)} USD a month`;
+    const line = `${kind} ${name}: ${change} (${detail}${price})`;
+    if (change === 'drift') edge.log.warning(line);
+    else edge.log.info(line);
+  }
+  edge.log.info(`All of these: ${totalOf(resources).toFixed(2)} USD a month`);
+  for (const line of priceDifferences) edge.log.warning(tellDifference(line));
 }
 
 const OUTCOMES = {

@@ -1,6 +1,7 @@
 import type { DigitalOcean } from '../../src/digitalocean/client.ts';
 import type { Vpc } from '../../src/digitalocean/vpc.ts';
 import type { TargetNames } from '../../src/migration/names.ts';
+import type { LivePrices } from './prices.ts';
 import type { Provisioning } from './provision.ts';
 
 /**
@@ -25,6 +26,11 @@ export interface Resource {
   usdPerMonth: number | null;
 }
 
+/** Whether something is, or was, to be done about it. */
+export function isToDo({ change }: Pick<Resource, 'change'>): boolean {
+  return change === 'create' || change === 'change';
+}
+
 /** One thing that carries the mark of this migration and of no other. */
 export interface Owned {
   kind: string;
@@ -35,6 +41,8 @@ export interface Owned {
   mark: string;
   /** What stops costing when it is gone; as in `Resource`. */
   usdPerMonth: number | null;
+  /** What the reader should know before it goes, or becomes of it instead. */
+  note?: string;
   /** Removes it. One that has gone meanwhile (404) is a success; the caller waits until it is no longer listed. */
   destroy(): Promise<void>;
 }
@@ -46,6 +54,7 @@ export interface Owned {
 export interface Ownership {
   client: DigitalOcean;
   names: TargetNames;
+  prices: LivePrices;
 }
 
 /**

@@ -1,34 +1,43 @@
-import { details, heading, table } from '../../src/report/summary.ts';
+import { details, heading, list, paragraph, table } from '../../src/report/summary.ts';
+import { tellDifference, type PriceLine } from './prices.ts';
+import type { Resource } from './resource.ts';
 
-/** One thing that exists on DigitalOcean, or would. */
-export interface Resource {
-  kind: string;
-  name: string;
-  change: 'created' | 'changed' | 'kept' | 'to create' | 'to change' | 'not ready';
-  detail: string;
-  usdPerMonth: number | null;
-}
+/** What a half says while it applies; the table is made from the diff. */
+export type ToldResource = Omit<Resource, 'change'> & { change: string };
+export type { ToldResource as Resource };
 
 export interface ProvisionReport {
   changed: boolean;
+  /** Intended against actual, as it was found before anything was done. */
   resources: Resource[];
   /** Folded below the table: config vars and what became of them, live parts that were kept. */
   notes: { title: string; rows: string[][] }[];
+  /** What costs another sum than assess promised. */
+  priceDifferences: PriceLine[];
 }
 
+const VERDICTS: Record<string, string> = {
+  planned: 'This was a dry run: nothing was changed.',
+  unchanged: 'Everything was there already: nothing was changed.',
+  done: 'What the plan says exists now. The column "Change" tells what was done.',
+};
+
+/** Verdict, the diff with its prices and their total, what drifted, prices that differ, and detail folded away. */
 export function provisionSummary(stage: string, outcome: string, report: ProvisionReport): string {
+  const drifted = report.resources.filter(({ change }) => change === 'drift');
   return [
     heading(`Provision ${stage}: ${outcome}`, 2),
-    table(
-      ['What', 'Name', 'Change', 'Detail', { title: 'USD a month', align: 'right' }],
-      report.resources.map(({ kind, name, change, detail, usdPerMonth }) => [
-        kind,
-        name,
-        change,
-        detail,
-        usdPerMonth === null ? '' : usdPerMonth.toFixed(2),
-      ]),
-    ),
+    paragraph(VERDICTS[outcome] ?? ''),
+    resourceTable(report.resources),
+    ...(drifted.length === 0
+      ? []
+      : [
+          heading('Not as planned, and not changed by this', 3),
+          list(drifted.map(({ kind, name, detail }) => `${kind} ${name}: ${detail}`)),
+        ]),
+    ...(report.priceDifferences.length === 0
+      ? []
+      : [heading('Other prices than promised', 3), list(report.priceDifferences.map(tellDifference))]),
     ...report.notes
       .filter(({ rows }) => rows.length > 0)
       .map(({ title, rows }) =>
@@ -41,4 +50,26 @@ export function provisionSummary(stage: string, outcome: string, report: Provisi
         ),
       ),
   ].join('\n\n');
+}
+
+function resourceTable(resources: readonly Resource[]): string {
+  return table(
+    ['Change', 'What', 'Name', 'Detail', { title: 'USD a month', align: 'right' }],
+    [
+      ...resources.map(({ change, kind, name, detail, usdPerMonth }) => [
+        change,
+        kind,
+        name,
+        detail,
+        usdPerMonth === null ? '' : usdPerMonth.toFixed(2),
+      ]),
+      ['', 'Total', '', '', totalOf(resources).toFixed(2)],
+    ],
+  );
+}
+
+/** US dollars a month of everything in the table that has a price. */
+export function totalOf(resources: readonly { usdPerMonth: number | null }[]): number {
+  const cents = resources.reduce((sum, { usdPerMonth }) => sum + Math.round((usdPerMonth ?? 0) * 100), 0);
+  return cents / 100;
 }

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { ConfigurationError } from '../errors.ts';
-import { DigitalOceanError } from './refusal.ts';
-import type { DigitalOcean } from './client.ts';
+import { orUndefined, type DigitalOcean } from './client.ts';
 
 const recordSchema = z.object({
   id: z.number(),
@@ -77,6 +76,22 @@ export async function ensureTextRecord(
   return true;
 }
 
+/** The id of the TXT record of a name with that value; `undefined` when there is none, or no such zone here. */
+export async function findTextRecord(
+  client: DigitalOcean,
+  zone: string,
+  name: string,
+  value: string,
+): Promise<number | undefined> {
+  const found = await orUndefined(() => listRecords(client, zone, name));
+  return found?.find(({ type, data }) => type === 'TXT' && sameData(data, value))?.id;
+}
+
+/** Removes one record by its id; one that has gone meanwhile is a success. */
+export async function removeTextRecord(client: DigitalOcean, zone: string, id: number): Promise<void> {
+  await orUndefined(() => client.request('DELETE', `/domains/${zone}/records/${id}`, z.unknown()));
+}
+
 async function addressRecords(
   client: DigitalOcean,
   zone: string,
@@ -90,18 +105,23 @@ async function records(
   zone: string,
   name: string,
 ): Promise<z.infer<typeof recordSchema>[]> {
-  try {
-    const read = (page: { page: number; per_page: number }): Promise<{ data: unknown }> =>
-      client.dots.domain.listDomainRecords({ ...page, domain_name: zone, name });
-    const all = await client.all(read, 'domain_records', recordSchema);
-    return all.filter((record) => record.name === relativeName(zone, name) || record.name === name);
-  } catch (error) {
-    if (!(error instanceof DigitalOceanError && error.status === 404)) throw error;
-    throw new ConfigurationError(
-      `DigitalOcean does not serve the zone ${zone}. Check \`dns.zone\` in migration.yml, or add the domain at ` +
-        'https://cloud.digitalocean.com/networking/domains and delegate it there.',
-    );
-  }
+  const found = await orUndefined(() => listRecords(client, zone, name));
+  if (found !== undefined) return found;
+  throw new ConfigurationError(
+    `DigitalOcean does not serve the zone ${zone}. Check \`dns.zone\` in migration.yml, or add the domain at ` +
+      'https://cloud.digitalocean.com/networking/domains and delegate it there.',
+  );
+}
+
+async function listRecords(
+  client: DigitalOcean,
+  zone: string,
+  name: string,
+): Promise<z.infer<typeof recordSchema>[]> {
+  const read = (page: { page: number; per_page: number }): Promise<{ data: unknown }> =>
+    client.dots.domain.listDomainRecords({ ...page, domain_name: zone, name });
+  const all = await client.all(read, 'domain_records', recordSchema);
+  return all.filter((record) => record.name === relativeName(zone, name) || record.name === name);
 }
 
 /** Records are kept relative to their zone; `@` is the zone itself. */

@@ -1,0 +1,151 @@
+import { z } from 'zod';
+import { deleteApp, listApps, type App } from '../../src/digitalocean/app.ts';
+import { orUndefined, type DigitalOcean } from '../../src/digitalocean/client.ts';
+import { findTextRecord, removeTextRecord } from '../../src/digitalocean/dns.ts';
+import { listVpcs, removeVpc } from '../../src/digitalocean/vpc.ts';
+import { waitFor } from '../../src/digitalocean/wait.ts';
+import { isOwnApp, OWNER_VARIABLE } from './app-mark.ts';
+import { ownedPostgres } from './owned-postgres.ts';
+import { ownedRedis } from './owned-redis.ts';
+import type { Owned, Ownership } from './resource.ts';
+
+/** Where else to look than at DigitalOcean's lists: the zone in which domains were proven, when it is served there. */
+export interface OwnedZone {
+  zone: string | undefined;
+}
+
+/**
+ * Everything that carries the mark of this migration, in the order in which it can be removed: what uses something
+ * before what it uses, the cluster with the journal late, the network and the tag last. Reads only.
+ */
+export async function everythingOwned(ownership: Ownership, { zone }: OwnedZone): Promise<Owned[]> {
+  const [apps, redis, postgres, networks, tags] = await Promise.all([
+    ownedApps(ownership, zone),
+    ownedRedis(ownership),
+    ownedPostgres(ownership),
+    ownedNetworks(ownership),
+    ownedTag(ownership),
+  ]);
+  return [...apps, ...redis, ...postgres, ...networks, ...tags];
+}
+
+/** Apps by their variable; before each the TXT records that its domains asked for, which only the app knows. */
+async function ownedApps({ client, names, prices }: Ownership, zone: string | undefined): Promise<Owned[]> {
+  const own = (await listApps(client)).filter(({ spec }) => isOwnApp(spec, names.tag));
+  const mark = `variable ${OWNER_VARIABLE}=${names.tag}`;
+  const lists = await Promise.all(
+    own.map(async (app): Promise<Owned[]> => {
+      const components = componentsOf(app);
+      const known = components.map(({ size, count }) => prices.instances(size, count));
+      return [
+        ...(zone === undefined ? [] : await provingRecords(client, app, zone)),
+        {
+          kind: 'App',
+          name: app.spec.name,
+          id: app.id,
+          mark,
+          usdPerMonth: known.reduce<number>((sum, price) => sum + (price ?? 0), 0),
+          destroy: () => deleteApp(client, app.id),
+        },
+      ];
+    }),
+  );
+  return lists.flat();
+}
+
+const componentsSchema = z.object({
+  services: z.array(z.unknown()).nullish(),
+  workers: z.array(z.unknown()).nullish(),
+});
+const componentSchema = z.object({
+  instance_size_slug: z.string().default(''),
+  instance_count: z.number().default(1),
+});
+
+/** What of an app runs all the time, and therefore costs. */
+function componentsOf({ spec }: App): { size: string; count: number }[] {
+  const { services, workers } = componentsSchema.parse(spec);
+  return [...(services ?? []), ...(workers ?? [])].map((one) => {
+    const { instance_size_slug: size, instance_count: count } = componentSchema.parse(one);
+    return { size, count };
+  });
+}
+
+async function provingRecords(client: DigitalOcean, app: App, zone: string): Promise<Owned[]> {
+  const asked = (app.domains ?? []).flatMap(({ validations }) => validations ?? []);
+  const found = await Promise.all(
+    asked.map(async ({ txt_name, txt_value }): Promise<Owned[]> => {
+      const name = txt_name.replace(/\.$/, '');
+      const id = await findTextRecord(client, zone, name, txt_value);
+      if (id === undefined) return [];
+      return [
+        {
+          kind: 'TXT record',
+          name,
+          id: String(id),
+          mark: `the value that app ${app.spec.name} asks for`,
+          usdPerMonth: 0,
+          destroy: () => removeTextRecord(client, zone, id),
+        },
+      ];
+    }),
+  );
+  return found.flat();
+}
+
+async function ownedNetworks({ client, names }: Ownership): Promise<Owned[]> {
+  return (await listVpcs(client))
+    .filter(({ description }) => description === names.tag)
+    .map((vpc) => ({
+      kind: 'VPC',
+      name: vpc.name,
+      id: vpc.id,
+      mark: `description ${names.tag}`,
+      usdPerMonth: 0,
+      ...(vpc.isDefault
+        ? {
+            note:
+              `DigitalOcean made it the default network of ${vpc.datacentre}, and those cannot be deleted: it loses its name and ` +
+              'mark, costs nothing, and stays as the default that every account has',
+          }
+        : {}),
+      destroy: async () => {
+        await removeVpc(client, vpc);
+      },
+    }));
+}
+
+const tagSchema = z.object({
+  tag: z.object({ resources: z.looseObject({ count: z.number().default(0) }).nullish() }),
+});
+const UNTAGGED_LIMIT_MS = 2 * 60_000;
+
+async function ownedTag({ client, names }: Ownership): Promise<Owned[]> {
+  const path = `/tags/${encodeURIComponent(names.tag)}`;
+  const read = (): Promise<z.infer<typeof tagSchema> | undefined> =>
+    orUndefined(() => client.request('GET', path, tagSchema));
+  if ((await read()) === undefined) return [];
+  return [
+    {
+      kind: 'Tag',
+      name: names.tag,
+      id: names.tag,
+      mark: 'its name',
+      usdPerMonth: 0,
+      destroy: async () => {
+        // A tag takes itself off whatever carries it; something that still does is not known here, so it stays.
+        const soon = client.clock.now().getTime() + UNTAGGED_LIMIT_MS;
+        const impatient = { ...client, deadline: Math.min(client.deadline ?? soon, soon) };
+        await waitFor(impatient, {
+          what: `nothing to carry the tag ${names.tag} any more`,
+          limitMs: UNTAGGED_LIMIT_MS,
+          look: async () => {
+            const count = (await read())?.tag.resources?.count ?? 0;
+            return count === 0 ? { done: true } : { state: `${count} still do, which this did not make` };
+          },
+        });
+        await orUndefined(() => client.request('DELETE', path, z.unknown()));
+      },
+    },
+  ];
+}
