@@ -157,6 +157,26 @@ export const configSchema = z
           .regex(/^[a-z0-9-]+$/, { error: "must be one of DigitalOcean's sizes such as db-s-1vcpu-1gb" })
           .optional()
           .describe('Size of the cluster; the plan chooses one unless given.'),
+        storage: byteSize
+          .optional()
+          .describe(
+            'Disk of the cluster, when it shall be more than its size includes; rounded up to 10 GiB, and priced by the GiB.',
+          ),
+        pool: z
+          .strictObject({
+            mode: z
+              .enum(['transaction', 'session'])
+              .describe(
+                'Who has a connection: one transaction, or one client for as long as it is there. `transaction` needs prepared statements turned off in the application.',
+              ),
+            size: z
+              .int()
+              .min(1)
+              .max(1000)
+              .describe('Connections that the pool keeps to Postgres, of those that the cluster takes.'),
+          })
+          .optional()
+          .describe('A connection pool (PgBouncer) between the application and Postgres; none unless given.'),
       })
       .prefault({})
       .describe('The Postgres cluster.'),

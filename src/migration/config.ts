@@ -19,8 +19,7 @@ export interface MigrationConfig {
   downtimeBudgetMs: number;
   environments: Record<string, EnvironmentConfig>;
   dns: DnsConfig | undefined;
-  /** `size`: a slug of DigitalOcean's database sizes; undefined lets the plan decide. */
-  postgres: { size: string | undefined };
+  postgres: PostgresConfig;
   redis: RedisConfig;
   /** Of the processes; undefined: read from the buildpacks. */
   language: Language | undefined;
@@ -58,6 +57,14 @@ export interface DnsConfig {
   provider: 'digitalocean';
   zone: string;
   ttl: number;
+}
+export interface PostgresConfig {
+  /** A slug of DigitalOcean's database sizes; undefined lets the plan decide. */
+  size: string | undefined;
+  /** Disk, when it shall be more than the size includes. */
+  storageBytes: number | undefined;
+  /** PgBouncer between the application and Postgres; `size` in connections to Postgres. */
+  pool: { mode: 'transaction' | 'session'; size: number } | undefined;
 }
 export interface RedisConfig {
   kind: 'droplet';
@@ -199,7 +206,11 @@ function fromFile(file: ConfigFile): MigrationConfig {
       ]),
     ),
     dns: file.dns,
-    postgres: { size: file.postgres.size },
+    postgres: {
+      size: file.postgres.size,
+      storageBytes: file.postgres.storage === undefined ? undefined : bytes(file.postgres.storage),
+      pool: file.postgres.pool,
+    },
     redis: { kind: file.redis.kind, size: file.redis.size, port: file.redis.port, skip: file.redis.skip },
     language: file.language,
     workers: { quietTimeoutMs: milliseconds(file.workers['quiet-timeout']) },

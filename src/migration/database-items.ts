@@ -3,6 +3,7 @@ import { editionItems } from './edition-items.ts';
 import { blocked, decide, told, type Item } from './item.ts';
 import { offeredIn, planOf, STANDBY } from './placement.ts';
 import type { PlanFacts } from './plan.ts';
+import { poolItems } from './pool-items.ts';
 import { OFFERED_EXTENSIONS, postgresOffers } from './postgres-offer.ts';
 import { redisPlaceItems } from './redis-place-items.ts';
 
@@ -15,6 +16,7 @@ export function databaseItems(facts: PlanFacts): Item[] {
     ...editionItems(facts),
     ...postgresSize(facts),
     ...standby(facts),
+    ...poolItems(facts),
     ...redisPlaceItems(facts),
   ].filter((item) => typeof item === 'object');
 }
@@ -114,6 +116,12 @@ function postgresSize({
   const limit = facts.connectionLimit;
   const inUse = needs.connectionsInUse ?? 0;
   const gib = facts.sizeBytes / 2 ** 30;
+  const disk = offer.diskGib;
+  const includes =
+    cluster.storageMib === null
+      ? `${cluster.size} includes ${disk ?? '?'} GiB of disk`
+      : `the cluster gets ${disk ?? '?'} GiB of disk`;
+  const more = 'Set `postgres.storage`, or choose a larger `postgres.size`.';
   const less = `${cluster.size} takes ${offer.connections} connections`;
   return [
     config.postgres.size !== undefined &&
@@ -126,28 +134,28 @@ function postgresSize({
         why: 'migration.yml sets `postgres.size`',
         remedy: 'Be sure that staging proves it enough.',
       }),
-    offer.diskGib !== null &&
-      gib > offer.diskGib &&
+    disk !== null &&
+      gib > disk &&
       blocked({
         id: 'postgres/disk',
         area: 'postgres',
-        what: `${cluster.size} includes ${offer.diskGib} GiB of disk`,
+        what: includes,
         why: `the data alone take ${gib.toFixed(1)} GiB`,
-        remedy: 'Choose a larger `postgres.size`.',
+        remedy: more,
       }),
-    offer.diskGib !== null &&
-      gib <= offer.diskGib &&
-      needs.diskGib > offer.diskGib &&
+    disk !== null &&
+      gib <= disk &&
+      needs.diskGib > disk &&
       told({
         id: 'postgres/disk',
         area: 'postgres',
-        what: `${cluster.size} includes ${offer.diskGib} GiB of disk`,
-        becomes: `${(offer.diskGib - gib).toFixed(1)} GiB to grow into`,
+        what: includes,
+        becomes: `${(disk - gib).toFixed(1)} GiB to grow into`,
         why: `the data and half as much again need ${needs.diskGib.toFixed(1)} GiB`,
-        remedy: 'Choose a larger `postgres.size`.',
+        remedy: more,
       }),
     // Where the Advanced Edition is a question, its disk is part of that.
-    offer.diskGib === null &&
+    disk === null &&
       (cluster.engine === 'pg' || config.postgres.size !== undefined) &&
       decide({
         id: 'postgres/disk',
@@ -156,7 +164,7 @@ function postgresSize({
         question: `Does it hold ${needs.diskGib.toFixed(1)} GiB? So much are the data with room to grow.`,
         options: ['enough'],
         why: `the data take ${gib.toFixed(1)} GiB; DigitalOcean's API tells no disk, and this size is not in the dated list`,
-        remedy: 'Look at the size in the control panel: disk can be added there, at a price for each GiB.',
+        remedy: 'Look at the size in the control panel, or set `postgres.storage`: each GiB has its price.',
       }),
     !needs.memoryKnown &&
       config.postgres.size === undefined &&

@@ -7,7 +7,7 @@ import { blocked, type Item } from './item.ts';
 import type { InstanceOffer } from './known-sizes.ts';
 import type { Plan, PlanComponent, PlanInput } from './plan.ts';
 import { scheduleId, type MergedSchedules } from './plan-schedule.ts';
-import { postgresOffers, type PostgresOffer } from './postgres-offer.ts';
+import { clusterPrice, postgresOffers, storageMibFor, type PostgresOffer } from './postgres-offer.ts';
 import {
   dropletFor,
   instanceFor,
@@ -185,14 +185,18 @@ export function placePostgres(
   // An answer that cannot be is an item that blocks; until it is mended the plan goes by what can.
   const answered = editions.find(({ name, refused }) => name === answers[EDITION] && refused === null);
   const offers = (answered === undefined ? editions : [answered]).flatMap((edition) => edition.offers);
-  const withStandby = needs.standby ? postgresFor(needs, 2, offers) : undefined;
+  const { storageBytes, pool } = config.postgres;
+  const storageMib = storageBytes === undefined ? null : storageMibFor(storageBytes);
+  // Disk that is bought on its own is none that a size must include.
+  const asked = (storageMib ?? 0) / 1024 >= needs.diskGib ? { ...needs, diskGib: 0 } : needs;
+  const withStandby = needs.standby ? postgresFor(asked, 2, offers) : undefined;
   const nodes = withStandby === undefined || answers[STANDBY] === 'single-node' ? 1 : 2;
   const wanted = config.postgres.size;
   // A size that migration.yml names is one of any that exist, also where it cannot be had: that is an item of its own.
   const all = postgresOffers(catalogue);
   const offer =
     wanted === undefined
-      ? postgresFor(needs, nodes, offers)
+      ? postgresFor(asked, nodes, offers)
       : (all.find(({ slug, nodes: possible }) => slug === wanted && possible.includes(nodes)) ??
         all.find(({ slug }) => slug === wanted));
   const count = offer?.nodes.includes(nodes) === false ? (offer.nodes[0] ?? 1) : nodes;
@@ -205,13 +209,15 @@ export function placePostgres(
     needs,
     offer,
     standbyOffered: withStandby !== undefined,
-    editions: editions.map((one) => ({ ...one, fit: postgresFor(needs, nodes, one.offers) })),
+    editions: editions.map((one) => ({ ...one, fit: postgresFor(asked, nodes, one.offers) })),
     cluster: {
       engine: edition?.engine ?? 'pg',
       nodes: count,
       version: edition?.version ?? '',
       size: wanted ?? offer?.slug ?? '',
-      usdPerMonth: offer?.usdPerNode == null ? null : offer.usdPerNode * count,
+      storageMib,
+      pool: pool ?? null,
+      usdPerMonth: clusterPrice(offer, count, storageMib),
       why:
         wanted !== undefined
           ? 'migration.yml says so'

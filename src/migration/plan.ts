@@ -75,6 +75,13 @@ export const planSchema = z.object({
     size: z.string(),
     /** More than one: the others are standbys. */
     nodes: z.number(),
+    /** Disk in MiB, when it is not what the size includes. */
+    storageMib: z.number().nullable().default(null),
+    /** The connection pool between the application and Postgres; `size` in connections to Postgres. */
+    pool: z
+      .object({ mode: z.enum(['transaction', 'session']), size: z.number() })
+      .nullable()
+      .default(null),
     /** All nodes together. */
     usdPerMonth: z.number().nullable(),
     why: z.string(),

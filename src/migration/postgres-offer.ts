@@ -94,6 +94,10 @@ const KNOWN: Readonly<Record<string, { diskGib: number; usdPerNode: number }>> =
   'db-s-1vcpu-2gb': { diskGib: 30, usdPerNode: 30.45 },
   'db-s-2vcpu-4gb': { diskGib: 60, usdPerNode: 60.9 },
 };
+/** More disk than a size includes, a GiB and node (public notes of 2026-09 and 2026-10). */
+const STORAGE_USD_PER_GIB = 0.215;
+/** DigitalOcean sells disk in steps (control panel, "Storage"; pricing page). */
+const STORAGE_STEP_MIB = 10 * 1024;
 /** "From $130 a node", Advanced Edition (public notes of 2026-10-05). */
 const ADVANCED_FROM_USD = 130;
 
@@ -132,6 +136,28 @@ export function postgresOffers(catalogue: Catalogue | undefined): PostgresOffer[
       })
       .sort((a, b) => a.memoryGib - b.memoryGib || (a.slug < b.slug ? -1 : 1));
   });
+}
+
+/** Disk in MiB as DigitalOcean sells it: so many bytes, rounded up to 10 GiB. */
+export function storageMibFor(bytes: number): number {
+  return Math.ceil(bytes / 2 ** 20 / STORAGE_STEP_MIB) * STORAGE_STEP_MIB;
+}
+
+/** All nodes with their disk, US dollars a month; null: not known. `storageMib` null: what the size includes. */
+export function clusterPrice(
+  offer: Pick<PostgresOffer, 'usdPerNode' | 'diskGib'> | undefined,
+  nodes: number,
+  storageMib: number | null,
+): number | null {
+  if (offer?.usdPerNode == null) return null;
+  if (storageMib === null) return cents(offer.usdPerNode * nodes);
+  if (offer.diskGib === null) return null;
+  const more = Math.max(0, storageMib / 1024 - offer.diskGib);
+  return cents((offer.usdPerNode + more * STORAGE_USD_PER_GIB) * nodes);
+}
+
+function cents(usd: number): number {
+  return Math.round(usd * 100) / 100;
 }
 
 /** `gd-2vcpu-8gb-intel` names its memory; `c-96-intel` does not, and is left out. */
