@@ -54,6 +54,19 @@ export function signDeterministically(key: P256Key, message: Buffer): Buffer {
   return Buffer.concat([toBytes(r), toBytes(s)]);
 }
 
+/** A signature of `signDeterministically` in the form that OpenSSL reads: a sequence of two integers. */
+export function derSignature(signature: Buffer): Buffer {
+  const integer = (bytes: Buffer): Buffer => {
+    const start = bytes.findIndex((byte) => byte !== 0);
+    const short = bytes.subarray(start < 0 ? bytes.length - 1 : start);
+    // A first bit that is set would make it negative.
+    const value = (short[0] ?? 0) & 0x80 ? Buffer.concat([Buffer.from([0]), short]) : short;
+    return Buffer.concat([Buffer.from([0x02, value.length]), value]);
+  };
+  const pair = Buffer.concat([integer(signature.subarray(0, 32)), integer(signature.subarray(32))]);
+  return Buffer.concat([Buffer.from([0x30, pair.length]), pair]);
+}
+
 /** `scalar` times the base point, which is what making a public key is. */
 function multiplyBase(scalar: bigint): { x: Buffer; y: Buffer } {
   const curve = createECDH('prime256v1');

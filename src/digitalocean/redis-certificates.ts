@@ -10,11 +10,36 @@ export interface RedisAuthority {
 }
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
-/** Fixed, so that every run arrives at the same certificates. Rotation means a new secret version, not a new date. */
-const VALIDITY = { notBefore: new Date('2026-01-01T00:00:00Z'), notAfter: new Date('2036-01-01T00:00:00Z') };
+const FIRST_YEAR = 2026;
+const YEARS_VALID = 10;
+const YEARS_UNTIL_NEXT = 5;
 
-/** The authority of a migration. Same seed and id, same certificate to the last byte. */
-export async function redisAuthority(seed: Buffer, migrationId: string): Promise<RedisAuthority> {
+/**
+ * Which certificates are made at a time: 1 until 2030, 2 from 2031 on, and so on every five years, each valid for ten
+ * (the first 2026 to 2035). Fixed dates, so that every run arrives at the same certificates; each generation overlaps
+ * the one before by five years, and a renewal may happen at any time of them.
+ */
+export function certificateGeneration(now: Date): number {
+  return Math.max(1, 1 + Math.floor((now.getUTCFullYear() - FIRST_YEAR) / YEARS_UNTIL_NEXT));
+}
+
+function validity(generation: number): { notBefore: Date; notAfter: Date } {
+  const year = FIRST_YEAR + (generation - 1) * YEARS_UNTIL_NEXT;
+  return {
+    notBefore: new Date(Date.UTC(year, 0, 1)),
+    notAfter: new Date(Date.UTC(year + YEARS_VALID, 0, 1)),
+  };
+}
+
+/**
+ * The authority of a migration. Same seed, id and generation, same certificate to the last byte. Another generation has
+ * other dates and the same key and name, so a client that trusts one of them accepts what either has signed.
+ */
+export async function redisAuthority(
+  seed: Buffer,
+  migrationId: string,
+  generation = 1,
+): Promise<RedisAuthority> {
   const x509 = await loadX509();
   const authority = p256Key(seed);
   const keys = await importKeys(authority);
@@ -26,8 +51,8 @@ export async function redisAuthority(seed: Buffer, migrationId: string): Promise
       publicKey: keys.publicKey,
       signingKey: keys.privateKey,
       signingAlgorithm: ALGORITHM,
-      serialNumber: serial(seed, name),
-      ...VALIDITY,
+      serialNumber: serial(seed, name, generation),
+      ...validity(generation),
       extensions: [
         new x509.BasicConstraintsExtension(true, 0, true),
         new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
@@ -49,8 +74,8 @@ export async function redisAuthority(seed: Buffer, migrationId: string): Promise
           publicKey: serverKeys.publicKey,
           signingKey: keys.privateKey,
           signingAlgorithm: ALGORITHM,
-          serialNumber: serial(serverSeed, serverName),
-          ...VALIDITY,
+          serialNumber: serial(serverSeed, serverName, generation),
+          ...validity(generation),
           extensions: [
             new x509.BasicConstraintsExtension(false, undefined, true),
             new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
@@ -93,8 +118,9 @@ function deterministicCrypto(key: P256Key): webcrypto.Crypto {
 }
 
 /** Positive and below 20 bytes, as RFC 5280 asks. */
-function serial(seed: Buffer, name: string): string {
-  const bytes = createHash('sha256').update(seed).update(name).digest().subarray(0, 16);
+function serial(seed: Buffer, name: string, generation: number): string {
+  const later = generation === 1 ? '' : `\0${generation}`;
+  const bytes = createHash('sha256').update(seed).update(name).update(later).digest().subarray(0, 16);
   bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x01;
   return bytes.toString('hex');
 }

@@ -28,8 +28,8 @@ export function prepareScript(port: number): string {
 [ ! -s "$home/password" ] || exit 0
 umask 077
 openssl rand -hex 32 > "$home/new-password"
-printf 'user ${KEEPER} on #%s ${KEEPER_RULES}\\n' \\
-  "$(tr -d '\\n' < "$home/new-password" | sha256sum | cut -d' ' -f1)" >> ${ACL_FILE}
+printf 'user ${KEEPER} on #%s %s\\n' \\
+  "$(tr -d '\\n' < "$home/new-password" | sha256sum | cut -d' ' -f1)" '${KEEPER_RULES}' >> ${ACL_FILE}
 mv "$home/new-password" "$home/password"
 `;
 }
@@ -86,7 +86,7 @@ answer image-problem "$problem"
 `;
 }
 
-/** \`redis-certificate FILE\`: takes a server's certificate and its authority's, in this order, when both fit what is here. */
+/** `redis-certificate FILE`: takes a server's certificate and its authority's, in this order, when both fit what is here. */
 export function certificateScript(options: { port: number; serverName: string }): string {
   return `${preamble(options.port)}
 work=$(mktemp -d)
@@ -100,12 +100,12 @@ awk -v at="$work" '/BEGIN CERTIFICATE/ { n++ } n { print > (at "/" n ".crt") }' 
 # The same authority: the same key, whatever the dates. Dates are looked at below, as an old one may have expired.
 [ "$(public x509 -in "$work/2.crt" -noout -pubkey)" = "$(public x509 -in "$tls/ca.crt" -noout -pubkey)" ] \\
   || refuse 'it is of another authority'
-openssl verify -no_check_time -CAfile "$tls/ca.crt" "$work/2.crt" > /dev/null 2>&1 || refuse 'the authority did not sign itself'
+openssl verify -no_check_time -check_ss_sig -CAfile "$work/2.crt" "$work/2.crt" > /dev/null 2>&1 || refuse 'the authority did not sign itself'
 openssl verify -no_check_time -CAfile "$tls/ca.crt" -verify_hostname '${options.serverName}' "$work/1.crt" > /dev/null 2>&1 \\
   || refuse 'the authority did not sign it for ${options.serverName}'
 [ "$(public x509 -in "$work/1.crt" -noout -pubkey)" = "$(public pkey -in "$tls/server.key" -pubout)" ] \\
   || refuse 'it is not for the key of this server'
-openssl x509 -in "$work/1.crt" -noout -checkend 86400 > /dev/null || refuse 'it is no longer valid'
+openssl verify -CAfile "$work/2.crt" "$work/1.crt" > /dev/null 2>&1 || refuse 'it is not valid today'
 [ "$(end "$work/1.crt")" -gt "$(end "$tls/server.crt")" ] || refuse 'the present one is valid for longer'
 for pair in 1:server 2:ca; do
   install --mode 0644 "$work/\${pair%:*}.crt" "$tls/\${pair#*:}.new"
@@ -115,7 +115,7 @@ done
 }
 
 /**
- * \`redis-upgrade IMAGE@sha256:…\`, also by hand: data are copied aside, and when the new server does not answer within ten
+ * `redis-upgrade IMAGE@sha256:…`, also by hand: data are copied aside, and when the new server does not answer within ten
  * minutes the old image and the copy take its place again.
  */
 export function upgradeScript(port: number): string {
@@ -130,7 +130,7 @@ answers() {
   until=$(($(date +%s) + \${PATIENCE-600}))
   while [ "$(date +%s)" -lt "$until" ]; do
     [ "$(ask PING 2>/dev/null)" != PONG ] || return 0
-    sleep 1
+    sleep 0.5
   done
   return 1
 }
