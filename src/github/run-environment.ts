@@ -14,6 +14,11 @@ export interface RunEnvironment {
   actor: string;
   triggeringActor: string;
   apiUrl: string;
+  /** `https://github.com`. */
+  serverUrl: string;
+  /** `owner/name` of the action that this step runs, and its ref as the workflow wrote it; empty for one of the workspace. */
+  actionRepository: string;
+  actionRef: string;
   sha: string;
   /** Of the caller's checkout. */
   workspace: string;
@@ -40,6 +45,9 @@ export function readRunEnvironment(
     actor,
     triggeringActor: environment.GITHUB_TRIGGERING_ACTOR ?? actor,
     apiUrl: environment.GITHUB_API_URL ?? 'https://api.github.com',
+    serverUrl: server,
+    actionRepository: environment.GITHUB_ACTION_REPOSITORY ?? '',
+    actionRef: environment.GITHUB_ACTION_REF ?? '',
     sha: environment.GITHUB_SHA ?? '',
     workspace: environment.GITHUB_WORKSPACE ?? process.cwd(),
     temporaryDirectory: environment.RUNNER_TEMP ?? tmpdir(),
