@@ -52,7 +52,11 @@ export interface Sides {
   source: PostgresServer;
   directory: string;
   /** Runs an action's entry in a process of its own, as the runner does: main, then its post step. */
-  runPhase(name: 'assess' | 'provision', inputs?: Record<string, string>): Promise<PhaseRun>;
+  runPhase(
+    name: 'assess' | 'provision',
+    inputs?: Record<string, string>,
+    environment?: Record<string, string>,
+  ): Promise<PhaseRun>;
   stop(): Promise<void>;
 }
 
@@ -159,11 +163,11 @@ export async function startSides(options: SidesOptions = {}): Promise<Sides> {
     digitalOcean,
     source,
     directory,
-    runPhase: (name, inputs = {}) =>
+    runPhase: (name, inputs = {}, environment = {}) =>
       runEntry(name, {
         directory,
         inputs: { ...common, ...inputs },
-        environment: behind(proxy.url, directory),
+        environment: { ...behind(proxy.url, directory), ...environment },
       }),
     stop: async () => {
       egress.close();
