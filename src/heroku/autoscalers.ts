@@ -14,50 +14,31 @@ export interface Autoscaler {
 
 interface Maker {
   name: string;
-  addOns: RegExp;
-  configVars: RegExp;
-  hosts: RegExp;
+  /** Each only where a source says how the trace is called. */
+  addOn?: RegExp;
+  configVar?: RegExp;
+  host?: RegExp;
 }
 
-/** By the names that their own setup guides have one set (makers' documentation, read 2026-11). */
-const MAKERS: Maker[] = [
-  {
-    name: 'HireFire',
-    addOns: /^hirefire/,
-    configVars: /^HIREFIRE_(TOKEN|URL)$/,
-    hosts: /(^|\.)hirefire(app)?\.(io|com)$/,
-  },
-  // Judoscale was called Rails Autoscale until 2022, and its old variable still works.
+/** By the names that makers' own documents and client libraries use, as read on 2026-11-23. */
+const MAKERS: readonly Maker[] = [
+  // No add-on: it is let in by OAuth. hirefire-resource reads HIREFIRE_TOKEN; its help asks for a drain to
+  // logdrain.hirefire.io.
+  { name: 'HireFire', configVar: /^HIREFIRE_TOKEN$/, host: /(^|\.)hirefire\.io$/ },
+  // Rails Autoscale until 2022: judoscale-ruby reads either variable (lib/judoscale/config.rb).
   {
     name: 'Judoscale',
-    addOns: /^(judoscale|rails-autoscale)/,
-    configVars: /^(JUDOSCALE|RAILS_AUTOSCALE)_URL$/,
-    hosts: /(^|\.)(judoscale|railsautoscale)\.com$/,
+    addOn: /^(judoscale|rails-autoscale)$/,
+    configVar: /^(JUDOSCALE|RAILS_AUTOSCALE)_URL$/,
   },
-  {
-    name: 'Adept Scale',
-    addOns: /^adept-?scale/,
-    configVars: /^ADEPT_?SCALE/,
-    hosts: /(^|\.)adeptscale\.com$/,
-  },
-  {
-    name: 'Dynoscale',
-    addOns: /^(dscale|dynoscale)/,
-    configVars: /^(DSCALE|DYNOSCALE)_/,
-    hosts: /(^|\.)(dscale|dynoscale)\.(com|io|net)$/,
-  },
-  {
-    name: 'Flightformation',
-    addOns: /^flightformation/,
-    configVars: /^FLIGHTFORMATION_/,
-    hosts: /(^|\.)flightformation\.com$/,
-  },
-  {
-    name: 'Process Scheduler',
-    addOns: /^process-scheduler/,
-    configVars: /^PROCESS_SCHEDULER_/,
-    hosts: /(^|\.)processscheduler\.com$/,
-  },
+  // Dev Center, "Adept Scale" (2020-10-09); its command line plugin reads both variables.
+  { name: 'Adept Scale', addOn: /^adept-scale$/, configVar: /^ADEPT_SCALE_(URL|LICENSE_KEY)$/ },
+  // README of dynoscale_ruby.
+  { name: 'Dynoscale', addOn: /^dscale$/, configVar: /^DYNOSCALE_URL$/ },
+  // By the clock; elements.heroku.com/addons/flightformation.
+  { name: 'FlightFormation', addOn: /^flightformation$/ },
+  // Puts an app to sleep and wakes it at the next request (autoidle.com/documentation).
+  { name: 'AutoIdle', addOn: /^autoidle$/ },
 ];
 
 export interface Traces {
@@ -71,12 +52,18 @@ export interface Traces {
 export function autoscalersByTraces({ addOns, configVars, webhooks, drains }: Traces): Autoscaler[] {
   return MAKERS.flatMap((maker) => {
     const evidence = [
-      ...addOns.filter(({ service }) => maker.addOns.test(service)).map(({ name }) => `the add-on ${name}`),
+      ...addOns
+        .filter(({ service }) => maker.addOn?.test(service) === true)
+        .map(({ name }) => `the add-on ${name}`),
       ...configVars
-        .filter(({ name }) => maker.configVars.test(name))
+        .filter(({ name }) => maker.configVar?.test(name) === true)
         .map(({ name }) => `the config var ${name}`),
-      ...webhooks.filter(({ host }) => maker.hosts.test(host)).map(({ host }) => `the webhook to ${host}`),
-      ...drains.filter(({ host }) => maker.hosts.test(host)).map(({ host }) => `the log drain to ${host}`),
+      ...webhooks
+        .filter(({ host }) => maker.host?.test(host) === true)
+        .map(({ host }) => `the webhook to ${host}`),
+      ...drains
+        .filter(({ host }) => maker.host?.test(host) === true)
+        .map(({ host }) => `the log drain to ${host}`),
     ];
     return evidence.length === 0 ? [] : [{ name: maker.name, evidence, limits: null }];
   });

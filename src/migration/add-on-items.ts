@@ -59,7 +59,7 @@ function addOnItem(
   });
 }
 
-function attachments({ inventory }: PlanFacts): Item[] {
+function attachments({ inventory, config }: PlanFacts): Item[] {
   return inventory.attachments.map((attachment) => {
     const { name, namespace, addOn, shared } = attachment;
     const id = `add-on/attachment/${name}`;
@@ -82,6 +82,29 @@ function attachments({ inventory }: PlanFacts): Item[] {
         options: ['keep-by-config', 'drop'],
         why: 'it does not move with this app, and its address may change at any hour without the new side noticing',
         remedy: 'Move its data, or let the two apps speak through an interface.',
+      });
+    }
+    if (namespace?.startsWith('connection-pooling') === true) {
+      const pooling = {
+        id: 'postgres/pooling',
+        area: 'postgres',
+        what: `the app reaches ${addOn} through a pool of connections on Heroku's server (${name}_URL)`,
+      } as const;
+      const { pool } = config.postgres;
+      if (pool !== undefined)
+        return automatic({
+          ...pooling,
+          becomes: `a pool of the cluster in ${pool.mode} mode, ${pool.size} connections`,
+          why: 'migration.yml sets `postgres.pool`',
+        });
+      return decide({
+        ...pooling,
+        question:
+          'How does the new side connect? The pool is not carried over, and hundreds of clients that share a few connections there would each take one.',
+        options: ['connect-directly'],
+        why: `attachment in the namespace ${namespace}; its config var ends with the add-on`,
+        remedy:
+          'Set `postgres.pool` in migration.yml (transaction mode goes without prepared statements), or make the pools of web and workers fit.',
       });
     }
     return automatic({

@@ -79,13 +79,13 @@ const KINDS: readonly [AddOnKind, string[]][] = [
   kind(
     'autoscaling',
     'nothing: it changes the number of dynos, and must stand still while the app moves',
-    'hirefire judoscale rails-autoscale adept-scale dyno-autoscale',
+    'judoscale rails-autoscale adept-scale dscale flightformation autoidle',
     ACTS_ON_DYNOS,
   ),
   kind(
     'a scheduler',
     'its schedule: what it starts are dynos of the old side, and it must fire on one side only. Declare its jobs under `schedule`',
-    'crontogo cron-to-go advanced-scheduler process-scheduler temporize',
+    'crontogo cron-to-go advanced-scheduler temporize',
     ['replace', 'drop'],
   ),
   kind(

@@ -116,7 +116,8 @@ function postgresSize({
   const limit = facts.connectionLimit;
   const inUse = needs.connectionsInUse ?? 0;
   const gib = facts.sizeBytes / 2 ** 30;
-  const disk = offer.diskGib;
+  const ordered = cluster.storageMib === null ? null : cluster.storageMib / 1024;
+  const disk = ordered === null ? offer.diskGib : Math.max(ordered, offer.diskGib ?? 0);
   const includes =
     cluster.storageMib === null
       ? `${cluster.size} includes ${disk ?? '?'} GiB of disk`

@@ -4,6 +4,11 @@ import { automatic, blocked, decide, idPart, told, type Item } from './item.ts';
 /** How long before its end a certificate is a matter for this move: a rehearsal, a cutover and days to go back. */
 const EXPIRES_SOON_DAYS = 30;
 
+/** Its pre-flight refuses otherwise. */
+const BEFORE_THE_CUTOVER = 'the cutover does not begin before it is there';
+/** DigitalOcean's community, 2026-02-06: half an hour to an hour when the first validation fails. */
+const SLOW = 'App Platform may take an hour when its first look at the name fails';
+
 /**
  * What kind of name each custom domain is, and what becomes of its certificate.
  *
@@ -62,7 +67,7 @@ function domains({ domains: found }: HerokuInventory, now: Date | undefined): It
                   what: `${hostname} has a certificate that was uploaded`,
                   question: 'Is a certificate of App Platform’s own (Let’s Encrypt or Google) as good?',
                   options: ['replace'],
-                  why: 'its key cannot be read from Heroku, and App Platform gets one of its own',
+                  why: `its key cannot be read from Heroku, and App Platform gets one of its own (${BEFORE_THE_CUTOVER}); ${SLOW}`,
                   remedy:
                     'Look for clients that pin it. CAA records must allow letsencrypt.org and pki.goog both. Put a CDN in front if that very one is needed.',
                 })
@@ -70,8 +75,8 @@ function domains({ domains: found }: HerokuInventory, now: Date | undefined): It
                   id: `domain/certificate/${hostname}`,
                   area: 'domain',
                   what: `the certificate of ${hostname}`,
-                  becomes: 'a certificate of App Platform’s own',
-                  why: 'Heroku manages it (ACM), with Let’s Encrypt; CAA records must allow pki.goog, too',
+                  becomes: `a certificate of App Platform’s own; ${BEFORE_THE_CUTOVER}`,
+                  why: `Heroku manages it (ACM), with Let’s Encrypt; CAA records must allow pki.goog, too, and the zone must not be signed (DNSSEC); ${SLOW}`,
                 }),
         kind === 'uploaded' &&
         now !== undefined &&

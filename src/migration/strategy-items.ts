@@ -1,3 +1,4 @@
+import { formatDuration } from '../report/format.ts';
 import { automatic, blocked, idPart, told, type Item } from './item.ts';
 import type { PlanFacts } from './plan.ts';
 
@@ -49,6 +50,32 @@ export function strategyItems({ config, database, live, strategyChoice }: PlanFa
           }),
         ]
       : []),
+    ...(longest(strategyChoice) > RUNNER_LIMIT_MS
+      ? [
+          told({
+            id: 'postgres/runner-time',
+            area: 'postgres',
+            what: `copying and comparing may take ${formatDuration(longest(strategyChoice))}, and a job on a runner of GitHub’s ends after six hours`,
+            becomes:
+              strategy === 'live'
+                ? 'ended there, and gone on with from what is complete when the job is run again'
+                : 'ended there: a copy inside the window begins anew',
+            why,
+            remedy:
+              'Run migrate-db on a self-hosted runner near the cluster, make the data smaller first, or write `strategy: live`.',
+          }),
+        ]
+      : []),
+    told({
+      id: 'traffic/way-back',
+      area: 'traffic',
+      what: 'the way back to Heroku',
+      becomes:
+        'until the point of no return whatever fails is undone; after it, roll-back returns for as long as the new side has taken no write',
+      why: 'writes of the new side are not carried back to Heroku in this version',
+      remedy:
+        'Decide before the window who looks at what in the first minutes, and what would make you turn back.',
+    }),
     ...(forecasts !== null && !forecasts[strategy].fits
       ? [
           told({
@@ -62,6 +89,14 @@ export function strategyItems({ config, database, live, strategyChoice }: PlanFa
         ]
       : []),
   ];
+}
+
+/** Of a job on a runner of GitHub's own (GitHub Docs, usage limits). */
+const RUNNER_LIMIT_MS = 6 * 3_600_000;
+
+/** The copy and its comparison before the window, at their slowest, milliseconds. */
+function longest({ strategy, forecasts }: PlanFacts['strategyChoice']): number {
+  return forecasts === null ? 0 : forecasts[strategy].total.high - forecasts[strategy].high;
 }
 
 /** Counts and names differ from run to run; the obstacle is the same. */

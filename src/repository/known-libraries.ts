@@ -33,6 +33,7 @@ const scaler = (name: string): LibraryRole => ({
 });
 const JUDOSCALE = scaler('Judoscale');
 const HIREFIRE = scaler('HireFire');
+const DYNOSCALE = scaler('Dynoscale');
 
 const callback = (service: string, where: string): LibraryRole => ({ role: 'callback', service, where });
 const SHOPIFY = callback(
@@ -127,7 +128,15 @@ export const KNOWN_LIBRARIES: Readonly<Record<Ecosystem, Readonly<Record<string,
     rails_autoscale_agent: JUDOSCALE,
     'judoscale-ruby': JUDOSCALE,
     'judoscale-rails': JUDOSCALE,
+    'judoscale-rack': JUDOSCALE,
     'judoscale-sidekiq': JUDOSCALE,
+    'judoscale-resque': JUDOSCALE,
+    'judoscale-delayed_job': JUDOSCALE,
+    'judoscale-good_job': JUDOSCALE,
+    'judoscale-que': JUDOSCALE,
+    adept_scale_active_job: scaler('Adept Scale'),
+    dynoscale_ruby: DYNOSCALE,
+    dynoscale_agent: DYNOSCALE,
     'hirefire-resource': HIREFIRE,
   },
   npm: {
@@ -192,7 +201,9 @@ export const KNOWN_LIBRARIES: Readonly<Record<Ecosystem, Readonly<Record<string,
     '@google-cloud/storage': STORAGE,
     'heroku-client': { role: 'heroku', does: "calls Heroku's API" },
     'judoscale-express': JUDOSCALE,
+    'judoscale-fastify': JUDOSCALE,
     'judoscale-bull': JUDOSCALE,
+    'judoscale-bullmq': JUDOSCALE,
   },
   pypi: {
     django: FRAMEWORK,
@@ -210,7 +221,6 @@ export const KNOWN_LIBRARIES: Readonly<Record<Ecosystem, Readonly<Record<string,
     'django-q2': REDIS_QUEUE,
     procrastinate: POSTGRES_QUEUE,
     'django-celery-beat': WITH_QUEUE,
-    redbeat: WITH_QUEUE,
     'celery-redbeat': WITH_QUEUE,
     'rq-scheduler': WITH_QUEUE,
     apscheduler: IN_ANY_PROCESS,
@@ -250,7 +260,10 @@ export const KNOWN_LIBRARIES: Readonly<Record<Ecosystem, Readonly<Record<string,
     'django-heroku': { role: 'heroku', does: "configures Django from Heroku's environment" },
     'django-on-heroku': { role: 'heroku', does: "configures Django from Heroku's environment" },
     heroku3: { role: 'heroku', does: "calls Heroku's API" },
+    judoscale: JUDOSCALE,
     'judoscale-python': JUDOSCALE,
+    'hirefire-resource': HIREFIRE,
+    dynoscale: DYNOSCALE,
   },
   go: {
     'github.com/robfig/cron': IN_ANY_PROCESS,

@@ -1,12 +1,12 @@
 /**
  * Libraries that keep jobs in Redis and that are neither told to stop nor set aside by us, by how the names of their keys
- * look, with the file of each that names them. These were not tried with the libraries themselves: one that renamed its
+ * look, with the file of each that names them (read on 2026-11-23). These were not tried with the libraries themselves: one that renamed its
  * keys, or was given another prefix, is not seen.
  */
 const LIBRARIES: readonly (readonly [library: string, names: RegExp])[] = [
   // kombu/transport/redis.py, celery/backends/base.py
   ['Celery', /^(?:_kombu\.binding\.|celery-task-meta-|unacked(?:_index|_mutex)?$)/],
-  // rq/queue.py, rq/worker.py
+  // rq/queue.py, rq/worker_registration.py, rq/job.py
   ['RQ', /^rq:(?:queues$|queue:|workers?(?:$|:)|job:)/],
   // dramatiq/brokers/redis.py
   ['Dramatiq', /^dramatiq:/],
@@ -14,10 +14,10 @@ const LIBRARIES: readonly (readonly [library: string, names: RegExp])[] = [
   ['Huey', /^huey\.(?:redis|results|schedule)\./],
   // arq/constants.py
   ['arq', /^arq:(?:queue|job:|in-progress:)/],
-  // bee-queue lib/queue.js
+  // bee-queue lib/defaults.js, lib/lua/addJob.lua
   ['Bee-Queue', /^bq:[^:]+:(?:waiting|jobs|active|delayed)$/],
-  // kue lib/kue.js
-  ['Kue', /^q:(?:jobs|job):/],
+  // kue lib/redis.js; in braces for a cluster
+  ['Kue', /^(?:q|\{q\}):(?:jobs|job):/],
   // laravel framework src/Illuminate/Queue/RedisQueue.php, horizon
   ['Laravel', /(?:^|_)(?:horizon:|queues:[^:]+:(?:reserved|delayed|notify)$)/],
   // asynq internal/base/base.go
