@@ -34,7 +34,7 @@ export async function assess(edge: Edge): Promise<void> {
   if ('moved' in found) return tellMoved(edge, asked, found);
   refuseUnknownMove(asked, found.inventory);
 
-  const decidedFor = decisionsFor(asked, [found, ...(othersFound?.apps ?? [])]);
+  const decidedFor = decisionsFor(asked, found, othersFound?.apps ?? []);
   const decided = decidedFor(found);
   const subject = await openSubject(edge, decided.config, decided.environment);
   const under = { catalogue: offers.catalogue, unknown: offers.unknown, now: edge.clock.now() };

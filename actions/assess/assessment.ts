@@ -71,7 +71,7 @@ export function assessmentOf(found: AppFound, under: AssessedUnder): Assessment 
     config,
     answers,
     appName: environment.migrationId,
-    addresses: plannedAddresses(hasRedis),
+    addresses: plannedAddresses(hasRedis, config.postgres.pool !== undefined),
   });
   const plan = buildPlan({
     config,
@@ -91,6 +91,7 @@ export function assessmentOf(found: AppFound, under: AssessedUnder): Assessment 
       ...(database?.inDepth === undefined ? [] : itemsOfDatabase(database.inDepth, cluster, found, under)),
       ...(redis?.inDepth === undefined ? [] : itemsOfRedis(redis.inDepth, inventory, under)),
       ...(found.depth === 'brief' ? [onlyBriefly(environment.herokuApp)] : []),
+      ...(found.depth === 'full' && under.proposed ? [notDecided(environment)] : []),
     ],
     unknown: [...found.unknown, ...under.unknown],
   });
@@ -153,5 +154,18 @@ function onlyBriefly(app: string): Item {
     options: ['assess-it'],
     why: 'what its databases hold in detail, who else uses them and what is in its repository are not known',
     remedy: `Run assess for ${app}.`,
+  });
+}
+
+/** A plan that rests on nobody's decisions is not ready, however little stands in its way. */
+function notDecided({ name, region }: EnvironmentConfig): Item {
+  return decide({
+    id: 'app/migration-yml',
+    area: 'app',
+    what: `there is no migration.yml: environment ${name}, region ${region} and all else that it decides are proposed`,
+    question: 'Is what is proposed right?',
+    options: ['write-migration-yml'],
+    why: 'what it holds are decisions that nobody has taken yet',
+    remedy: 'Let `init: true` propose the file, or write one (docs/migration-yml.md).',
   });
 }

@@ -1,3 +1,4 @@
+import type { MigrationConfig } from '../../src/migration/config.ts';
 import { proposeConfig, type ProposedConfig } from '../../src/migration/propose-config.ts';
 import type { Asked } from './asked.ts';
 import type { Assessment } from './assessment.ts';
@@ -7,25 +8,35 @@ import type { AppFound } from './read-app.ts';
 export type DecidedFor = Pick<Assessment, 'config' | 'environment' | 'proposed'>;
 
 /**
- * For each app of a run its part of migration.yml. An app that the file does not name, and every app while there is none,
- * gets what would be proposed for it: for all of a pipeline together, so that they belong to one application.
+ * For each app of a run its part of migration.yml. While there is none, the app that was asked for gets what would be
+ * proposed for all of its pipeline together. Any other app that no file names gets what would be proposed for it alone:
+ * the schedule of one application is not that of another.
  *
  * @throws ConfigurationError when migration.yml could not name an app
  */
-export function decisionsFor(asked: Asked, apps: readonly AppFound[]): (app: AppFound) => DecidedFor {
-  const together = asked.kind === 'first-run' ? proposalOf(apps) : undefined;
+export function decisionsFor(
+  asked: Asked,
+  own: AppFound,
+  others: readonly AppFound[],
+): (app: AppFound) => DecidedFor {
   return (app) => {
     const { name } = app.inventory.app;
-    if (asked.kind === 'declared') {
-      const { config } = asked;
-      const environment = Object.values(config.environments).find(({ herokuApp }) => herokuApp === name);
-      if (environment !== undefined) return { config, environment, proposed: false };
-    }
-    const { config } = together !== undefined && names(together, name) ? together : proposalOf([app]);
-    const environment = Object.values(config.environments).find(({ herokuApp }) => herokuApp === name);
-    if (environment === undefined) throw new Error(`The proposal for ${name} does not name it.`);
-    return { config, environment, proposed: true };
+    const declared = asked.kind === 'declared' ? decidedIn(asked.config, name) : undefined;
+    if (declared !== undefined) return { ...declared, proposed: false };
+    const together = app === own ? decidedIn(proposalOf([own, ...others]).config, name) : undefined;
+    // What is proposed for many leaves out review apps and names that migration.yml cannot hold.
+    const proposed = together ?? decidedIn(proposalOf([app]).config, name);
+    if (proposed === undefined) throw new Error(`The proposal for ${name} does not name it.`);
+    return { ...proposed, proposed: true };
   };
+}
+
+function decidedIn(
+  config: MigrationConfig,
+  app: string,
+): Pick<Assessment, 'config' | 'environment'> | undefined {
+  const environment = Object.values(config.environments).find(({ herokuApp }) => herokuApp === app);
+  return environment === undefined ? undefined : { config, environment };
 }
 
 function proposalOf(apps: readonly AppFound[]): ProposedConfig {
@@ -36,8 +47,4 @@ function proposalOf(apps: readonly AppFound[]): ProposedConfig {
       scheduler,
     })),
   );
-}
-
-function names({ config }: ProposedConfig, app: string): boolean {
-  return Object.values(config.environments).some(({ herokuApp }) => herokuApp === app);
 }

@@ -94,12 +94,17 @@ export const BACKUP_SHARE = 0.2;
 const NO_TOKEN = 'unknown: no token for DigitalOcean was given';
 const LIVE_PRICE = "DigitalOcean's price, read live";
 
-/** What DigitalOcean will bill a month, and the add-ons that stay at Heroku: they are in both. */
+/**
+ * What DigitalOcean will bill a month, and the add-ons that stay at Heroku: they are in both.
+ *
+ * @param postgresUnread how much the database holds is not known, so the size that was chosen is the least
+ */
 export function costAfter(
   { components, cluster, redis }: Pick<Plan, 'components' | 'cluster' | 'redis'>,
   inventory: HerokuInventory,
   answers: Readonly<Record<string, string>>,
   postgresPriceIsFrom = false,
+  postgresUnread = false,
 ): Cost {
   return sumOf([
     ...components.map(componentLine),
@@ -111,8 +116,10 @@ export function costAfter(
         ? 'unknown: DigitalOcean has no API for database prices'
         : postgresPriceIsFrom
           ? `where the Advanced Edition begins, as of ${POSTGRES_PRICES_AS_OF} (there is no API for it)`
-          : `pricing page as of ${POSTGRES_PRICES_AS_OF} (there is no API for it)`,
-      postgresPriceIsFrom,
+          : `pricing page as of ${POSTGRES_PRICES_AS_OF} (there is no API for it)${
+              postgresUnread ? '; the least, since the database could not be read' : ''
+            }`,
+      postgresPriceIsFrom || postgresUnread,
     ),
     ...(redis === null ? [] : redisLines(redis)),
     ...ownAddOns(inventory)

@@ -199,7 +199,13 @@ export function buildPlan(input: PlanInput): Plan {
   const items = applyAnswers(withoutOverlaps(seen, inventory), config, environment);
   const before = costBefore(inventory);
   const placed = { components, cluster: postgres.cluster, redis: droplet };
-  const after = costAfter(placed, inventory, answers, postgres.offer?.priceIsFrom);
+  const after = costAfter(
+    placed,
+    inventory,
+    answers,
+    postgres.offer?.priceIsFrom,
+    input.database === undefined,
+  );
 
   return {
     version: 1,
