@@ -264,7 +264,7 @@ async function readDeployed(client: HerokuClient, app: string, gaps: Gaps, { dyn
     parked,
     buildpacks: [...buildpacks]
       .sort((a, b) => a.ordinal - b.ordinal)
-      .map(({ buildpack }) => buildpack.name || buildpack.url),
+      .map(({ buildpack }) => withoutCredentials(buildpack.name || buildpack.url)),
     dynoSizes: sizes,
   };
 }
@@ -385,6 +385,11 @@ async function readMovers(
   }
   const own = 'autoscaler' in heroku && heroku.autoscaler !== undefined ? [heroku.autoscaler] : [];
   return { autoscalers: [...own, ...autoscalersByTraces(traces)], automaticDeploys };
+}
+
+/** A private buildpack's address may hold a token. */
+function withoutCredentials(name: string): string {
+  return name.replace(/^([a-z+]+:\/\/)[^/@]*@/i, '$1');
 }
 
 function hostOf(url: string): string {

@@ -1,4 +1,5 @@
 import type { HerokuInventory } from '../heroku/inventory.ts';
+import { buildpackItems } from './buildpack-items.ts';
 import { dataServiceItems } from './data-service-items.ts';
 import { domainCertificateItems } from './domain-certificate-items.ts';
 import { hostVariableItems } from './host-variable-items.ts';
@@ -16,6 +17,7 @@ import { regionItems } from './region-items.ts';
 export function inventoryItems(inventory: HerokuInventory, now?: Date): Item[] {
   return [
     ...platform(inventory),
+    ...buildpackItems(inventory),
     ...releasePhase(inventory),
     ...regionItems(inventory),
     ...neighbourItems(inventory),

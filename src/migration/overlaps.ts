@@ -30,6 +30,11 @@ const OVERLAPS: readonly AskedElsewhere[] = [
     const brokers = addOns.filter(({ service }) => addOnKind(service).kind === 'a message queue');
     return brokers.length === 1 && brokers[0] !== undefined ? addOnId(brokers[0], addOns) : undefined;
   },
+  // The checkout names the packages that the buildpack installs.
+  ({ id }, all) =>
+    /^app\/buildpack\/.*\bapt$/.test(id)
+      ? all.find((other) => other.id === 'repository/system-packages')?.id
+      : undefined,
   // Each variable of a dyno that the code reads is asked about by its name.
   ({ id }, all) =>
     id === 'traffic/feature/runtime-dyno-metadata'
@@ -44,7 +49,7 @@ const OVERLAPS: readonly AskedElsewhere[] = [
 export function withoutOverlaps(items: readonly Item[], inventory: Overlapped): Item[] {
   return items.map((item) => {
     const id = OVERLAPS.map((asked) => asked(item, items, inventory)).find((found) => found !== undefined);
-    const asking = items.find((other) => other.id === id && other.verdict !== 'automatic');
+    const asking = items.find((other) => other.id === id);
     if (asking === undefined || asking === item) return item;
     return {
       ...item,

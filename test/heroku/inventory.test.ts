@@ -51,6 +51,7 @@ beforeAll(async () => {
       HIREFIRE_TOKEN: 'seen-nowhere',
     },
     domains: ['shop.example.com', '*.shop.example.com', 'example.com'],
+    buildpacks: ['https://me:seen-nowhere@github.com/acme/heroku-buildpack-x', 'heroku/nodejs'],
     postgres: {
       plan: 'standard-0',
       url: 'postgres://user:seen-nowhere@127.0.0.1:1/db',

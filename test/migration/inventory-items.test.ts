@@ -111,6 +111,7 @@ function verdicts(changes: Partial<HerokuInventory>): Record<string, string> {
 test('a plain app has nothing to decide', () => {
   expect(itemsOf({}).map(({ id, verdict }) => `${id} ${verdict}`)).toEqual([
     'app/stack automatic',
+    'app/buildpacks automatic',
     'app/region automatic',
     'traffic/automatic-deploys automatic',
   ]);
@@ -128,6 +129,23 @@ test('where the app runs decides whether it can move at all', () => {
   expect(verdicts(app({ region: 'atlantis' }))).toEqual({ 'app/region': 'decide' });
   expect(nearestRegions('us')[0]).toBe('nyc');
   expect(nearestRegions('eu')).toContain('fra');
+});
+
+test('a buildpack beside those of languages brought something: a question', () => {
+  expect(
+    verdicts({
+      buildpacks: [
+        'heroku/ruby',
+        'https://github.com/heroku/heroku-buildpack-nodejs#v250',
+        'https://github.com/acme/heroku-buildpack-ffmpeg.git#v2',
+        'heroku-community/apt',
+      ],
+    }),
+  ).toEqual({
+    'app/buildpacks': 'automatic',
+    'app/buildpack/acme-heroku-buildpack-ffmpeg': 'decide',
+    'app/buildpack/heroku-community-apt': 'decide',
+  });
 });
 
 test('what another app uses of this one blocks where it would be cut off, and is a question elsewhere', () => {
