@@ -74,7 +74,7 @@ function wholeApp({ inventory, config }: PlanFacts): Item[] {
   return found.filter((item) => item !== false);
 }
 
-function processes({ components, leftOut }: PlanFacts): Item[] {
+function processes({ components, leftOut, inventory }: PlanFacts): Item[] {
   return [
     ...components
       .filter(({ kind }) => kind !== 'scheduled')
@@ -87,16 +87,27 @@ function processes({ components, leftOut }: PlanFacts): Item[] {
           why,
         }),
       ),
-    ...leftOut.map(({ process, why }) =>
-      automatic({
-        id: `process/${process}`,
-        area: 'process',
-        what: process,
-        becomes: 'left out: add it to the app spec when it is needed',
-        why,
-      }),
-    ),
+    ...leftOut.map(({ process, why }) => leftOutItem(process, why, inventory)),
   ];
+}
+
+/** Nobody misses a console. A web process, or what an autoscaler starts when there is work, may be off for a moment. */
+function leftOutItem(process: string, why: string, { autoscalers }: PlanFacts['inventory']): Item {
+  const item = { id: `process/${process}`, area: 'process', what: process } as const;
+  const scaler = autoscalers.find(({ limits }) => limits === null || limits.process === process);
+  if (process !== 'web' && (scaler === undefined || /^(console|rake)$/.test(process)))
+    return automatic({ ...item, becomes: 'left out: add it to the app spec when it is needed', why });
+  return decide({
+    ...item,
+    what: `${process} has no dyno at this moment`,
+    question:
+      process === 'web'
+        ? 'Is it meant to be off? Without it nothing answers visitors on the new side.'
+        : `Is it meant to be off, or does ${scaler?.name ?? 'an autoscaler'} start it when there is work? Nothing starts it on the new side.`,
+    options: ['leave-out'],
+    why,
+    remedy: `To take it along: \`heroku ps:scale ${process}=1\`, with what scales it paused, and run assess again.`,
+  });
 }
 
 /** Workers and jobs wait in front of their command, in a language of their image, at a key in Redis. */

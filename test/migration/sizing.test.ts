@@ -89,6 +89,30 @@ test('an autoscaled process gets as many as it may have today, at whatever hour 
   expect(scaled(2).components[0]?.why).toMatch(/as many as its autoscaler may start today \(8\)/);
 });
 
+test('what is off for a moment is a question where something may start it, or where nothing would serve', () => {
+  const off = (changes: Partial<PlanInput['inventory']>): Plan =>
+    planWith({
+      inventory: {
+        ...inventory,
+        formation: [
+          { type: 'web', quantity: 1, size: 'Standard-1X', command: 'bin/web' },
+          { type: 'worker', quantity: 0, size: 'Standard-1X', command: 'sidekiq' },
+          { type: 'console', quantity: 0, size: 'Standard-1X', command: 'irb' },
+        ],
+        ...changes,
+      },
+    });
+  expect(itemOf(off({}), 'process/worker')).toMatchObject({ verdict: 'automatic' });
+  const hirefire = off({ autoscalers: [{ name: 'HireFire', evidence: ['x'], limits: null }] });
+  expect(itemOf(hirefire, 'process/worker')).toMatchObject({
+    verdict: 'decide',
+    question: expect.stringContaining('HireFire start it'),
+  });
+  expect(itemOf(hirefire, 'process/console')).toMatchObject({ verdict: 'automatic' });
+  const asleep = off({ formation: [{ type: 'web', quantity: 0, size: 'Standard-1X', command: 'bin/web' }] });
+  expect(itemOf(asleep, 'process/web')).toMatchObject({ verdict: 'decide', options: ['leave-out'] });
+});
+
 test('a plan whose memory nobody names is a question, never an invented figure', () => {
   for (const plan of ['advanced', 'advanced-private', 'standard-99']) {
     const planned = planWith(withAddOns(plan));
