@@ -10,7 +10,7 @@ import { readAsked, type Asked } from './asked.ts';
 import { assessmentOf } from './assessment.ts';
 import { decisionsFor } from './decided-for.ts';
 import { doctor } from './doctor.ts';
-import { activityOf, measuredBefore } from './earlier-runs.ts';
+import { measuredBefore, sampledWeek } from './earlier-runs.ts';
 import { init } from './init.ts';
 import { assessOthers } from './other-apps.ts';
 import { failChoices, failWhen, setOutputs, tell } from './outcome.ts';
@@ -44,7 +44,7 @@ export async function assess(edge: Edge): Promise<void> {
   tell(edge, own, others);
   await recordPhase(edge, subject, 'assess', recordedAssessment(own, others));
   setOutputs(edge, own, others);
-  await edge.summary(assessSummary(own, others, activityOf(subject.record)));
+  await edge.summary(assessSummary(own, others, await sampledWeek(edge, subject, own.proposed)));
   if (wantsInit) await init(edge, [own, ...(others?.assessments ?? [])]);
   failWhen(failOn, own);
 }

@@ -4,6 +4,7 @@ import type { Json } from '../../src/migration/json.ts';
 import { defineStep, runSteps } from '../../src/migration/saga.ts';
 import type { CatchUp, LiveProof } from '../../src/postgres/live.ts';
 import { catchUp, proveLive, readLag } from '../../src/postgres/live.ts';
+import type { ActivityReading } from '../../src/migration/quiet-hours.ts';
 import { NotProvisionedError } from '../../src/migration/target.ts';
 import type { Sides } from '../../src/postgres/sides.ts';
 import { formatCount, formatDuration } from '../../src/report/format.ts';
@@ -14,6 +15,7 @@ import { withLease } from '../parties.ts';
 import { copiedStrategy } from '../strategy.ts';
 import type { Subject } from '../subject.ts';
 import { recordPhase } from '../subject.ts';
+import { sampleActivity } from './sample.ts';
 import { planOnly, standingOf, unsettled } from './state.ts';
 import { CATCH_UP_FAILED, caughtUpSummary } from './summary.ts';
 
@@ -33,11 +35,10 @@ interface Nothing {
 
 /**
  * `catch-up`: drains what waits, in the direction in which the migration stands, and fails when following is in danger.
- * Made to run on a schedule: it is green and says so while there is nothing to follow.
+ * Made to run on a schedule: it is green and says so while there is nothing to follow. Either way it samples how busy
+ * production is, from which assess proposes a window.
  */
 export async function catchUpCommand(edge: Edge, subject: Subject): Promise<void> {
-  // Known without asking anybody: a schedule may run before anything is provisioned.
-  if (subject.config.strategy === 'window') return tellNothing(edge, subject, WINDOW);
   if (edge.inputs.boolean('dry-run')) {
     await planOnly(edge, subject, async (parties, journal) => {
       const direction = await directionOf(parties, journal);
@@ -79,13 +80,14 @@ export async function catchUpCommand(edge: Edge, subject: Subject): Promise<void
     changed: caught.rows > 0 || caught.recopied.length > 0,
     caughtUp: caught,
     problem: problem ?? null,
+    ...(caught.direction === 'forward' ? await sampled(edge, subject) : {}),
   });
   await edge.summary(caughtUpSummary(subject, caught, problem));
   if (problem !== undefined) throw new Error(problem);
 }
 
 const WINDOW =
-  'The window strategy copies inside the fence: between the phases there is nothing to catch up with.';
+  'The window strategy copies inside the fence: before the switch there is nothing to catch up with.';
 
 const SIDES: Record<Direction, (parties: Parties) => Sides> = { forward, backward };
 
@@ -98,11 +100,10 @@ async function directionOf(parties: Parties, journal: Journal): Promise<Directio
   const strategy = await copiedStrategy(journal);
   if (strategy === undefined)
     return { nothing: 'Nothing is captured yet, or no longer: run `command: copy` first.' };
-  if (strategy === 'window') return { nothing: WINDOW };
   const standing = await standingOf(parties, journal);
   switch (standing.serves) {
     case 'heroku':
-      return 'forward';
+      return strategy === 'window' ? { nothing: WINDOW } : 'forward';
     case 'digitalocean':
       return standing.reverse
         ? 'backward'
@@ -143,5 +144,12 @@ async function tellNothing(edge: Edge, subject: Subject, why: string): Promise<v
     outcome: 'nothing-to-do',
     changed: false,
     why,
+    ...(await sampled(edge, subject)),
   });
+}
+
+/** A schedule that runs every hour sees all hours of the week, whatever there is to follow. */
+async function sampled(edge: Edge, subject: Subject): Promise<{ activity?: ActivityReading }> {
+  const activity = await sampleActivity(edge, subject);
+  return activity === undefined ? {} : { activity };
 }

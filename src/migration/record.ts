@@ -49,7 +49,8 @@ export type RecordSubject = Pick<MigrationRecord, 'migrationId' | 'application' 
 
 // Readable in a browser and well below what an artifact or a job's memory bears.
 const LARGEST_SECTION = 2 * 1024 * 1024;
-const LARGEST_RECORD = 16 * 1024 * 1024;
+/** Bytes. */
+export const LARGEST_RECORD = 16 * 1024 * 1024;
 
 export function emptyRecord({ migrationId, application, environment }: RecordSubject): MigrationRecord {
   return { version: 1, migrationId, application, environment, sections: [] };
@@ -68,15 +69,20 @@ export async function readRecord(path: string): Promise<MigrationRecord> {
       `${path} has ${size} bytes: no migration record is that large. Begin again with assess.`,
     );
   }
-  const parsed = migrationRecord.safeParse(parseJson(await readFile(path, 'utf8'), path));
+  return parseRecord(await readFile(path, 'utf8'), path);
+}
+
+/** A record from its text, with its chain proved; `name` stands in the ConfigurationError of one that is none. */
+export function parseRecord(text: string, name: string): MigrationRecord {
+  const parsed = migrationRecord.safeParse(parseJson(text, name));
   if (!parsed.success) {
     const first = parsed.error.issues[0];
     throw new ConfigurationError(
-      `${path} is not a migration record that this version reads (${first ? `${first.path.join('.') || 'file'}: ${first.message}` : 'unknown form'}). ` +
+      `${name} is not a migration record that this version reads (${first ? `${first.path.join('.') || 'file'}: ${first.message}` : 'unknown form'}). ` +
         'Use the same version of every action, or begin again with assess.',
     );
   }
-  proveChain(parsed.data, path);
+  proveChain(parsed.data, name);
   return parsed.data;
 }
 

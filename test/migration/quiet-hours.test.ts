@@ -70,3 +70,27 @@ test('the picture has a block for each hour, a dot where nothing is known', () =
   ]);
   expect(text.split('\n').slice(2, 4)).toEqual(['Monday ▁█·', 'Tue    ▅▂▃']);
 });
+
+test('written rows and waiting jobs weigh as much as transactions, where they are known for as many hours', () => {
+  // Transactions alone would choose Sunday at 3; a nightly import writes then, and its jobs wait.
+  let writes = 0;
+  const readings = aWeek().map((reading, hour) => {
+    const importing = Math.floor(hour / 24) === 6 && hour % 24 >= 2 && hour % 24 < 5;
+    const found = { ...reading, writes, queued: importing ? 500 : 5 };
+    writes += (importing ? 5_000 : 10) * 3_600;
+    return found;
+  });
+  const quiet = quietestWindow(heatMapOf(readings));
+  expect(quiet).toMatchObject({ perSecond: 10, writesPerSecond: 10, queued: 5 });
+  expect(quiet?.day === 'Sunday' && [2, 3, 4].includes(quiet.hour)).toBe(false);
+  // Readings of earlier versions have transactions only: what is not known everywhere decides nothing.
+  const mixed = readings.map(({ at, count, ...more }, hour) =>
+    hour < 100 ? { at, count, ...more } : { at, count },
+  );
+  expect(quietestWindow(heatMapOf(mixed))).toMatchObject({
+    day: 'Sunday',
+    hour: 3,
+    writesPerSecond: null,
+    queued: null,
+  });
+});
