@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { findAlertPolicies } from '../../src/digitalocean/alert-policy.ts';
 import { orUndefined } from '../../src/digitalocean/client.ts';
 import { taggedClusters } from './owned-postgres.ts';
 import type { Owned, Ownership } from './resource.ts';
@@ -16,7 +17,7 @@ const firewallSchema = z.object({
   tags: z.array(z.string()).nullish(),
 });
 
-/** What Redis runs on, by the exact tag: droplets with their backups, then the firewalls, then managed clusters. */
+/** What Redis runs on, by the exact tag: droplets with their backups, their alerts, the firewalls, managed clusters. */
 export async function ownedRedis({ client, names, prices }: Ownership): Promise<Owned[]> {
   const { tag } = names;
   const mark = `tag ${tag}`;
@@ -24,8 +25,9 @@ export async function ownedRedis({ client, names, prices }: Ownership): Promise<
     client.dots.droplet.listDroplets({ ...page, tag_name: tag });
   const listFirewalls = (page: { page: number; per_page: number }): Promise<{ data: unknown }> =>
     client.dots.firewall.listFirewalls(page);
-  const [droplets, firewalls, clusters] = await Promise.all([
+  const [droplets, policies, firewalls, clusters] = await Promise.all([
     client.all(listDroplets, 'droplets', dropletSchema),
+    findAlertPolicies(client, tag),
     client.all(listFirewalls, 'firewalls', firewallSchema),
     taggedClusters(client, tag, ['valkey', 'redis']),
   ]);
@@ -44,6 +46,14 @@ export async function ownedRedis({ client, names, prices }: Ownership): Promise<
         note: 'its backups go with it',
         destroy: () => remove(`/droplets/${id}`),
       })),
+    ...policies.map(({ id, description }) => ({
+      kind: 'Alert policy',
+      name: description,
+      id,
+      mark,
+      usdPerMonth: 0,
+      destroy: () => remove(`/monitoring/alerts/${id}`),
+    })),
     ...firewalls
       .filter(({ tags }) => tags?.includes(tag) === true)
       .map(({ id, name }) => ({

@@ -1,20 +1,37 @@
-import { findDroplet, ensureDroplet, waitUntilActive } from '../../src/digitalocean/droplet.ts';
 import {
+  accountEmail,
+  ensureAlertPolicies,
+  findAlertPolicies,
+  missingAlerts,
+} from '../../src/digitalocean/alert-policy.ts';
+import { ensureDroplet, findDroplet, waitUntilActive } from '../../src/digitalocean/droplet.ts';
+import {
+  admitRunner as admitToRedis,
+  admitsBeyond,
   ensureFirewall,
   findFirewall,
-  admitRunner as admitToRedis,
 } from '../../src/digitalocean/firewall.ts';
-import { redisAuthority } from '../../src/digitalocean/redis-certificates.ts';
+import {
+  certificateGeneration,
+  redisAuthority,
+  validity,
+} from '../../src/digitalocean/redis-certificates.ts';
 import { renderRedisCloudInit } from '../../src/digitalocean/redis-cloud-init.ts';
-import { timeZoneOf } from '../../src/digitalocean/region.ts';
+import {
+  certificateEnd,
+  renewCertificate,
+  runImage,
+  runningImage,
+} from '../../src/digitalocean/redis-maintenance.ts';
+import { nightHour, timeZoneOf } from '../../src/digitalocean/region.ts';
 import type { Vpc } from '../../src/digitalocean/vpc.ts';
 import { ConfigurationError, messageOf } from '../../src/errors.ts';
 import { defineStep, type Step } from '../../src/migration/saga.ts';
-import { readTargetRedis, redisSecrets } from '../../src/migration/target.ts';
+import { readTargetRedis, redisSecrets, type TargetRedis } from '../../src/migration/target.ts';
 import { withRedis } from '../../src/redis/connect.ts';
 import { redisIs } from '../../src/redis/rights.ts';
 import type { Provisioning } from './provision.ts';
-import type { Resource } from './summary.ts';
+import { coresOf } from './redis-plan.ts';
 import { targetSubject } from './target-subject.ts';
 
 /** A fresh droplet installs Docker and pulls the image: some three minutes, and a slow mirror longer. */
@@ -23,79 +40,183 @@ const REDIS_PAUSE_MS = 1_000;
 
 /** Firewall first, so that the droplet never stands without it. */
 export function redisSteps(p: Provisioning, vpc: Vpc, runner: string): Step[] {
-  const { client, names, plan, edge } = p;
-  const { redis } = plan;
+  const { redis } = p.plan;
   if (redis === null) return [];
-  const admit = async (firewallId: string): Promise<void> => {
-    edge.saveState('firewall', firewallId);
-    edge.saveState('redis-port', String(redis.port));
-    await admitToRedis(client, firewallId, runner, redis.port);
+  return [
+    firewallStep(p, redis.port, vpc.range),
+    dropletStep(p, redis, vpc.id),
+    answersStep(p, redis.port, runner),
+    certificateStep(p),
+    ...imageSteps(p),
+    alertsStep(p, redis.size),
+  ];
+}
+
+function firewallStep({ client, names }: Provisioning, port: number, range: string): Step {
+  const wanted = { name: names.firewall, tag: names.tag, port, range };
+  return defineStep({
+    name: 'redis-firewall',
+    settle: async () => {
+      const firewall = await findFirewall(client, names.firewall);
+      return firewall !== undefined && admitsBeyond(firewall, wanted) === undefined ? 'done' : 'not-done';
+    },
+    act: async () => {
+      const { firewall, change } = await ensureFirewall(client, wanted);
+      return { id: firewall.id, change };
+    },
+  });
+}
+
+function dropletStep(
+  p: Provisioning,
+  redis: NonNullable<Provisioning['plan']['redis']>,
+  vpcId: string,
+): Step {
+  const { client, names, plan } = p;
+  return defineStep({
+    name: 'redis-droplet',
+    settle: async () =>
+      (await findDroplet(client, names.droplet, names.tag)) === undefined ? 'not-done' : 'done',
+    act: async () => {
+      const wanted = {
+        name: names.droplet,
+        datacentre: plan.datacentre,
+        size: redis.size,
+        vpcId,
+        tag: names.tag,
+        backupHour: nightHour(timeZoneOf(plan.datacentre)),
+        userData: await redisUserData(p, redis.memoryMib),
+      };
+      const { droplet, created } = await ensureDroplet(client, wanted);
+      await waitUntilActive(client, droplet.id);
+      return { id: droplet.id, created };
+    },
+  });
+}
+
+/** Also lets the runner in, for what comes after it. */
+function answersStep(p: Provisioning, port: number, runner: string): Step {
+  const { client, names, edge } = p;
+  const admitted = async (): Promise<boolean> => {
+    const firewall = await findFirewall(client, names.firewall);
+    if (firewall === undefined) return false;
+    edge.saveState('firewall', firewall.id);
+    edge.saveState('redis-port', String(port));
+    await admitToRedis(client, firewall.id, runner, port);
+    return true;
   };
+  return defineStep({
+    name: 'redis-answers',
+    settle: async () => {
+      if (!(await admitted())) return 'not-done';
+      await waitForRedis(p);
+      return 'done';
+    },
+    act: async () => {
+      if (!(await admitted())) throw new Error(`The firewall ${names.firewall} is gone: run this again.`);
+      return { state: await waitForRedis(p) };
+    },
+  });
+}
+
+/** Renews the certificate once there is a later generation of it, as from 2031 on: the application notices nothing. */
+function certificateStep(p: Provisioning): Step {
+  const { edge } = p;
+  const end = validity(certificateGeneration(edge.clock.now())).notAfter;
+  return defineStep({
+    name: 'redis-certificate',
+    settle: async () => ((await certificateEnd((await theRedis(p)).admin)) >= end ? 'done' : 'not-done'),
+    act: async () => {
+      const { admin } = await theRedis(p);
+      if ((await certificateEnd(admin)) >= end) return { until: end.toISOString() };
+      const certificates = await redisCertificates(p);
+      const fresh = { certificate: certificates.certificate, ca: certificates.ca, end };
+      await renewCertificate(admin, fresh, { clock: edge.clock, log: edge.log, signal: edge.signal });
+      edge.log.info(`Redis shows a certificate that is valid until ${end.toISOString().slice(0, 10)}.`);
+      return { until: end.toISOString() };
+    },
+  });
+}
+
+/** Only an image that migration.yml names is put in another one's place: Redis restarts for it. */
+function imageSteps(p: Provisioning): Step[] {
+  const { edge } = p;
+  const { image } = p.subject.config.redis;
+  if (image === undefined) return [];
   return [
     defineStep({
-      name: 'redis-firewall',
-      settle: async () => ((await findFirewall(client, names.firewall)) === undefined ? 'not-done' : 'done'),
+      name: 'redis-image',
+      settle: async () => ((await runningImage((await theRedis(p)).admin)) === image ? 'done' : 'not-done'),
       act: async () => {
-        const wanted = { name: names.firewall, tag: names.tag, port: redis.port, range: vpc.range };
-        const { firewall, created } = await ensureFirewall(client, wanted);
-        return { id: firewall.id, created };
-      },
-    }),
-    defineStep({
-      name: 'redis-droplet',
-      settle: async () =>
-        (await findDroplet(client, names.droplet, names.tag)) === undefined ? 'not-done' : 'done',
-      act: async () => {
-        const wanted = {
-          name: names.droplet,
-          datacentre: plan.datacentre,
-          size: redis.size,
-          vpcId: vpc.id,
-          tag: names.tag,
-          userData: await redisUserData(p, redis.memoryMib),
-        };
-        const { droplet, created } = await ensureDroplet(client, wanted);
-        await waitUntilActive(client, droplet.id);
-        return { id: droplet.id, created };
-      },
-    }),
-    defineStep({
-      name: 'redis-answers',
-      settle: async () => {
-        const firewall = await findFirewall(client, names.firewall);
-        if (firewall === undefined) return 'not-done';
-        await admit(firewall.id);
-        await waitForRedis(p);
-        return 'done';
-      },
-      act: async () => {
-        const firewall = await findFirewall(client, names.firewall);
-        if (firewall === undefined)
-          throw new Error(`The firewall ${names.firewall} is gone: run this again.`);
-        await admit(firewall.id);
-        return { state: await waitForRedis(p) };
+        const { admin } = await theRedis(p);
+        const { migrationId } = p.subject.environment;
+        const authoritySeed = redisSecrets(targetSubject(p)).ca;
+        const waiting = { clock: edge.clock, log: edge.log, signal: edge.signal };
+        await runImage(admin, { authoritySeed, migrationId, image }, waiting);
+        edge.log.info(`Redis runs ${image}.`);
+        return { image };
       },
     }),
   ];
 }
 
+/** E-mail to the account's address when memory, disk, CPU or load run out. */
+function alertsStep({ client, names, edge }: Provisioning, size: string): Step {
+  const cores = coresOf(size);
+  return defineStep({
+    name: 'redis-alerts',
+    settle: async () =>
+      missingAlerts(await findAlertPolicies(client, names.tag), cores).length === 0 ? 'done' : 'not-done',
+    act: async () => {
+      const email = await accountEmail(client);
+      if (email === undefined) {
+        edge.log.warning(
+          'Nobody is told when the Redis droplet runs out of memory or disk: the DigitalOcean account has no verified e-mail ' +
+            'address. Verify one, and run this again.',
+        );
+        return { created: 0 };
+      }
+      const created = await ensureAlertPolicies(client, {
+        tag: names.tag,
+        name: names.droplet,
+        cores,
+        email,
+      });
+      edge.log.info(`Alerts on memory, disk, CPU and load of ${names.droplet} go to ${email}.`);
+      return { created };
+    },
+  });
+}
+
+async function theRedis(p: Provisioning): Promise<TargetRedis> {
+  const redis = await readTargetRedis(p.client, targetSubject(p));
+  if (redis === undefined) throw new Error(`The droplet ${p.names.droplet} is gone: run this again.`);
+  return redis;
+}
+
+async function redisCertificates(p: Provisioning): Promise<{ ca: string; certificate: string; key: string }> {
+  const { migrationId } = p.subject.environment;
+  const secrets = redisSecrets(targetSubject(p));
+  const authority = await redisAuthority(secrets.ca, migrationId, certificateGeneration(p.edge.clock.now()));
+  return { ca: authority.pem, ...(await authority.issue(secrets.server, p.names.redisServerName)) };
+}
+
 /** The cloud-config with everything that follows from the migration key. */
 export async function redisUserData(p: Provisioning, dropletMemoryMib: number): Promise<string> {
-  const { migrationId } = p.subject.environment;
-  const secrets = redisSecrets({ key: p.key, migrationId, mask: (value) => p.edge.mask(value) });
-  const authority = await redisAuthority(secrets.ca, migrationId);
-  const server = await authority.issue(secrets.server, p.names.redisServerName);
+  const { image, port } = p.subject.config.redis;
+  const secrets = redisSecrets(targetSubject(p));
   return renderRedisCloudInit({
-    certificates: { ca: authority.pem, ...server },
+    certificates: await redisCertificates(p),
+    serverName: p.names.redisServerName,
+    migrationId: p.subject.environment.migrationId,
     adminUser: p.names.redisAdminUser,
     adminPassword: secrets.adminPassword,
     appUser: p.names.redisAppUser,
     appPassword: secrets.appPassword,
-    port: p.subject.config.redis.port,
+    port,
     dropletMemoryMib,
-    serverName: p.names.redisServerName,
-    migrationId,
     timeZone: timeZoneOf(p.plan.datacentre),
+    ...(image === undefined ? {} : { image }),
   });
 }
 
@@ -126,24 +247,4 @@ async function waitForRedis(p: Provisioning): Promise<string> {
       await edge.clock.sleep(REDIS_PAUSE_MS, edge.signal);
     }
   }
-}
-
-export function addRedis(p: Provisioning, resources: Resource[], changed: boolean): void {
-  const { redis } = p.plan;
-  if (redis === null) return;
-  resources.push(
-    resource('Firewall', p.names.firewall, changed, `port ${redis.port}, private network only`, 0),
-  );
-  const detail = `${redis.size}, TLS on port ${redis.port}`;
-  resources.push(resource('Redis droplet', p.names.droplet, changed, detail, redis.usdPerMonth));
-}
-
-function resource(
-  kind: string,
-  name: string,
-  created: boolean,
-  detail: string,
-  usdPerMonth: number | null,
-): Resource {
-  return { kind, name, change: created ? 'created' : 'kept', detail, usdPerMonth };
 }

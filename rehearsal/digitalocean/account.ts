@@ -83,7 +83,7 @@ export function accountRoutes(pricePerMonth: () => number): Route[] {
   ];
 }
 
-const theAccount = {
+export const theAccount = {
   droplet_limit: 25,
   floating_ip_limit: 5,
   email: 'operator@shop.example',

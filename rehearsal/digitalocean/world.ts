@@ -2,7 +2,7 @@ import type { Log } from '../../src/log.ts';
 import { createFaultSwitch, type FaultSwitch } from '../faults.ts';
 import type { RecordedRequest } from '../recorded-request.ts';
 import type { Authority } from '../servers/certificates.ts';
-import { accountRoutes } from './account.ts';
+import { accountRoutes, theAccount } from './account.ts';
 import { startApiServer } from './api/server.ts';
 import { createTokenStore } from './api/tokens.ts';
 import { priceOf, type App } from './apps/app.ts';
@@ -19,6 +19,7 @@ import { DnsStore, type Dns } from './dns.ts';
 import type { Droplet } from './droplets/droplet.ts';
 import { Droplets } from './droplets/droplets.ts';
 import { Firewalls } from './droplets/firewalls.ts';
+import { AlertPolicies } from './monitoring.ts';
 import type { Platform } from './platform.ts';
 import { defaultPlayed, type PlayedLatencies } from './played.ts';
 import { Projects } from './projects.ts';
@@ -52,6 +53,8 @@ export interface DigitalOceanWorld {
   clusters(): ClusterView[];
   droplets(): DropletView[];
   apps(): AppView[];
+  /** Alert policies of monitoring, by what they measure and whom they tell. */
+  alerts(): { type: string; tags: string[]; alerts: { email: string[] } }[];
   /** US dollars a month of everything that exists now. */
   pricePerMonth(): number;
   stop(): Promise<void>;
@@ -121,6 +124,7 @@ export async function startDigitalOcean(options: DigitalOceanOptions): Promise<D
   const clusters = new Clusters(platform, await prepareBinaries(platform), { tags, vpcs, projects });
   const droplets = new Droplets(platform, new Firewalls(), { tags, vpcs, projects });
   const apps = new Apps(platform, { vpcs, clusters, projects, dns });
+  const alerts = new AlertPolicies(theAccount.email);
   const ingress = await startIngress(apps, options.authority);
   logs.read = (path) => readLogs(apps, path);
 
@@ -136,6 +140,7 @@ export async function startDigitalOcean(options: DigitalOceanOptions): Promise<D
     ...domainRoutes(dns),
     ...clusterRoutes(clusters),
     ...droplets.routes(),
+    ...alerts.routes(),
     ...appRoutes(apps, api.url),
   ]);
 
@@ -150,6 +155,7 @@ export async function startDigitalOcean(options: DigitalOceanOptions): Promise<D
     clusters: () => clusters.list().map(viewCluster),
     droplets: () => droplets.list().map(viewDroplet),
     apps: () => apps.list().map(viewApp),
+    alerts: () => alerts.list(),
     pricePerMonth,
     stop: async () => {
       schedule.stop();

@@ -8,6 +8,8 @@ const dropletSchema = z.object({
   name: z.string(),
   status: z.string(),
   size_slug: z.string().default(''),
+  features: z.array(z.string()).nullish(),
+  region: z.looseObject({ slug: z.string() }).nullish(),
   tags: z.array(z.string()).nullish(),
   networks: z
     .object({ v4: z.array(z.object({ ip_address: z.string(), type: z.string() })).default([]) })
@@ -20,6 +22,10 @@ export interface Droplet {
   status: string;
   size: string;
   tags: string[];
+  backups: boolean;
+  monitoring: boolean;
+  /** For example `fra1`. */
+  datacentre: string | undefined;
   /** `undefined` until it is active. */
   publicAddress: string | undefined;
   privateAddress: string | undefined;
@@ -31,6 +37,8 @@ export interface WantedDroplet {
   size: string;
   vpcId: string;
   tag: string;
+  /** Hour (UTC) at which the weekly backup may begin: 0, 4, 8, 12, 16 or 20. */
+  backupHour: number;
   /** cloud-init, at most 64 KiB. Readable by everyone who may read the droplet's metadata from inside it. */
   userData: string;
 }
@@ -51,8 +59,8 @@ export async function findDroplet(
 }
 
 /**
- * Finds the droplet by our tag and its name, or creates it with monitoring and backups on and no SSH key: nobody logs
- * in, it is made anew from its cloud-init instead.
+ * Finds the droplet by our tag and its name, or creates it with monitoring and weekly backups on and no SSH key: nobody
+ * logs in over the network.
  */
 export async function ensureDroplet(
   client: DigitalOcean,
@@ -65,7 +73,9 @@ export async function ensureDroplet(
     return { droplet: found, created: false };
   }
   const droplet = await createOrFind<Droplet>(async () => {
-    const answer = await client.dots.droplet.createDroplet({
+    // Not by dots-wrapper, whose types know no backup policy.
+    const shape = z.object({ droplet: dropletSchema });
+    const answer = await client.request('POST', '/droplets', shape, {
       name: wanted.name,
       region: wanted.datacentre,
       size: wanted.size,
@@ -75,10 +85,12 @@ export async function ensureDroplet(
       user_data: wanted.userData,
       monitoring: true,
       backups: true,
+      // The night before the quiet hour of Sunday, in which the machine may restart.
+      backup_policy: { plan: 'weekly', weekday: 'SAT', hour: wanted.backupHour },
       ipv6: false,
       ssh_keys: [],
     });
-    return toDroplet(expect(answer, z.object({ droplet: dropletSchema }), 'POST /droplets').droplet);
+    return toDroplet(answer.droplet);
   }, find);
   return { droplet, created: true };
 }
@@ -112,6 +124,9 @@ function toDroplet(found: z.infer<typeof dropletSchema>): Droplet {
     status: found.status,
     size: found.size_slug,
     tags: found.tags ?? [],
+    backups: found.features?.includes('backups') === true,
+    monitoring: found.features?.includes('monitoring') === true,
+    datacentre: found.region?.slug,
     publicAddress: address('public'),
     privateAddress: address('private'),
   };

@@ -30,18 +30,30 @@ export async function findFirewall(client: DigitalOcean, name: string): Promise<
   return (await client.all(read, 'firewalls', firewallSchema)).find((firewall) => firewall.name === name);
 }
 
+export interface WantedFirewall {
+  name: string;
+  tag: string;
+  port: number;
+  /** The private network, for example `10.114.0.0/20`. */
+  range: string;
+}
+
 /**
- * The cloud firewall in front of Redis: its port is open to the private network and to nothing else. It is bound to the
- * tag, so make it before the droplet: then the droplet is never without it.
+ * The cloud firewall in front of Redis: its port is open to the private network and to nothing else, whatever was
+ * admitted meanwhile (a runner that died could not take itself out). It is bound to the tag, so make it before the
+ * droplet: then the droplet is never without it.
  */
 export async function ensureFirewall(
   client: DigitalOcean,
-  wanted: { name: string; tag: string; port: number; range: string },
-): Promise<{ firewall: Firewall; created: boolean }> {
+  wanted: WantedFirewall,
+): Promise<{ firewall: Firewall; change: 'created' | 'changed' | 'kept' }> {
   const found = await findFirewall(client, wanted.name);
   if (found !== undefined) {
     requireOurs('firewall', wanted.name, found.tags ?? [], wanted.tag);
-    return { firewall: found, created: false };
+    if (admitsBeyond(found, wanted) === undefined) return { firewall: found, change: 'kept' };
+    const shape = z.object({ firewall: firewallSchema });
+    const answer = await client.request('PUT', `/firewalls/${found.id}`, shape, bodyOf(wanted));
+    return { firewall: answer.firewall, change: 'changed' };
   }
   // A firewall can only name a tag that exists.
   await createOrFind(
@@ -50,23 +62,45 @@ export async function ensureFirewall(
   );
   const firewall = await createOrFind<Firewall>(
     async () => {
-      const answer = await client.dots.firewall.createFirewall({
-        name: wanted.name,
-        tags: [wanted.tag],
-        inbound_rules: [
-          { protocol: 'tcp', ports: String(wanted.port), sources: { addresses: [wanted.range] } },
-        ],
-        outbound_rules: [
-          { protocol: 'tcp', ports: 'all', destinations: EVERYWHERE },
-          { protocol: 'udp', ports: 'all', destinations: EVERYWHERE },
-          { protocol: 'icmp', ports: '', destinations: EVERYWHERE },
-        ],
-      });
-      return expect(answer, z.object({ firewall: firewallSchema }), 'POST /firewalls').firewall;
+      const shape = z.object({ firewall: firewallSchema });
+      return (await client.request('POST', '/firewalls', shape, bodyOf(wanted))).firewall;
     },
     () => findFirewall(client, wanted.name),
   );
-  return { firewall, created: true };
+  return { firewall, change: 'created' };
+}
+
+/** In words how the firewall differs from what is wanted; `undefined` when it does not. */
+export function admitsBeyond(firewall: Firewall, wanted: WantedFirewall): string | undefined {
+  const described = rulesOf(firewall).map((rule) => {
+    const { addresses, ...others } = rule.sources;
+    const from = [...(addresses ?? []), ...Object.entries(others).flatMap(([kind, ids]) => named(kind, ids))];
+    return { port: rule.ports, from: from.sort().join(', '), protocol: rule.protocol };
+  });
+  const isOurs = (rule: (typeof described)[number]): boolean =>
+    rule.protocol === 'tcp' && rule.port === String(wanted.port) && rule.from === wanted.range;
+  const extra = described.filter((rule) => !isOurs(rule));
+  if (!described.some(isOurs)) return `it does not admit ${wanted.range} to port ${wanted.port}`;
+  return extra.length === 0
+    ? undefined
+    : `it also admits ${extra.map(({ port, from }) => `${from} to port ${port === '' ? 'all' : port}`).join(' and ')}`;
+}
+
+function named(kind: string, ids: unknown): string[] {
+  return Array.isArray(ids) && ids.length > 0 ? [`${kind} ${ids.join(', ')}`] : [];
+}
+
+function bodyOf(wanted: WantedFirewall): object {
+  return {
+    name: wanted.name,
+    tags: [wanted.tag],
+    inbound_rules: [{ protocol: 'tcp', ports: String(wanted.port), sources: { addresses: [wanted.range] } }],
+    outbound_rules: [
+      { protocol: 'tcp', ports: 'all', destinations: EVERYWHERE },
+      { protocol: 'udp', ports: 'all', destinations: EVERYWHERE },
+      { protocol: 'icmp', ports: '', destinations: EVERYWHERE },
+    ],
+  };
 }
 
 /** Lets this runner reach Redis for as long as a job needs it. Returns whether something was changed. */

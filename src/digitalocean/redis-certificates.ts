@@ -23,7 +23,8 @@ export function certificateGeneration(now: Date): number {
   return Math.max(1, 1 + Math.floor((now.getUTCFullYear() - FIRST_YEAR) / YEARS_UNTIL_NEXT));
 }
 
-function validity(generation: number): { notBefore: Date; notAfter: Date } {
+/** When certificates of a generation begin and end. */
+export function validity(generation: number): { notBefore: Date; notAfter: Date } {
   const year = FIRST_YEAR + (generation - 1) * YEARS_UNTIL_NEXT;
   return {
     notBefore: new Date(Date.UTC(year, 0, 1)),

@@ -7,6 +7,7 @@ import {
   redisUsers,
   TLS_DIRECTORY,
 } from './redis-configuration.ts';
+import { REDIS_IMAGE } from './redis-image.ts';
 import {
   certificateScript,
   keeperScript,
@@ -36,10 +37,6 @@ export interface RedisCloudInit {
   /** The image by digest; default: `REDIS_IMAGE`. */
   image?: string;
 }
-
-/** redis 7.4 for amd64 and arm64, by the digest of its index: what runs is what was tested. */
-export const REDIS_IMAGE =
-  'redis:7.4-alpine@sha256:ff02b58f971e7d7d156a1267e283fcbbeee91773b6aa36c49dac28ecfe28eadf';
 
 /** DigitalOcean takes at most 64 KiB of plain text (API reference, `user_data`). */
 export const USER_DATA_LIMIT = 64 * 1024;

@@ -1,4 +1,5 @@
 import { DROPLET_KEYS } from './redis-configuration.ts';
+import { IMAGE_BY_DIGEST } from './redis-image.ts';
 import { derSignature, p256Key, signDeterministically } from './p256.ts';
 
 // What the migration asks of the Redis droplet, on which nobody can log in: it leaves an order in Redis, and the
@@ -11,9 +12,6 @@ export const IMAGE_ORDER = `${DROPLET_KEYS}:image`;
 /** The image that runs, told every minute. */
 export const IMAGE_RUNS = `${DROPLET_KEYS}:image-runs`;
 export const IMAGE_PROBLEM = `${DROPLET_KEYS}:image-problem`;
-
-/** An image by digest, as `redis-upgrade` takes it. */
-export const IMAGE_BY_DIGEST = /^[a-z0-9][a-z0-9./_-]*(:[A-Za-z0-9._-]+)?@sha256:[0-9a-f]{64}$/;
 
 /** The server's certificate and its authority's, both public. `serial` makes the same pair a new order. */
 export function certificateOrder(serial: number, certificates: { certificate: string; ca: string }): string {

@@ -43,3 +43,10 @@ const TIME_ZONES: Record<string, string> = {
 export function timeZoneOf(datacentre: string): string {
   return TIME_ZONES[datacentre.slice(0, 3)] ?? 'UTC';
 }
+
+/** The hour of UTC, of those at which DigitalOcean begins backups (0, 4, … 20), that lies in the night of a time zone. */
+export function nightHour(timeZone: string): number {
+  const inZone = new Intl.DateTimeFormat('en-GB', { timeZone, hour: '2-digit', hourCycle: 'h23' });
+  const winter = (hour: number): number => Number(inZone.format(new Date(Date.UTC(2026, 0, 15, hour))));
+  return [0, 4, 8, 12, 16, 20].find((hour) => winter(hour) < 4) ?? 0;
+}

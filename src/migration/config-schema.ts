@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { IMAGE_BY_DIGEST } from '../digitalocean/redis-image.ts';
 import { BYTE_SIZE } from './byte-size.ts';
 import { cronProblem } from './cron.ts';
 import { DURATION } from './duration.ts';
@@ -182,13 +183,32 @@ export const configSchema = z
       .describe('The Postgres cluster.'),
     redis: z
       .strictObject({
-        kind: z.enum(['droplet']).default('droplet').describe('A droplet that runs Redis with TLS.'),
+        kind: z
+          .enum(['droplet', 'managed'])
+          .refine((kind) => kind === 'droplet', {
+            error:
+              'must be `droplet`: a managed Valkey has one user that nobody can restrict (DigitalOcean has no user management ' +
+              'for it), so the new side could not be kept from writing before the switch; move to one after the migration',
+          })
+          .default('droplet')
+          .describe(
+            'A droplet that runs Redis with TLS. A managed Valkey cannot be closed before the switch and is refused.',
+          ),
         size: z
           .string()
           .regex(/^[a-z0-9-]+$/, { error: "must be one of DigitalOcean's sizes such as s-1vcpu-1gb" })
           .optional()
           .describe('Size of the droplet; the plan chooses one unless given.'),
         port: z.int().min(1).max(65535).default(6379).describe('Port of Redis with TLS.'),
+        image: z
+          .string()
+          .regex(IMAGE_BY_DIGEST, {
+            error: 'must be an image by its digest such as redis:7.4-alpine@sha256:…',
+          })
+          .optional()
+          .describe(
+            'Image of Redis, by digest. Another one than the droplet runs is taken up by the next `provision`: Redis restarts once.',
+          ),
         skip: z
           .array(z.string().min(1, { error: 'must not be empty' }))
           .default([])

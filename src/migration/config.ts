@@ -70,6 +70,8 @@ export interface RedisConfig {
   kind: 'droplet';
   size: string | undefined;
   port: number;
+  /** By digest; undefined: what the droplet was made with. */
+  image: string | undefined;
   /** Glob patterns of keys that are not carried over. */
   skip: string[];
 }
@@ -211,7 +213,13 @@ function fromFile(file: ConfigFile): MigrationConfig {
       storageBytes: file.postgres.storage === undefined ? undefined : bytes(file.postgres.storage),
       pool: file.postgres.pool,
     },
-    redis: { kind: file.redis.kind, size: file.redis.size, port: file.redis.port, skip: file.redis.skip },
+    redis: {
+      kind: 'droplet',
+      size: file.redis.size,
+      port: file.redis.port,
+      image: file.redis.image,
+      skip: file.redis.skip,
+    },
     language: file.language,
     workers: { quietTimeoutMs: milliseconds(file.workers['quiet-timeout']) },
     schedule: file.schedule.map(({ name, command, cron, 'time-zone': timeZone }) => ({

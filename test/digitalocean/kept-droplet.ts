@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll } from '@jest/globals';
 import { parseCloudInit } from '../../rehearsal/digitalocean/droplets/cloud-init.ts';
@@ -40,6 +41,8 @@ export interface KeptDroplet {
   secrets: RedisSecrets;
   /** Runs one of its scripts, such as `redis-keeper`, as a timer or a person would. */
   script(name: string, ...words: string[]): Promise<{ failed: boolean; said: string }>;
+  /** The keeper's timer, much quicker; until the returned function is called. */
+  keeping(): () => Promise<void>;
   read(path: string): string;
   write(path: string, content: string): void;
   /** What systemctl and apt-get were told to do, apart from the server itself. */
@@ -101,8 +104,9 @@ export async function keptDroplet(): Promise<KeptDroplet> {
     'start() {',
     `  if grep -q broken ${at('etc/redis-keeper/image')}; then return 0; fi`,
     `  ${binaries.server} ${at('etc/redis/redis.conf')} --bind 127.0.0.1 --daemonize yes --pidfile ${pid} --logfile ${at('redis.log')}`,
+    `  while [ ! -s ${pid} ]; do sleep 0.02; done`,
     '}',
-    `stop() { [ ! -e ${pid} ] || { p=$(cat ${pid}); kill $p; while kill -0 $p 2>/dev/null; do sleep 0.02; done; }; }`,
+    `stop() { [ ! -e ${pid} ] || { p=$(cat ${pid}); kill $p; while kill -0 $p 2>/dev/null; do sleep 0.02; done; rm -f ${pid}; }; }`,
     'case "$1 $2" in',
     "  'start redis-container.service') start ;;",
     "  'stop redis-container.service') stop ;;",
@@ -116,7 +120,7 @@ export async function keptDroplet(): Promise<KeptDroplet> {
     const environment = {
       ...binaries.environment,
       PATH: `${at('bin')}:${process.env['PATH'] ?? ''}`,
-      PATIENCE: '1',
+      PATIENCE: '3',
     };
     const path = name === 'systemctl' ? at('bin/systemctl') : at(`usr/local/sbin/${name}`);
     try {
@@ -139,6 +143,19 @@ export async function keptDroplet(): Promise<KeptDroplet> {
     app: { ...address, username: 'app', password: secrets.appPassword },
     secrets,
     script,
+    keeping: () => {
+      const state = { stop: false };
+      const loop = (async () => {
+        while (!state.stop) {
+          await script('redis-keeper');
+          await delay(200);
+        }
+      })();
+      return async () => {
+        state.stop = true;
+        await loop;
+      };
+    },
     read: (path) => readFileSync(at(path), 'utf8'),
     write: (path, content) => writeFileSync(at(path), content),
     told: () => (existsSync(at('told')) ? readFileSync(at('told'), 'utf8').trim().split('\n') : []),

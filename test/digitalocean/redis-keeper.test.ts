@@ -1,10 +1,17 @@
 import { X509Certificate } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { connect } from 'node:tls';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { Redis } from 'ioredis';
-import { redisAuthority } from '../../src/digitalocean/redis-certificates.ts';
+import { redisAuthority, validity } from '../../src/digitalocean/redis-certificates.ts';
+import {
+  certificateEnd,
+  renewCertificate,
+  runImage,
+  runningImage,
+} from '../../src/digitalocean/redis-maintenance.ts';
 import {
   CERTIFICATE_ORDER,
   CERTIFICATE_PROBLEM,
@@ -14,6 +21,8 @@ import {
   IMAGE_RUNS,
   imageOrder,
 } from '../../src/digitalocean/redis-order.ts';
+import { systemClock } from '../../src/clock.ts';
+import { silentLog } from '../../src/log.ts';
 import { withRedis } from '../../src/redis/connect.ts';
 import { openRedis, redisIs } from '../../src/redis/rights.ts';
 import { clientOf } from '../redis/two-sides.ts';
@@ -75,6 +84,26 @@ test("the keeper's own user can read its orders and nothing else, and is made on
 });
 
 describe('a certificate', () => {
+  test('is renewed from outside, and seen there; what the droplet refuses is told', async () => {
+    const waiting = { clock: systemClock, log: silentLog };
+    const stop = droplet.keeping();
+    try {
+      const { notAfter: old } = validity(OLD_GENERATION);
+      expect(await certificateEnd(droplet.admin)).toEqual(old);
+      const wrong = { ...(await pair(1, { ca: Buffer.alloc(32, 7) })), end: validity(1).notAfter };
+      await expect(renewCertificate(droplet.admin, wrong, waiting)).rejects.toThrow(
+        /refuses.*another authority/,
+      );
+      expect(await certificateEnd(droplet.admin)).toEqual(old);
+    } finally {
+      await stop();
+    }
+    const fresh = { ...(await pair(1)), end: validity(1).notAfter };
+    const late = renewCertificate(droplet.admin, fresh, { ...waiting, limitMs: 500 });
+    await expect(late).rejects.toThrow(/journalctl -u redis-keeper/);
+    await admin.del(CERTIFICATE_ORDER, CERTIFICATE_PROBLEM);
+  });
+
   test('is renewed without a restart, and whoever trusts the old authority goes on', async () => {
     const [old, fresh] = [await pair(OLD_GENERATION), await pair(1)];
     const pid = droplet.read('redis.pid');
@@ -175,6 +204,25 @@ describe('a certificate', () => {
     const pid = droplet.read('redis.pid');
     await droplet.script('redis-keeper');
     expect(droplet.read('redis.pid')).toBe(pid);
+  });
+
+  test('is ordered from outside, and its end is seen there', async () => {
+    const stop = droplet.keeping();
+    const waiting = { clock: systemClock, log: silentLog };
+    const wanted = { authoritySeed: droplet.secrets.ca, migrationId: MIGRATION };
+    try {
+      await runImage(droplet.admin, { ...wanted, image: IMAGES[0] }, waiting);
+      expect(await runningImage(droplet.admin)).toBe(IMAGES[0]);
+      await delay(1000);
+      await expect(runImage(droplet.admin, { ...wanted, image: IMAGES[2] }, waiting)).rejects.toThrow(
+        /did not answer/,
+      );
+      await delay(1000);
+      await runImage(droplet.admin, { ...wanted, image: IMAGES[1] }, waiting);
+      expect(await withRedis(droplet.admin, {}, (redis) => redis.get('kept'))).toBe('yes');
+    } finally {
+      await stop();
+    }
   });
 
   test('by hand takes an image by digest only', async () => {

@@ -110,7 +110,11 @@ describe('migration.yml', () => {
   });
 
   test('a key that resembles none is told with all that are known there', () => {
-    expect(complaint(`${SHORT}redis: { zzzzzz: 1 }`)).toContain('(known here: kind, size, port, skip)');
+    expect(complaint(`${SHORT}redis: { kind: managed }`)).toContain('nobody can restrict');
+    expect(complaint(`${SHORT}redis: { image: "redis:7" }`)).toContain('by its digest');
+    expect(complaint(`${SHORT}redis: { zzzzzz: 1 }`)).toContain(
+      '(known here: kind, size, port, image, skip)',
+    );
   });
 
   test('all problems are told at once, in the order of their lines', () => {

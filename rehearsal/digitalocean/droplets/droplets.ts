@@ -21,6 +21,13 @@ const createSchema = z.object({
   image: z.union([z.string(), z.number()]),
   ssh_keys: z.array(z.union([z.string(), z.number()])).nullish(),
   backups: z.boolean().nullish(),
+  backup_policy: z
+    .object({
+      plan: z.enum(['daily', 'weekly']),
+      weekday: z.enum(['SUN', 'MON', 'TUE', 'WED', 'THU', 'FRI', 'SAT']).optional(),
+      hour: z.union([0, 4, 8, 12, 16, 20].map((hour) => z.literal(hour))).optional(),
+    })
+    .nullish(),
   ipv6: z.boolean().nullish(),
   monitoring: z.boolean().nullish(),
   tags: z.array(z.string()).nullish(),
