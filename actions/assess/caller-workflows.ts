@@ -1,0 +1,170 @@
+import type { ProposedFile } from '../../src/github/pull-request.ts';
+import { yamlText } from '../../src/migration/yaml-text.ts';
+
+/** Where the reusable workflows are: in the repository of the action that runs. */
+export interface SuiteReference {
+  /** `owner/heroku-to-digitalocean`. */
+  repository: string;
+  /** A commit where it could be found out, else what the calling workflow names. */
+  ref: string;
+  /** What the calling workflow names, when that is not the commit: `v1.0.0`. */
+  version: string | undefined;
+}
+
+export interface CallerOptions {
+  suite: SuiteReference;
+  application: string;
+  /** Keys of migration.yml; the shipped workflows know `staging` and `production`. */
+  environments: readonly string[];
+  /** Path of migration.yml. */
+  config: string;
+}
+
+export const USUAL_CONFIG = 'migration.yml';
+
+/**
+ * The workflows of the user's repository that call the shipped ones, as examples/ has them. Their schedules are commented:
+ * nothing may begin to move because a pull request was merged.
+ */
+export function callerWorkflows(options: CallerOptions): ProposedFile[] {
+  const has = (name: string): boolean => options.environments.includes(name);
+  const both = has('staging') && has('production');
+  return [
+    ...(has('staging') ? [file('migrate', options, migrate(both))] : []),
+    ...(has('staging') ? [file('rehearse-staging', options, REHEARSE_STAGING)] : []),
+    ...(has('production') ? [file('catch-up', options, CATCH_UP)] : []),
+    ...(has('staging') || has('production')
+      ? [file('roll-back', options, rollBack(['production', 'staging'].filter(has)))]
+      : []),
+  ];
+}
+
+interface Caller {
+  title: string;
+  comments: string[];
+  triggers: string[];
+  job: string;
+  permissions: string[];
+  /** Of the shipped ones. */
+  calls: string;
+  inputs: string[];
+}
+
+const CONTENTS = 'contents: read # to check out migration.yml';
+
+function migrate(both: boolean): Caller {
+  return {
+    title: 'Migrate to DigitalOcean',
+    comments: [
+      'No concurrency group here: the called workflow has one for each application and would wait for its own caller.',
+    ],
+    triggers: [
+      'workflow_dispatch:',
+      '  inputs:',
+      '    through:',
+      '      description: How far to go',
+      '      type: choice',
+      `      options: [${both ? 'staging, prepare, production' : 'staging'}]`,
+      '      default: staging',
+    ],
+    job: 'migrate',
+    permissions: [CONTENTS, "actions: read # to read the environment's rules and this run's approvals"],
+    calls: 'migrate',
+    inputs: ['through: ${{ inputs.through }}'],
+  };
+}
+
+const REHEARSE_STAGING: Caller = {
+  title: 'Rehearse staging',
+  comments: ['A file of its own: GitHub disables a whole file when its schedule sleeps.'],
+  triggers: [
+    '# Once staging has moved by hand: every week, so that the night of the cutover is not the first time.',
+    '# schedule:',
+    "#   - cron: '23 4 * * 1' # never on the hour: then schedules are late or dropped",
+    'workflow_dispatch:',
+  ],
+  job: 'staging',
+  permissions: [
+    CONTENTS,
+    'actions: read # asked for by a job that does not run here, the cutover of production',
+  ],
+  calls: 'migrate',
+  inputs: ['through: staging'],
+};
+
+const CATCH_UP: Caller = {
+  title: 'Catch up',
+  comments: [],
+  triggers: [
+    '# Once production is prepared with the live strategy: every hour.',
+    '# schedule:',
+    "#   - cron: '17 * * * *' # never on the hour: then schedules are late or dropped",
+    'workflow_dispatch:',
+    '  inputs:',
+    '    command:',
+    "      description: '`catch-up`, or `uninstall`: give the live strategy up and remove it from Heroku'",
+    '      type: choice',
+    '      options: [catch-up, uninstall]',
+    '      default: catch-up',
+  ],
+  job: 'catch-up',
+  permissions: [CONTENTS],
+  calls: 'catch-up',
+  inputs: ["command: ${{ inputs.command || 'catch-up' }} # a schedule has no inputs"],
+};
+
+function rollBack(environments: string[]): Caller {
+  return {
+    title: 'Roll back to Heroku',
+    comments: [],
+    triggers: [
+      'workflow_dispatch:',
+      '  inputs:',
+      '    environment:',
+      '      description: Which environment to take back',
+      '      type: choice',
+      `      options: [${environments.join(', ')}]`,
+    ],
+    job: 'roll-back',
+    permissions: [CONTENTS],
+    calls: 'roll-back',
+    inputs: ['environment: ${{ inputs.environment }}'],
+  };
+}
+
+function file(name: string, { suite, application, config }: CallerOptions, caller: Caller): ProposedFile {
+  // A second application of the same repository needs files of its own.
+  const suffix = config === USUAL_CONFIG ? '' : `-${application}`;
+  const pinned = `${suite.repository}/.github/workflows/${caller.calls}.yml@${suite.ref}`;
+  const lines = [
+    ...caller.comments.map((comment) => `# ${comment}`),
+    `name: ${caller.title}${suffix === '' ? '' : ` (${application})`}`,
+    '',
+    'on:',
+    ...indented(2, caller.triggers),
+    '',
+    'permissions: {}',
+    '',
+    'jobs:',
+    `  ${caller.job}:`,
+    '    permissions:',
+    ...indented(6, caller.permissions),
+    `    uses: ${pinned}${suite.version === undefined ? '' : ` # ${suite.version}`}`,
+    '    with:',
+    `      application: ${yamlText(application)}`,
+    ...(config === USUAL_CONFIG ? [] : [`      config: ${yamlText(config)}`]),
+    ...indented(6, caller.inputs),
+    '    secrets: # their values stand in the environments; a name that is not passed would be empty there',
+    ...indented(
+      6,
+      ['HEROKU_TOKEN', 'DIGITALOCEAN_TOKEN', 'MIGRATION_KEY'].map(
+        (secret) => `${secret}: \${{ secrets.${secret} }}`,
+      ),
+    ),
+  ];
+  return { path: `.github/workflows/${name}${suffix}.yml`, content: `${lines.join('\n')}\n` };
+}
+
+function indented(spaces: number, lines: readonly string[]): string[] {
+  return lines.map((line) => `${' '.repeat(spaces)}${line}`);
+}
