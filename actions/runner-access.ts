@@ -1,27 +1,80 @@
+import { randomBytes } from 'node:crypto';
 import type { DigitalOcean } from '../src/digitalocean/client.ts';
 import { createDigitalOcean } from '../src/digitalocean/client.ts';
 import * as firewall from '../src/digitalocean/firewall.ts';
+import type { RunnerPass } from '../src/digitalocean/runner-mark.ts';
 import * as trustedSource from '../src/digitalocean/trusted-source.ts';
 import { egressAddress } from '../src/github/egress.ts';
 import type { Edge } from '../src/github/run.ts';
 import type { Target } from '../src/migration/target.ts';
 
+const HOUR_MS = 3_600_000;
+/** GitHub ends a job on a machine of its own after six hours, and on one of yours after five days. */
+const LONGEST_JOB_MS = { hosted: 6 * HOUR_MS, own: 5 * 24 * HOUR_MS };
+
 /** Lets this runner reach the new side's databases for as long as the job lasts; `dismissRunner` takes it back. */
 export async function admitRunner(edge: Edge, client: DigitalOcean, target: Target): Promise<void> {
-  const address = await egressAddress(edge.inputs.url('egress-url'), edge.signal);
+  const { redis } = target;
   // Saved before the change, so that the post step knows of it however the job ends.
+  if (redis !== undefined) {
+    edge.saveState('firewall', redis.firewallId);
+    edge.saveState('redis-port', String(redis.port));
+  }
+  const { address, swept } = await admitToCluster(edge, client, target.clusterId);
+  if (redis === undefined) return;
+  for (const stale of swept) await firewall.dismissRunner(client, redis.firewallId, stale, redis.port);
+  if (await firewall.admitRunner(client, redis.firewallId, address, redis.port))
+    edge.log.info(`Let this runner (${address}) reach the new Redis for this job.`);
+}
+
+/**
+ * Lets this runner reach the cluster, under a mark that names the job and says when it is over at the latest: the next
+ * job takes out what a killed one has left.
+ *
+ * @param always what must be trusted beside it, such as the private network
+ */
+export async function admitToCluster(
+  edge: Edge,
+  client: DigitalOcean,
+  clusterId: string,
+  always: readonly trustedSource.NewRule[] = [],
+): Promise<{ address: string; swept: string[] }> {
+  const address = await egressAddress(edge.inputs.url('egress-url'), edge.signal);
+  const pass = passFor(edge, address);
   edge.saveState('runner-address', address);
-  edge.saveState('cluster', target.clusterId);
-  if (target.redis !== undefined) {
-    edge.saveState('firewall', target.redis.firewallId);
-    edge.saveState('redis-port', String(target.redis.port));
+  edge.saveState('runner-holder', pass.holder);
+  edge.saveState('cluster', clusterId);
+  const { added, marked, swept } = await trustedSource.admitRunner(client, clusterId, pass, always);
+  if (swept.length > 0)
+    edge.log.warning(
+      `Took out of the trusted sources what jobs that were killed had left: ${swept.join(', ')}.`,
+    );
+  if (added) {
+    edge.log.info(`Let this runner (${address}) reach the new cluster for this job.`);
+    if (!marked) {
+      edge.saveState('runner-unmarked', 'true');
+      edge.log.warning(
+        `DigitalOcean did not keep the description of the trusted source ${address}: if this job is killed, remove the address by hand.`,
+      );
+    }
+    const apps = await trustedSource.trustedApps(client, clusterId);
+    if (apps.length > 0)
+      edge.log.warning(
+        `The trusted sources of the cluster name apps (${apps.join(', ')}): DigitalOcean deploys them again whenever the list changes, ` +
+          'as it does with every job. The private network is trusted, so such a rule is not needed.',
+      );
   }
-  const changed = [await trustedSource.admitRunner(client, target.clusterId, address)];
-  if (target.redis !== undefined) {
-    changed.push(await firewall.admitRunner(client, target.redis.firewallId, address, target.redis.port));
-  }
-  if (changed.includes(true))
-    edge.log.info(`Let this runner (${address}) reach the new databases for this job.`);
+  return { address, swept };
+}
+
+function passFor({ environment, clock }: Edge, address: string): RunnerPass {
+  const { runId, runAttempt, onHostedRunner } = environment;
+  const longest = onHostedRunner ? LONGEST_JOB_MS.hosted : LONGEST_JOB_MS.own;
+  return {
+    address,
+    holder: `${runId}.${runAttempt}.${randomBytes(2).toString('hex')}`,
+    until: new Date(clock.now().getTime() + longest),
+  };
 }
 
 /** The post step: runs also when the job failed or was cancelled. */
@@ -37,7 +90,12 @@ export async function dismissRunner(edge: Edge): Promise<void> {
   });
   const firewallId = edge.getState('firewall');
   const results = await Promise.allSettled([
-    trustedSource.dismissRunner(client, edge.getState('cluster'), address),
+    trustedSource.dismissRunner(
+      client,
+      edge.getState('cluster'),
+      { address, holder: edge.getState('runner-holder') },
+      edge.getState('runner-unmarked') === 'true',
+    ),
     firewallId === ''
       ? Promise.resolve()
       : firewall.dismissRunner(client, firewallId, address, Number(edge.getState('redis-port'))),

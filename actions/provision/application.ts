@@ -33,6 +33,7 @@ import { plannedApplication, type LiveApp } from './application-plan.ts';
 import { waitUntilHealthy } from './health.ts';
 import { withJournal } from './journal.ts';
 import { comparePrices, differingPrices, type PriceLine } from './prices.ts';
+import { postgresAddresses } from './postgres-address.ts';
 import type { Provisioning } from './provision.ts';
 import { isToDo } from './resource.ts';
 import type { ProvisionReport } from './summary.ts';
@@ -165,25 +166,16 @@ async function plannedSpec(
 
 /** Where the application finds its databases: the private network, which nothing outside reaches. */
 function newAddresses(p: Provisioning, target: Target): Parameters<typeof appVariables>[0]['addresses'] {
-  const { owner, privatePostgres, redis } = target;
-  const databaseUrl = new URL(
-    `postgresql://${privatePostgres.host}:${privatePostgres.port}/${owner.database}`,
-  );
-  databaseUrl.username = encodeURIComponent(owner.user);
-  databaseUrl.password = encodeURIComponent(owner.password);
-  // libpq takes this for "encrypted"; node-postgres would take it for "verified against the system's CAs".
-  if (p.plan.language !== 'node') databaseUrl.searchParams.set('sslmode', 'require');
-  p.edge.maskUrl(databaseUrl.href);
-  const databaseCa = owner.tls.mode === 'verify' ? owner.tls.ca : '';
-  if (redis === undefined) return { databaseUrl: databaseUrl.href, databaseCa, redis: undefined };
+  const { redis } = target;
+  const postgres = postgresAddresses(p, target);
+  if (redis === undefined) return { ...postgres, redis: undefined };
 
   const { username = '', password = '', tls } = redis.app;
   const url = `rediss://${username}:${password}@${redis.privateHost}:${redis.port}/0`;
   p.edge.maskUrl(url);
   const ca = tls.mode === 'verify' ? tls.ca : '';
   return {
-    databaseUrl: databaseUrl.href,
-    databaseCa,
+    ...postgres,
     redis: { url, ca, serverName: p.names.redisServerName },
   };
 }

@@ -1,4 +1,4 @@
-import { findCluster, type Cluster } from '../../src/digitalocean/cluster.ts';
+import type { Cluster } from '../../src/digitalocean/cluster.ts';
 import { findDroplet } from '../../src/digitalocean/droplet.ts';
 import { findFirewall } from '../../src/digitalocean/firewall.ts';
 import { requireOurs } from '../../src/digitalocean/ownership.ts';
@@ -6,12 +6,15 @@ import { ensureVpc, findVpc, type FoundVpc, type Vpc } from '../../src/digitaloc
 import { runSteps } from '../../src/migration/saga.ts';
 import { readTarget } from '../../src/migration/target.ts';
 import { withJournal } from './journal.ts';
-import { databasesAndUser, ensurePlannedCluster, grantStep, letRunnerIn } from './postgres.ts';
+import { carrySettings, databaseNotes, postgresSteps } from './postgres-database.ts';
+import { plannedPostgres } from './postgres-lines.ts';
+import { databasesAndUser, ensurePlannedCluster, letRunnerIn, refuseUnfitCluster } from './postgres.ts';
 import { comparePrices, differingPrices } from './prices.ts';
 import type { Provisioning } from './provision.ts';
 import { redisSteps } from './redis.ts';
 import { isToDo, type Resource } from './resource.ts';
-import type { ProvisionReport, ToldResource } from './summary.ts';
+import type { ProvisionReport } from './summary.ts';
+import { readSourceDatabase } from './source-database.ts';
 import { targetSubject } from './target-subject.ts';
 
 /**
@@ -20,6 +23,8 @@ import { targetSubject } from './target-subject.ts';
  * only found by name; what comes after it is journalled.
  */
 export async function provisionInfrastructure(p: Provisioning): Promise<ProvisionReport> {
+  const source = await readSourceDatabase(p);
+  await refuseUnfitCluster(p, source);
   const resources = await p.edge.log.group('Plan', () => plannedInfrastructure(p));
   const report = {
     resources,
@@ -30,16 +35,31 @@ export async function provisionInfrastructure(p: Provisioning): Promise<Provisio
 
   const { vpc, cluster } = await p.edge.log.group('Network and cluster', () => networkAndCluster(p));
   const address = await letRunnerIn(p, cluster.id, vpc.range);
-  await p.edge.log.group('Databases and user', () => databasesAndUser(p, cluster, []));
+  await p.edge.log.group('Databases and user', () => databasesAndUser(p, cluster));
 
   const target = await readTarget(p.client, targetSubject(p));
   const { migrationId } = p.subject.environment;
   const journalled = await withJournal(p.edge, target.journal, migrationId, async (journal, lease) => {
     const { log, clock, signal } = p.edge;
-    const steps = [grantStep(p, target), ...(p.plan.redis === null ? [] : redisSteps(p, vpc, address))];
-    return runSteps(journal, lease, steps, { phase: 'provision infrastructure', log, clock, signal });
+    // First, since the droplet below takes minutes.
+    const settings = await log.group('Settings', () => carrySettings(p, target, source));
+    const steps = [
+      ...postgresSteps(p, target, source),
+      ...(p.plan.redis === null ? [] : redisSteps(p, vpc, address)),
+    ];
+    const saga = await runSteps(journal, lease, steps, {
+      phase: 'provision infrastructure',
+      log,
+      clock,
+      signal,
+    });
+    return { changed: saga.changed || settings.changed, notes: databaseNotes(source, settings.fates) };
   });
-  return { ...report, changed: journalled.changed || resources.some(isToDo) };
+  return {
+    ...report,
+    notes: journalled.notes,
+    changed: journalled.changed || resources.some(isToDo),
+  };
 }
 
 async function networkAndCluster(p: Provisioning): Promise<{ vpc: Vpc; cluster: Cluster }> {
@@ -47,14 +67,13 @@ async function networkAndCluster(p: Provisioning): Promise<{ vpc: Vpc; cluster: 
   const { datacentre } = p.plan;
   const { vpc, created } = await ensureVpc(client, { name: names.vpc, datacentre, tag: names.tag });
   edge.log.info(`VPC ${vpc.name}: ${created ? 'created' : 'there already'}, ${vpc.range}`);
-  const told: ToldResource[] = [];
-  return { vpc, cluster: await ensurePlannedCluster(p, vpc.id, told) };
+  return { vpc, cluster: await ensurePlannedCluster(p, vpc) };
 }
 
 /** The diff: reads only. */
 async function plannedInfrastructure(p: Provisioning): Promise<Resource[]> {
   const vpc = await findVpc(p.client, p.names.vpc);
-  return [vpcLine(p, vpc), ...(await plannedPostgres(p)), ...(await plannedRedis(p))];
+  return [vpcLine(p, vpc), ...(await plannedPostgres(p, vpc)), ...(await plannedRedis(p))];
 }
 
 function vpcLine({ names, plan }: Provisioning, vpc: FoundVpc | undefined): Resource {
@@ -71,21 +90,6 @@ function vpcLine({ names, plan }: Provisioning, vpc: FoundVpc | undefined): Reso
       `it lies in ${vpc.datacentre}, and the plan says ${plan.datacentre}. It cannot be moved: put \`region\` in migration.yml ` +
       'back, or remove the new side with `command: destroy` and provision it anew',
   };
-}
-
-async function plannedPostgres({ client, names, plan, prices }: Provisioning): Promise<Resource[]> {
-  const { engine, size, nodes, version } = plan.cluster;
-  const found = await findCluster(client, names.cluster);
-  if (found !== undefined) requireOurs('database cluster', names.cluster, found.tags ?? [], names.tag);
-  return [
-    {
-      kind: 'Postgres cluster',
-      name: names.cluster,
-      change: found === undefined ? 'create' : found.size === size ? 'keep' : 'drift',
-      detail: `PostgreSQL ${version}, ${size}`,
-      usdPerMonth: prices.cluster(engine, size, nodes),
-    },
-  ];
 }
 
 async function plannedRedis({ client, names, plan, prices }: Provisioning): Promise<Resource[]> {

@@ -8,6 +8,7 @@ const clusterSchema = z.object({
   engine: z.string(),
   size: z.string(),
   num_nodes: z.number().default(1),
+  storage_size_mib: z.number().nullish(),
   tags: z.array(z.string()).nullish(),
 });
 type TaggedCluster = z.infer<typeof clusterSchema>;
@@ -27,12 +28,14 @@ export async function taggedClusters(
 /** The Postgres clusters of this migration. */
 export async function ownedPostgres({ client, names, prices }: Ownership): Promise<Owned[]> {
   const found = await taggedClusters(client, names.tag, ['pg', 'advanced_pg']);
-  return found.map(({ id, name, engine, size, num_nodes }) => ({
+  return found.map(({ id, name, engine, size, num_nodes, storage_size_mib }) => ({
     kind: 'Postgres cluster',
     name,
     id,
     mark: `tag ${names.tag}`,
-    usdPerMonth: prices.cluster(engine, size, num_nodes),
+    usdPerMonth:
+      prices.cluster(engine, size, num_nodes, storage_size_mib ?? null) ??
+      prices.cluster(engine, size, num_nodes, null),
     destroy: async () => {
       await orUndefined(() => client.request('DELETE', `/databases/${id}`, z.unknown()));
     },

@@ -2,113 +2,88 @@ import {
   ensureCluster,
   ensureDatabase,
   ensureUser,
+  findCluster,
   waitUntilOnline,
   type Cluster,
 } from '../../src/digitalocean/cluster.ts';
-import { trust } from '../../src/digitalocean/trusted-source.ts';
-import { egressAddress } from '../../src/github/egress.ts';
+import { describeOrder, refuseUnoffered, type ClusterOrder } from '../../src/digitalocean/cluster-offer.ts';
+import { requireOurs } from '../../src/digitalocean/ownership.ts';
+import { networkRule } from '../../src/digitalocean/trusted-source.ts';
+import type { Vpc } from '../../src/digitalocean/vpc.ts';
+import { ConfigurationError } from '../../src/errors.ts';
 import { JOURNAL_DATABASE } from '../../src/migration/journal.ts';
-import { defineStep, type Step } from '../../src/migration/saga.ts';
-import type { Target } from '../../src/migration/target.ts';
-import { withConnection } from '../../src/postgres/connect.ts';
-import { quoteIdentifier } from '../../src/postgres/names.ts';
+import { admitToCluster } from '../runner-access.ts';
 import type { Provisioning } from './provision.ts';
-import type { Resource } from './summary.ts';
+import type { SourceDatabase } from './source-database.ts';
 
-/** The cluster of the plan, online. */
-export async function ensurePlannedCluster(
-  p: Provisioning,
-  vpcId: string,
-  resources: Resource[],
-): Promise<Cluster> {
-  const { client, names, plan, edge } = p;
-  const made = await ensureCluster(client, {
-    name: names.cluster,
-    datacentre: plan.datacentre,
-    size: plan.cluster.size,
-    version: plan.cluster.version,
-    engine: plan.cluster.engine,
-    nodes: plan.cluster.nodes,
-    vpcId,
-    tag: names.tag,
-  });
-  if (made.created)
-    edge.log.info(`Cluster ${names.cluster}: created, waiting until it is online (some minutes)`);
-  const cluster = await waitUntilOnline(client, made.cluster.id, names.cluster);
-  warnOfDrift(p, cluster);
-  const detail = `PostgreSQL ${cluster.version}, ${cluster.size}`;
-  resources.push(resource('Postgres cluster', cluster.name, made.created, detail, plan.cluster.usdPerMonth));
-  return cluster;
+/** What the plan orders. */
+export function orderOf({ plan }: Provisioning): ClusterOrder {
+  const { engine, version, size, nodes } = plan.cluster;
+  return { engine, version, size, nodes, datacentre: plan.datacentre };
 }
 
-function warnOfDrift({ plan, edge }: Provisioning, cluster: Cluster): void {
-  if (cluster.size !== plan.cluster.size) {
-    edge.log.warning(
-      `Cluster ${cluster.name} is ${cluster.size} and the plan says ${plan.cluster.size}: it is not resized here. ` +
-        'Resize it in the control panel, or set `postgres.size` in migration.yml to what is there.',
+/**
+ * Refuses, before anything is made, a cluster that could not take the source's database or that DigitalOcean does not
+ * sell. Reads only. Throws a ConfigurationError.
+ */
+export async function refuseUnfitCluster(p: Provisioning, source: SourceDatabase): Promise<void> {
+  const { client, names, plan } = p;
+  const found = await findCluster(client, names.cluster);
+  if (found !== undefined) requireOurs('database cluster', names.cluster, found.tags ?? [], names.tag);
+  const major = Number.parseInt(found?.version ?? plan.cluster.version, 10);
+  if (major < source.facts.major) {
+    throw new ConfigurationError(
+      `Heroku's Postgres is ${source.facts.major} and ${found === undefined ? 'the plan' : `the cluster ${found.name}`} has ${major}: an older ` +
+        'server cannot take a newer one’s database. ' +
+        (found === undefined
+          ? 'Run assess again for a plan with the version of today, and then this.'
+          : 'Upgrade the cluster in the control panel (Settings, Upgrade), or remove it with `command: destroy` and run assess again.') +
+        ' Nothing was changed.',
     );
   }
+  if (found === undefined) await refuseUnoffered(client, orderOf(p));
+}
+
+/** The cluster of the plan, in this network, online. */
+export async function ensurePlannedCluster(p: Provisioning, vpc: Vpc): Promise<Cluster> {
+  const { client, names, plan, edge } = p;
+  const order = orderOf(p);
+  const made = await ensureCluster(client, {
+    ...order,
+    name: names.cluster,
+    vpcId: vpc.id,
+    tag: names.tag,
+    storageMib: plan.cluster.storageMib,
+    trusted: [networkRule(vpc.range)],
+  });
+  if (made.created)
+    edge.log.info(
+      `Cluster ${names.cluster}: ordered, ${describeOrder(order)}; waiting until it is online (some minutes)`,
+    );
+  const cluster = await waitUntilOnline(client, made.cluster.id, names.cluster);
+  const network = cluster.private_network_uuid ?? vpc.id;
+  if (network !== vpc.id) {
+    throw new ConfigurationError(
+      `The cluster ${cluster.name} is in another private network than ${vpc.name}, so the app could not reach it there. It ` +
+        'cannot be moved by us: move it in the control panel (Settings, VPC network), or remove it with `command: destroy`. Nothing was changed.',
+    );
+  }
+  return cluster;
 }
 
 /** Closes the cluster to everybody but the private network and, for this job, the runner. */
 export async function letRunnerIn(p: Provisioning, clusterId: string, range: string): Promise<string> {
-  const address = await egressAddress(p.edge.inputs.url('egress-url'), p.edge.signal);
-  // Saved before the change, so that the post step knows of it however the job ends.
-  p.edge.saveState('runner-address', address);
-  p.edge.saveState('cluster', clusterId);
-  await trust(p.client, clusterId, [range, address]);
-  p.edge.log.info(`The cluster admits ${range} and, for this job, the runner (${address}).`);
+  const { address } = await admitToCluster(p.edge, p.client, clusterId, [networkRule(range)]);
   return address;
 }
 
-export async function databasesAndUser(
-  p: Provisioning,
-  cluster: Cluster,
-  resources: Resource[],
-): Promise<void> {
-  const { client, names } = p;
+/** The application's database, the journal's, and the application's user with a password that DigitalOcean makes. */
+export async function databasesAndUser(p: Provisioning, cluster: Cluster): Promise<void> {
+  const { client, names, edge } = p;
   for (const name of [names.database, JOURNAL_DATABASE]) {
-    const created = await ensureDatabase(client, cluster.id, name);
-    resources.push(resource('Database', name, created, `in ${cluster.name}`, null));
+    if (await ensureDatabase(client, cluster.id, name)) edge.log.info(`Database ${name}: created`);
   }
   const { created, user } = await ensureUser(client, cluster.id, names.databaseUser);
-  p.edge.mask(user.password);
-  resources.push(resource('Database user', names.databaseUser, created, 'owns the tables', null));
-}
-
-/** Since PostgreSQL 15 an ordinary user may create nothing in `public`; only doadmin can grant it. */
-export function grantStep(p: Provisioning, target: Target): Step {
-  const options = { applicationName: 'h2d provision', log: p.edge.log, signal: p.edge.signal };
-  const user = quoteIdentifier(target.owner.user);
-  const granted = (): Promise<boolean> =>
-    withConnection(target.loader, options, async (client) => {
-      const { rows } = await client.query<{ granted: boolean }>(
-        `SELECT has_database_privilege($1, current_database(), 'CREATE')
-            AND has_schema_privilege($1, 'public', 'CREATE') AS granted`,
-        [target.owner.user],
-      );
-      return rows[0]?.granted === true;
-    });
-  return defineStep({
-    name: 'grant-application-user',
-    settle: async () => ((await granted()) ? { done: { user: target.owner.user } } : 'not-done'),
-    act: () =>
-      withConnection(target.loader, options, async (client) => {
-        await client.query(
-          `GRANT CONNECT, CREATE, TEMPORARY ON DATABASE ${quoteIdentifier(target.owner.database)} TO ${user}`,
-        );
-        await client.query(`GRANT USAGE, CREATE ON SCHEMA public TO ${user}`);
-        return { user: target.owner.user };
-      }),
-  });
-}
-
-function resource(
-  kind: string,
-  name: string,
-  created: boolean,
-  detail: string,
-  usdPerMonth: number | null,
-): Resource {
-  return { kind, name, change: created ? 'created' : 'kept', detail, usdPerMonth };
+  edge.mask(user.password);
+  if (created) edge.log.info(`Database user ${names.databaseUser}: created`);
 }

@@ -3,15 +3,15 @@ import { readCatalogue, type Catalogue } from '../../src/digitalocean/prices.ts'
 import { messageOf } from '../../src/errors.ts';
 import { BACKUP_SHARE } from '../../src/migration/cost.ts';
 import type { Plan } from '../../src/migration/plan.ts';
-import { postgresOffers } from '../../src/migration/postgres-offer.ts';
+import { clusterPrice, postgresOffers } from '../../src/migration/postgres-offer.ts';
 
 /** What things cost today, in US dollars a month; null where nobody says. */
 export interface LivePrices {
   /** `count` instances of a component that runs all the time. */
   instances(size: string, count: number): number | null;
   droplet(size: string, withBackups: boolean): number | null;
-  /** All nodes together. DigitalOcean has no API for these: they are the pricing page's, as assess had them. */
-  cluster(engine: string, size: string, nodes: number): number | null;
+  /** All nodes together. DigitalOcean has no API for these: they are the pricing page's, as assess had them. Without `storageMib`: what the size includes. */
+  cluster(engine: string, size: string, nodes: number, storageMib?: number | null): number | null;
 }
 
 /** Reads DigitalOcean's price lists (GET only). When they cannot be read, that is told and no price is known. */
@@ -36,10 +36,12 @@ export function livePrices(catalogue: Catalogue): LivePrices {
       const size = catalogue.dropletSizes.find((one) => one.slug === slug);
       return size === undefined ? null : cents(size.usdPerMonth * (withBackups ? 1 + BACKUP_SHARE : 1));
     },
-    cluster: (engine, slug, nodes) => {
-      const offer = offers.find((one) => one.engine === engine && one.slug === slug);
-      return offer?.usdPerNode == null ? null : cents(offer.usdPerNode * nodes);
-    },
+    cluster: (engine, slug, nodes, storageMib = null) =>
+      clusterPrice(
+        offers.find((one) => one.engine === engine && one.slug === slug),
+        nodes,
+        storageMib,
+      ),
   };
 }
 
@@ -70,7 +72,7 @@ export function comparePrices(
     {
       what: `PostgreSQL: ${cluster.nodes} × ${cluster.size}`,
       promised: cluster.usdPerMonth,
-      now: prices.cluster(cluster.engine, cluster.size, cluster.nodes),
+      now: prices.cluster(cluster.engine, cluster.size, cluster.nodes, cluster.storageMib),
     },
     ...(redis === null
       ? []

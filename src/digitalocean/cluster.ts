@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { ConfigurationError } from '../errors.ts';
 import { createOrFind, expect, orUndefined, type DigitalOcean } from './client.ts';
+import { explainOrderRefusal, type ClusterOrder } from './cluster-offer.ts';
 import { requireOurs } from './ownership.ts';
+import type { NewRule } from './trusted-source.ts';
 import { waitFor } from './wait.ts';
 
 const connectionSchema = z.object({
@@ -25,22 +27,20 @@ const clusterSchema = z.object({
   private_network_uuid: z.string().nullish(),
   connection: connectionSchema.nullish(),
   private_connection: connectionSchema.nullish(),
+  storage_size_mib: z.number().nullish(),
+  maintenance_window: z.object({ day: z.string(), hour: z.string() }).nullish(),
 });
 
 export type Cluster = z.infer<typeof clusterSchema>;
 
-export interface WantedCluster {
+export interface WantedCluster extends ClusterOrder {
   name: string;
-  datacentre: string;
-  /** For example `db-s-1vcpu-1gb`. */
-  size: string;
-  /** The major version, for example `17`. */
-  version: string;
-  engine: 'pg' | 'advanced_pg';
-  /** More than one: the others are standbys. */
-  nodes: number;
   vpcId: string;
   tag: string;
+  /** Storage in MiB, when it is not what the size comes with. */
+  storageMib: number | null;
+  /** Let in from the first moment: without a rule a new cluster is open to the internet. */
+  trusted: readonly NewRule[];
 }
 
 export interface Endpoint {
@@ -67,19 +67,25 @@ export async function findCluster(client: DigitalOcean, name: string): Promise<C
   return (await client.all(read, 'databases', clusterSchema)).find((cluster) => cluster.name === name);
 }
 
-/** Finds the cluster by name and tag, or creates it (status `creating`). Its size and version are not changed here. */
+/**
+ * Finds the cluster by name and tag, or creates it (status `creating`), closed to everybody but `trusted`. What it is made
+ * of is not changed here. Throws a ConfigurationError when it is somebody else's or DigitalOcean does not sell it.
+ */
 export async function ensureCluster(
   client: DigitalOcean,
   wanted: WantedCluster,
 ): Promise<{ cluster: Cluster; created: boolean }> {
-  const found = await findCluster(client, wanted.name);
-  if (found !== undefined) {
-    requireOurs('database cluster', wanted.name, found.tags ?? [], wanted.tag);
-    return { cluster: found, created: false };
-  }
-  const cluster = await createOrFind<Cluster>(
-    async () => {
-      const answer = await client.dots.database.createDatabaseCluster({
+  const find = async (): Promise<Cluster | undefined> => {
+    const found = await findCluster(client, wanted.name);
+    if (found !== undefined) requireOurs('database cluster', wanted.name, found.tags ?? [], wanted.tag);
+    return found;
+  };
+  const found = await find();
+  if (found !== undefined) return { cluster: found, created: false };
+  try {
+    const cluster = await createOrFind<Cluster>(async () => {
+      // dots-wrapper drops rules and storage.
+      const answer = await client.request('POST', '/databases', z.object({ database: clusterSchema }), {
         name: wanted.name,
         engine: wanted.engine,
         version: wanted.version,
@@ -88,12 +94,15 @@ export async function ensureCluster(
         num_nodes: wanted.nodes,
         private_network_uuid: wanted.vpcId,
         tags: [wanted.tag],
+        rules: wanted.trusted,
+        ...(wanted.storageMib === null ? {} : { storage_size_mib: wanted.storageMib }),
       });
-      return expect(answer, z.object({ database: clusterSchema }), 'POST /databases').database;
-    },
-    () => findCluster(client, wanted.name),
-  );
-  return { cluster, created: true };
+      return answer.database;
+    }, find);
+    return { cluster, created: true };
+  } catch (error) {
+    throw explainOrderRefusal(error, wanted);
+  }
 }
 
 /** Waits until the cluster is `online`, which takes minutes after its creation. */
@@ -134,27 +143,40 @@ export async function clusterAddresses(client: DigitalOcean, id: string): Promis
   };
 }
 
+/** When DigitalOcean may restart the cluster for its own updates: a weekday, and an hour in UTC. */
+export async function setMaintenanceWindow(
+  client: DigitalOcean,
+  id: string,
+  window: { day: string; hour: string },
+): Promise<void> {
+  await client.request('PUT', `/databases/${id}/maintenance`, z.unknown(), window);
+}
+
 async function readClusterCa(client: DigitalOcean, id: string): Promise<string> {
   const schema = z.object({ ca: z.object({ certificate: z.string() }) });
   const answer = await client.request('GET', `/databases/${id}/ca`, schema);
   return Buffer.from(answer.ca.certificate, 'base64').toString('utf8');
 }
 
-/** Creates a database in the cluster when it is missing. */
+/** Names of the databases in the cluster. */
+export async function listDatabases(client: DigitalOcean, clusterId: string): Promise<string[]> {
+  const read = (page: { page: number; per_page: number }): Promise<{ data: unknown }> =>
+    client.dots.database.listDatabaseClusterDbs({ ...page, database_cluster_id: clusterId });
+  return (await client.all(read, 'dbs', z.object({ name: z.string() }))).map(({ name }) => name);
+}
+
+/** Creates a database in the cluster when it is missing; true when it was. */
 export async function ensureDatabase(
   client: DigitalOcean,
   clusterId: string,
   name: string,
 ): Promise<boolean> {
-  const find = async (): Promise<{ name: string } | undefined> => {
-    const read = (page: { page: number; per_page: number }): Promise<{ data: unknown }> =>
-      client.dots.database.listDatabaseClusterDbs({ ...page, database_cluster_id: clusterId });
-    return (await client.all(read, 'dbs', z.object({ name: z.string() }))).find((db) => db.name === name);
-  };
+  const find = async (): Promise<string | undefined> =>
+    (await listDatabases(client, clusterId)).find((database) => database === name);
   if ((await find()) !== undefined) return false;
   await createOrFind(async () => {
     await client.dots.database.createDatabaseClusterDb({ database_cluster_id: clusterId, db_name: name });
-    return { name };
+    return name;
   }, find);
   return true;
 }

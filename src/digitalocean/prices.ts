@@ -64,24 +64,15 @@ const engineSchema = z.object({
 
 /** Reads instance sizes, droplet sizes and database options. Needs `app:read`, `sizes:read` and `database:read`. */
 export async function readCatalogue(client: DigitalOcean): Promise<Catalogue> {
-  const [instances, droplets, options] = await Promise.all([
+  const [instances, droplets, postgres] = await Promise.all([
     client.request(
       'GET',
       '/apps/tiers/instance_sizes',
       z.object({ instance_sizes: z.array(instanceSizeSchema) }),
     ),
     client.all((page) => client.dots.size.listSizes(page), 'sizes', dropletSizeSchema),
-    client.dots.database
-      .listDatabaseOptions()
-      .then((answer) =>
-        expect(
-          answer,
-          z.object({ options: z.object({ pg: engineSchema, advanced_pg: engineSchema.nullish() }) }),
-          'GET /databases/options',
-        ),
-      ),
+    readPostgresOptions(client),
   ]);
-  const { pg, advanced_pg: advanced } = options.options;
   return {
     instanceSizes: instances.instance_sizes
       .filter(({ deprecation_intent }) => !deprecation_intent)
@@ -103,8 +94,19 @@ export async function readCatalogue(client: DigitalOcean): Promise<Catalogue> {
         usdPerMonth: size.price_monthly,
         regions: size.regions,
       })),
-    postgres: { pg: toOptions(pg), ...(advanced ? { advanced_pg: toOptions(advanced) } : {}) },
+    postgres,
   };
+}
+
+/** What of Managed PostgreSQL can be created by this account today (`GET /v2/databases/options`). */
+export async function readPostgresOptions(client: DigitalOcean): Promise<Catalogue['postgres']> {
+  const { options } = expect(
+    await client.dots.database.listDatabaseOptions(),
+    z.object({ options: z.object({ pg: engineSchema, advanced_pg: engineSchema.nullish() }) }),
+    'GET /databases/options',
+  );
+  const { pg, advanced_pg: advanced } = options;
+  return { pg: toOptions(pg), ...(advanced ? { advanced_pg: toOptions(advanced) } : {}) };
 }
 
 function toOptions({ versions, regions, layouts }: z.infer<typeof engineSchema>): PostgresOptions {

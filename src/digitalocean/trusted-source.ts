@@ -1,8 +1,128 @@
 import { z } from 'zod';
 import type { DigitalOcean } from './client.ts';
+import { isOver, markOf, readMark, type RunnerPass } from './runner-mark.ts';
 
-const ruleSchema = z.looseObject({ uuid: z.string().optional(), type: z.string(), value: z.string() });
+const ruleSchema = z.looseObject({
+  uuid: z.string().optional(),
+  type: z.string(),
+  value: z.string(),
+  description: z.string().nullish(),
+});
 type Rule = z.infer<typeof ruleSchema>;
+
+/** A rule as it is sent: DigitalOcean takes an address once, so several jobs behind one address share a rule. */
+export type NewRule = {
+  type: 'ip_addr';
+  value: string;
+  description: string;
+};
+
+/** The rule that lets in everything in the private network: the app's own components among it. */
+export function networkRule(range: string): NewRule {
+  return { type: 'ip_addr', value: range, description: 'heroku-to-digitalocean private network' };
+}
+
+export interface Admission {
+  /** Whether the address was not let in before. */
+  added: boolean;
+  /** Whether DigitalOcean kept our mark; without it the rule cannot be told from one of the user's own later. */
+  marked: boolean;
+  /** Addresses that jobs which were killed had left, and that are out now. */
+  swept: string[];
+}
+
+/**
+ * Lets a job's address in, beside what must be trusted always (`networkRule`), and takes out what killed jobs have left.
+ * An address that the user trusts already stays the user's. An empty list means open to the internet; the first rule
+ * closes the cluster to everybody else. Call `dismissRunner` in the post step, also after a failure.
+ */
+export async function admitRunner(
+  client: DigitalOcean,
+  clusterId: string,
+  pass: RunnerPass,
+  always: readonly NewRule[] = [],
+): Promise<Admission> {
+  const now = client.clock.now();
+  let added: boolean | undefined;
+  const swept = new Set<string>();
+  const rules = await amend(client, clusterId, (before) => {
+    const kept = before.flatMap((rule) => withoutHolders(rule, (one) => isOver(one, pass, now)));
+    for (const { value } of before) if (!kept.some((rule) => rule.value === value)) swept.add(value);
+    const missing = always.filter(({ value }) => !kept.some((rule) => isAddress(rule, value)));
+    const own = kept.find((rule) => isAddress(rule, pass.address));
+    added ??= !before.some((rule) => isAddress(rule, pass.address));
+    if (own === undefined)
+      return [...kept, ...missing, { type: 'ip_addr', value: pass.address, description: markOf([pass]) }];
+    const holders = readMark(own.description);
+    if (holders === undefined) return [...kept, ...missing];
+    const shared = markOf([...holders.filter(({ holder }) => holder !== pass.holder), pass]);
+    return [...kept.map((rule) => (rule === own ? { ...rule, description: shared } : rule)), ...missing];
+  });
+  swept.delete(pass.address);
+  const marked = rules.some(
+    (rule) => isAddress(rule, pass.address) && readMark(rule.description) !== undefined,
+  );
+  return { added: added === true, marked, swept: [...swept] };
+}
+
+/**
+ * Takes this job's address out again; another job of ours behind the same address keeps it, and a rule of the user's
+ * own stays. Refuses to leave an empty list, which would open the cluster to everybody.
+ *
+ * @param unmarked the rule was made by this job although DigitalOcean does not keep our mark
+ */
+export async function dismissRunner(
+  client: DigitalOcean,
+  clusterId: string,
+  pass: Pick<RunnerPass, 'address' | 'holder'>,
+  unmarked = false,
+): Promise<void> {
+  await amend(client, clusterId, (before) => {
+    const kept = before.flatMap((rule) => {
+      if (!isAddress(rule, pass.address)) return [rule];
+      if (readMark(rule.description) === undefined) return unmarked ? [] : [rule];
+      return withoutHolders(rule, ({ holder }) => holder === pass.holder);
+    });
+    if (kept.length === 0 && before.length > 0) {
+      throw new Error(
+        `The runner's address ${pass.address} is the only trusted source of the cluster, and an empty list would open it ` +
+          'to the internet. It was left in: add the VPC as a trusted source, then remove the address.',
+      );
+    }
+    return kept;
+  });
+}
+
+/** Apps among the trusted sources: DigitalOcean deploys each of them again whenever the list changes. */
+export async function trustedApps(client: DigitalOcean, clusterId: string): Promise<string[]> {
+  return (await readRules(client, clusterId)).filter(({ type }) => type === 'app').map(({ value }) => value);
+}
+
+/** Somebody else may write the list between our reading and our writing; DigitalOcean has no ETag. */
+const ATTEMPTS = 3;
+
+/**
+ * Reads, changes and writes the list, and looks whether it came out so: a PUT replaces all of it, so every rule that is
+ * there is sent back as it was read, and a write of another job in the same moment is noticed and mended.
+ */
+async function amend(
+  client: DigitalOcean,
+  clusterId: string,
+  change: (rules: Rule[]) => Rule[],
+): Promise<Rule[]> {
+  let rules = await readRules(client, clusterId);
+  for (let attempt = 1; ; attempt += 1) {
+    const wanted = change(rules);
+    if (attempt > 1 ? sameSources(wanted, rules) : same(wanted, rules)) return rules;
+    if (attempt > ATTEMPTS) {
+      throw new Error(
+        `The trusted sources of the cluster were written by somebody else ${ATTEMPTS} times while this run changed them. Run it again.`,
+      );
+    }
+    await client.request('PUT', `/databases/${clusterId}/firewall`, z.unknown(), { rules: wanted });
+    rules = await readRules(client, clusterId);
+  }
+}
 
 function readRules(client: DigitalOcean, clusterId: string): Promise<Rule[]> {
   const schema = z.object({
@@ -14,40 +134,34 @@ function readRules(client: DigitalOcean, clusterId: string): Promise<Rule[]> {
   return client.request('GET', `/databases/${clusterId}/firewall`, schema).then(({ rules }) => rules);
 }
 
-/** A PUT replaces the whole list, so every rule that is there is sent back as it was read. */
-function writeRules(client: DigitalOcean, clusterId: string, rules: Rule[]): Promise<unknown> {
-  return client.request('PUT', `/databases/${clusterId}/firewall`, z.unknown(), { rules });
+function isAddress(rule: Rule, value: string): boolean {
+  return rule.type === 'ip_addr' && rule.value === value;
 }
 
-/**
- * Lets an address range in, when it is not in yet. An empty list means open to the internet; the first rule closes the
- * cluster to everybody else. Returns whether something was changed.
- */
-export async function trust(client: DigitalOcean, clusterId: string, addresses: string[]): Promise<boolean> {
-  const rules = await readRules(client, clusterId);
-  const missing = addresses.filter(
-    (value) => !rules.some((rule) => rule.type === 'ip_addr' && rule.value === value),
-  );
-  if (missing.length === 0) return false;
-  await writeRules(client, clusterId, [...rules, ...missing.map((value) => ({ type: 'ip_addr', value }))]);
-  return true;
+/** A rule of ours without those holders, or nothing when none is left; any other rule as it is. */
+function withoutHolders(rule: Rule, gone: (holder: Omit<RunnerPass, 'address'>) => boolean): Rule[] {
+  const holders = readMark(rule.description);
+  if (holders === undefined) return [rule];
+  const left = holders.filter((holder) => !gone(holder));
+  if (left.length === holders.length) return [rule];
+  return left.length === 0 ? [] : [{ ...rule, description: markOf(left) }];
 }
 
-/** Lets this runner in for as long as a job needs it. Call `dismissRunner` in the post step, also after a failure. */
-export function admitRunner(client: DigitalOcean, clusterId: string, address: string): Promise<boolean> {
-  return trust(client, clusterId, [address]);
+function same(one: readonly Rule[], other: readonly Rule[]): boolean {
+  const key = (rules: readonly Rule[]): string =>
+    rules
+      .map(({ type, value, description }) => JSON.stringify([type, value, description ?? '']))
+      .sort()
+      .join();
+  return key(one) === key(other);
 }
 
-/** Takes the runner's address out again. Refuses to leave an empty list, which would open the cluster to everybody. */
-export async function dismissRunner(client: DigitalOcean, clusterId: string, address: string): Promise<void> {
-  const rules = await readRules(client, clusterId);
-  const kept = rules.filter((rule) => !(rule.type === 'ip_addr' && rule.value === address));
-  if (kept.length === rules.length) return;
-  if (kept.length === 0) {
-    throw new Error(
-      `The runner's address ${address} is the only trusted source of the cluster, and an empty list would open it to ` +
-        'the internet. It was left in: add the VPC as a trusted source, then remove the address.',
-    );
-  }
-  await writeRules(client, clusterId, kept);
+/** DigitalOcean may drop a description; written again and again it would still be dropped. */
+function sameSources(one: readonly Rule[], other: readonly Rule[]): boolean {
+  const key = (rules: readonly Rule[]): string =>
+    rules
+      .map(({ type, value }) => `${type} ${value}`)
+      .sort()
+      .join();
+  return key(one) === key(other);
 }

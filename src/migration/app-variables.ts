@@ -8,6 +8,8 @@ import type { MigrationConfig } from './config.ts';
 export interface NewAddresses {
   databaseUrl: string;
   databaseCa: string;
+  /** Past the connection pool, where `databaseUrl` leads through one: for migrations and whatever needs a session. */
+  directUrl?: string;
   redis: { url: string; ca: string; serverName: string } | undefined;
 }
 
@@ -22,9 +24,10 @@ export interface AppVariablesInput {
 }
 
 /** For a plan: what becomes of each variable does not depend on the addresses. */
-export function plannedAddresses(hasRedis: boolean): NewAddresses {
+export function plannedAddresses(hasRedis: boolean, hasPool = false): NewAddresses {
   const redis = hasRedis ? { url: 'later', ca: 'later', serverName: 'later' } : undefined;
-  return { databaseUrl: 'later', databaseCa: 'later', redis };
+  const direct = hasPool ? { directUrl: 'later' } : {};
+  return { databaseUrl: 'later', databaseCa: 'later', ...direct, redis };
 }
 
 const MOVED = new Set(['heroku-postgresql', 'heroku-redis']);
@@ -49,7 +52,13 @@ export function appVariables(input: AppVariablesInput): { variables: AppVariable
     drop: [...config.config.drop, ...dropped],
     set: config.config.set,
     replacements: {
-      DATABASE_URL: secret(addresses.databaseUrl, 'the new cluster, over the private network'),
+      DATABASE_URL: secret(
+        addresses.databaseUrl,
+        `the new cluster, over the private network${addresses.directUrl === undefined ? '' : ', through its connection pool'}`,
+      ),
+      ...(addresses.directUrl === undefined
+        ? {}
+        : { DATABASE_DIRECT_URL: secret(addresses.directUrl, 'the new cluster, past the connection pool') }),
       DATABASE_CA_CERT: open(addresses.databaseCa, 'the CA that signs the new cluster'),
       DIGITALOCEAN_APP: open(input.appName, 'tells the application where it runs'),
       ...(addresses.redis === undefined

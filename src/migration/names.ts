@@ -7,6 +7,8 @@ export interface TargetNames {
   droplet: string;
   firewall: string;
   app: string;
+  /** Of PgBouncer: the name takes the database's place in the application's address. */
+  pool: string;
   /** The application's database and the user that owns its tables. */
   database: string;
   databaseUser: string;
@@ -29,6 +31,7 @@ export function targetNames(migrationId: string, application: string): TargetNam
     droplet: `${migrationId}-redis`,
     firewall: `${migrationId}-redis`,
     app: migrationId,
+    pool: `${application}-pool`,
     database,
     databaseUser: database,
     redisServerName: `redis.${migrationId}.internal`,

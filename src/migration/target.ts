@@ -1,8 +1,9 @@
 import { clusterAddresses, findCluster, findUser, type Endpoint } from '../digitalocean/cluster.ts';
 import type { DigitalOcean } from '../digitalocean/client.ts';
+import { findPool, type Pool } from '../digitalocean/connection-pool.ts';
 import { findDroplet } from '../digitalocean/droplet.ts';
 import { findFirewall } from '../digitalocean/firewall.ts';
-import { redisAuthority } from '../digitalocean/redis-certificates.ts';
+import { certificateGeneration, redisAuthority } from '../digitalocean/redis-certificates.ts';
 import { ConfigurationError } from '../errors.ts';
 import type { PostgresAddress } from '../postgres/connect.ts';
 import type { RedisAddress } from '../redis/connect.ts';
@@ -23,6 +24,8 @@ export interface Target {
   journal: PostgresAddress;
   /** Where the application itself connects. */
   privatePostgres: Endpoint;
+  /** The same through the connection pool, under whose name the database goes there; undefined when there is none. */
+  privatePool: (Endpoint & { database: string }) | undefined;
   redis: TargetRedis | undefined;
 }
 
@@ -63,9 +66,10 @@ export async function readTarget(client: DigitalOcean, subject: TargetSubject): 
       `DigitalOcean has no database cluster "${names.cluster}": run provision with \`stage: infrastructure\` first.`,
     );
   }
-  const [addresses, user, redis] = await Promise.all([
+  const [addresses, user, pool, redis] = await Promise.all([
     clusterAddresses(client, cluster.id),
     findUser(client, cluster.id, names.databaseUser),
+    findPool(client, cluster.id, names.pool),
     readTargetRedis(client, subject),
   ]);
   if (user === undefined) {
@@ -82,8 +86,15 @@ export async function readTarget(client: DigitalOcean, subject: TargetSubject): 
     loader: { ...base, database: names.database, ...addresses.admin },
     journal: { ...base, database: JOURNAL_DATABASE, ...addresses.admin },
     privatePostgres: addresses.private,
+    privatePool: poolAddress(pool),
     redis,
   };
+}
+
+function poolAddress(pool: Pool | undefined): Target['privatePool'] {
+  const end = pool?.private_connection ?? pool?.connection;
+  if (pool === undefined || end == null) return undefined;
+  return { host: end.host, port: end.port, database: pool.name };
 }
 
 /** The Redis part alone; `undefined` while there is no droplet with addresses. */
@@ -104,7 +115,11 @@ export async function readTargetRedis(
     return undefined;
   }
   const secrets = redisSecrets(subject);
-  const { pem } = await redisAuthority(secrets.ca, subject.migrationId);
+  const { pem } = await redisAuthority(
+    secrets.ca,
+    subject.migrationId,
+    certificateGeneration(client.clock.now()),
+  );
   const base = {
     host: droplet.publicAddress,
     port,

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { both, type Side } from './parity-side.ts';
 import type { Difference } from './catalogue.ts';
-import { isSettingLeft, mayBeSecret } from './settings.ts';
+import { isSettingLeft, mayBeSecret, readStartValues } from './settings.ts';
 
 /**
  * Settings with which the application's sessions start on the source (of the database, the role, or the role in it) and
@@ -35,16 +35,6 @@ export async function compareSettings(source: Side, target: Side): Promise<Diffe
       },
     ];
   });
-}
-
-/** What a session starts with, in the setting's own unit; a setting of the application's own is not among them. */
-async function readStartValues(client: pg.Client, names: string[]): Promise<Map<string, string | null>> {
-  const { rows } = await client.query<{ name: string; value: string | null }>(
-    `SELECT pg_catalog.lower(name) AS name, reset_val AS value FROM pg_catalog.pg_settings
-      WHERE pg_catalog.lower(name) = ANY ($1::text[])`,
-    [names.map((name) => name.toLowerCase())],
-  );
-  return new Map(rows.map((row) => [row.name, row.value]));
 }
 
 async function readSettings(client: pg.Client): Promise<Map<string, string>> {

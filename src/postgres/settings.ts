@@ -47,7 +47,13 @@ export async function applySettings(
   loader: PostgresAddress,
   owner: PostgresAddress,
   facts: Pick<DatabaseFacts, 'settings' | 'searchPath'>,
-  options: { applicationName: string; log: Log; signal?: AbortSignal },
+  options: {
+    applicationName: string;
+    log: Log;
+    signal?: AbortSignal;
+    /** False for a fate that the caller tells itself. */
+    tell?: (fate: SettingFate) => boolean;
+  },
 ): Promise<SettingFate[]> {
   const wanted = wantedSettings(facts);
   if (wanted.length === 0) return [];
@@ -58,7 +64,8 @@ export async function applySettings(
       const fate = await applySetting(client, owner.database, name, value, present.get(name.toLowerCase()));
       if (fate.fate === 'set')
         options.log.info(`Setting of the database: ${name}${mayBeSecret(name) ? '' : ` = ${value}`}`);
-      if (fate.fate === 'refused') options.log.warning(`The setting ${name} was not taken over: ${fate.why}`);
+      if (fate.fate === 'refused' && (options.tell?.(fate) ?? true))
+        options.log.warning(`The setting ${name} was not taken over: ${fate.why}`);
       fates.push(fate);
     }
     return fates;
@@ -125,6 +132,22 @@ async function readDatabaseSettings(client: pg.Client): Promise<Map<string, stri
      CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) AS setting
       JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase
      WHERE d.datname = pg_catalog.current_database() AND s.setrole = 0`);
+  return new Map(rows.map((row) => [row.name, row.value]));
+}
+
+/**
+ * What a session of the connected role starts with, for settings that PostgreSQL knows: in the setting's own unit
+ * (milliseconds, kilobytes), so that `2s` and `2000` are one.
+ */
+export async function readStartValues(
+  client: pg.Client,
+  names: readonly string[],
+): Promise<Map<string, string>> {
+  const { rows } = await client.query<{ name: string; value: string }>(
+    `SELECT pg_catalog.lower(name) AS name, reset_val AS value FROM pg_catalog.pg_settings
+      WHERE pg_catalog.lower(name) = ANY ($1::text[]) AND reset_val IS NOT NULL`,
+    [names.map((name) => name.toLowerCase())],
+  );
   return new Map(rows.map((row) => [row.name, row.value]));
 }
 

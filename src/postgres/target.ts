@@ -136,6 +136,28 @@ export async function prepareExtensions(
   return made;
 }
 
+/** What `prepareExtensions` would make; empty when all of it is there. */
+export async function missingPreparation(
+  client: pg.Client,
+  facts: Pick<DatabaseFacts, 'extensions' | 'schemas'>,
+  owner: PostgresAddress,
+): Promise<string[]> {
+  const { database, public: inPublic, schemas, rights } = await readLack(client, facts, owner.user);
+  const needed = neededExtensions(facts).map(({ name }) => name);
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT name FROM pg_catalog.unnest($1::text[]) AS needed(name)
+      WHERE name NOT IN (SELECT e.extname FROM pg_catalog.pg_extension e)`,
+    [needed],
+  );
+  return [
+    ...(database ? [`the right to create in ${owner.database}`] : []),
+    ...(inPublic ? ['the right to create in public'] : []),
+    ...[...schemas].map((name) => `schema ${name}`),
+    ...[...rights].map((name) => `rights in ${name}`),
+    ...rows.map(({ name }) => `extension ${name}`),
+  ];
+}
+
 /** Which rights and schemas are not there yet. */
 async function readLack(
   client: pg.Client,

@@ -5,6 +5,7 @@ import type { Token } from '../api/tokens.ts';
 import { postgresEndOfLife, type ClusterSize } from '../catalogue.ts';
 import type { Tagged } from '../tags.ts';
 import type { Engine } from './options.ts';
+import type { Pooler } from './pooler.ts';
 import type { Rule } from './trusted-sources.ts';
 
 export interface ClusterUser {
@@ -40,12 +41,19 @@ export interface Cluster extends Tagged {
   databases: string[];
   rules: Rule[];
   pools: Pool[];
+  /** What `PATCH …/config` has set. */
+  config: Map<string, string | number>;
   maintenance: { day: string; hour: string };
   authority: Authority;
   /** Undefined while it is being created. */
   server: PostgresServer | undefined;
+  /** Undefined while it is being created. */
+  pooler: Pooler | undefined;
   publicEndpoint: TcpProxy;
   privateEndpoint: TcpProxy;
+  /** Where PgBouncer listens, in public and in the private network. */
+  publicPooler: TcpProxy;
+  privatePooler: TcpProxy;
   /** The public endpoint as each app reaches it: admitted by `app:` rules. */
   appEndpoints: Map<string, TcpProxy>;
 }

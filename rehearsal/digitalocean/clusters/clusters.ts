@@ -13,6 +13,7 @@ import type { Vpcs } from '../vpcs.ts';
 import type { ManagedBinaries } from './allowed-extensions.ts';
 import { urnOf, type Cluster } from './cluster.ts';
 import { requireOffered } from './options.ts';
+import { startPooler } from './pooler.ts';
 import { startClusterServer } from './server.ts';
 import { admitsAddress, admitsApp, appsToDeploy, replaceRules } from './trusted-sources.ts';
 
@@ -89,6 +90,9 @@ export class Clusters {
     if (this.list().some(({ name }) => name === wanted.name)) throw conflict('cluster name is not available');
     const vpc = this.#neighbours.vpcs.join(wanted.private_network_uuid, wanted.region);
     const id = randomUUID();
+    const fromOutside = (found: Cluster): boolean =>
+      admitsAddress(found.rules, this.#platform.egressAddress());
+    const fromWithin = (found: Cluster): boolean => admitsAddress(found.rules, addressWithin(vpc.ip_range));
     const cluster: Cluster = {
       id,
       name: wanted.name,
@@ -106,19 +110,19 @@ export class Clusters {
       databases: ['defaultdb'],
       rules: wanted.rules ? replaceRules({ rules: wanted.rules }, id, []) : [],
       pools: [],
+      config: new Map(),
       maintenance: { day: 'sunday', hour: '04:00:00' },
       tags: this.#neighbours.tags.use(wanted.tags),
       uri: `https://api.digitalocean.com/v2/databases/${id}`,
       authority: await createAuthority(`${wanted.name} Project CA`),
       server: undefined,
-      publicEndpoint: await this.#endpoint(id, (found) =>
-        admitsAddress(found.rules, this.#platform.egressAddress()),
-      ),
+      publicEndpoint: await this.#endpoint(id, fromOutside),
       // Trusted sources hold in the private network too; `app:` rules cover an app's public address only
       // (observed 2026-08), so an app in the VPC comes in by a rule for the VPC's range.
-      privateEndpoint: await this.#endpoint(id, (found) =>
-        admitsAddress(found.rules, addressWithin(vpc.ip_range)),
-      ),
+      privateEndpoint: await this.#endpoint(id, fromWithin),
+      publicPooler: await this.#endpoint(id, fromOutside, () => this.#clusters.get(id)?.pooler),
+      privatePooler: await this.#endpoint(id, fromWithin, () => this.#clusters.get(id)?.pooler),
+      pooler: undefined,
       appEndpoints: new Map(),
     };
     this.#clusters.set(id, cluster);
@@ -155,9 +159,13 @@ export class Clusters {
   }
 
   /** A listener of its own that leads to the cluster once it runs. */
-  #endpoint(id: string, admits: (cluster: Cluster) => boolean): Promise<TcpProxy> {
+  #endpoint(
+    id: string,
+    admits: (cluster: Cluster) => boolean,
+    leadsTo: () => { port: number } | undefined = () => this.#clusters.get(id)?.server,
+  ): Promise<TcpProxy> {
     return startTcpProxy({
-      target: () => ({ host: '127.0.0.1', port: this.#clusters.get(id)?.server?.port ?? 1 }),
+      target: () => ({ host: '127.0.0.1', port: leadsTo()?.port ?? 1 }),
       admit: () => {
         const cluster = this.#clusters.get(id);
         return cluster?.server !== undefined && admits(cluster);
@@ -174,6 +182,13 @@ export class Clusters {
         return;
       }
       cluster.server = server;
+      cluster.pooler = await startPooler({
+        tls: await cluster.authority.issue([
+          ...new Set([cluster.publicPooler.host, cluster.privatePooler.host]),
+        ]),
+        server: () => server.port,
+        databaseOf: (name) => cluster.pools.find((pool) => pool.name === name)?.db,
+      });
       cluster.status = 'online';
     } catch (error) {
       // There is no status for "failed": it stays `creating`, as a real one would.
@@ -198,6 +213,11 @@ export function newPassword(): string {
 }
 
 async function close(cluster: Cluster): Promise<void> {
-  const endpoints = [cluster.publicEndpoint, cluster.privateEndpoint, ...cluster.appEndpoints.values()];
-  await Promise.all([...endpoints.map((endpoint) => endpoint.close()), cluster.server?.stop()]);
+  const { publicEndpoint, privateEndpoint, publicPooler, privatePooler, appEndpoints } = cluster;
+  const endpoints = [publicEndpoint, privateEndpoint, publicPooler, privatePooler, ...appEndpoints.values()];
+  await Promise.all([
+    ...endpoints.map((endpoint) => endpoint.close()),
+    cluster.pooler?.close(),
+    cluster.server?.stop(),
+  ]);
 }

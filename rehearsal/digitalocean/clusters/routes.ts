@@ -25,6 +25,7 @@ export function clusterRoutes(clusters: Clusters): Route[] {
     ...databaseRoutes(clusters),
     ...userRoutes(clusters),
     ...poolRoutes(clusters),
+    ...configRoutes(clusters),
   ];
 }
 
@@ -254,14 +255,26 @@ function userRoutes(clusters: Clusters): Route[] {
   ];
 }
 
-const poolSchema = nameSchema.extend({
+const poolShape = z.object({
   mode: z.enum(['session', 'transaction', 'statement']),
   size: z.number().int().min(1),
   db: z.string(),
   user: z.string().optional(),
 });
+const poolSchema = nameSchema.extend(poolShape.shape);
 
-/** Pools are kept and shown only: their address is the cluster's own, there is no PgBouncer behind it. */
+/** 422 for a pool of a database or a user that is not there, or of more connections than the cluster gives to pools. */
+function requirePossible(cluster: Cluster, wanted: z.infer<typeof poolShape>, name: string): void {
+  if (!cluster.databases.includes(wanted.db)) throw unprocessable(`database ${wanted.db} does not exist`);
+  if (wanted.user !== undefined && !cluster.users.some((user) => user.name === wanted.user))
+    throw unprocessable(`user ${wanted.user} does not exist`);
+  const others = cluster.pools.filter((pool) => pool.name !== name);
+  const taken = others.reduce((sum, { size }) => sum + size, 0);
+  if (taken + wanted.size > cluster.size.connections)
+    throw unprocessable(`invalid size: ${cluster.size.connections - taken} connections are left for pools`);
+}
+
+/** Pools as PgBouncer has them: a port of their own, where a pool's name is the database to connect to. */
 function poolRoutes(clusters: Clusters): Route[] {
   const path = '/v2/databases/:id/pools';
   const existing = (call: Call): { cluster: Cluster; pool: Pool } => {
@@ -293,8 +306,7 @@ function poolRoutes(clusters: Clusters): Route[] {
         const { cluster } = clusters.online(param(call, 'id'));
         if (cluster.pools.some(({ name }) => name === wanted.name))
           throw conflict('pool name is not available');
-        if (!cluster.databases.includes(wanted.db))
-          throw unprocessable(`database ${wanted.db} does not exist`);
+        requirePossible(cluster, wanted, wanted.name);
         const pool = { ...wanted, user: wanted.user };
         cluster.pools.push(pool);
         return created({ pool: showPool(cluster, pool, call.token) });
@@ -310,6 +322,18 @@ function poolRoutes(clusters: Clusters): Route[] {
       },
     },
     {
+      method: 'PUT',
+      path: `${path}/:name`,
+      scope: 'database:update',
+      handle: (call) => {
+        const wanted = parseBody(poolShape, call.body);
+        const { cluster, pool } = existing(call);
+        requirePossible(cluster, wanted, pool.name);
+        Object.assign(pool, wanted, { user: wanted.user });
+        return noContent;
+      },
+    },
+    {
       method: 'DELETE',
       path: `${path}/:name`,
       scope: 'database:delete',
@@ -322,13 +346,56 @@ function poolRoutes(clusters: Clusters): Route[] {
   ];
 }
 
+/** What of `postgres_advanced_config` is played: given to the real server. */
+const configSchema = z.object({
+  config: z.strictObject({
+    deadlock_timeout: z.number().int().min(500).max(1_800_000).optional(),
+    log_min_duration_statement: z.number().int().min(-1).max(86_400_000).optional(),
+    log_error_verbosity: z.enum(['TERSE', 'DEFAULT', 'VERBOSE']).optional(),
+    temp_file_limit: z.number().int().min(-1).max(2_147_483_647).optional(),
+    track_functions: z.enum(['all', 'pl', 'none']).optional(),
+    track_io_timing: z.enum(['off', 'on']).optional(),
+    'pg_stat_statements.track': z.enum(['all', 'top', 'none']).optional(),
+  }),
+});
+
+function configRoutes(clusters: Clusters): Route[] {
+  const path = '/v2/databases/:id/config';
+  return [
+    {
+      method: 'GET',
+      path,
+      scope: 'database:read',
+      handle: (call) => ok({ config: Object.fromEntries(clusters.get(param(call, 'id')).config) }),
+    },
+    {
+      method: 'PATCH',
+      path,
+      scope: 'database:update',
+      handle: async (call) => {
+        const { config } = parseBody(configSchema, call.body);
+        const { cluster, server } = clusters.online(param(call, 'id'));
+        for (const [name, value] of Object.entries(config)) {
+          const parts = name.split('.').map(identifier).join('.');
+          await refusing(() =>
+            server.query('postgres', `alter system set ${parts} = ${literal(String(value).toLowerCase())}`),
+          );
+          if (value !== undefined) cluster.config.set(name, value);
+        }
+        await refusing(() => server.query('postgres', 'select pg_reload_conf()'));
+        return ok({ config: Object.fromEntries(cluster.config) });
+      },
+    },
+  ];
+}
+
 function showPool(cluster: Cluster, pool: Pool, token: Token): object {
   const { user = 'doadmin', ...rest } = pool;
   return {
     ...rest,
     user,
-    connection: showConnection(cluster, cluster.publicEndpoint, token, pool.db, user),
-    private_connection: showConnection(cluster, cluster.privateEndpoint, token, pool.db, user),
+    connection: showConnection(cluster, cluster.publicPooler, token, pool.name, user),
+    private_connection: showConnection(cluster, cluster.privatePooler, token, pool.name, user),
   };
 }
 
