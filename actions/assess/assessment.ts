@@ -64,6 +64,7 @@ export function assessmentOf(found: AppFound, under: AssessedUnder): Assessment 
   const { cluster, offer } = placePostgres(
     { config, inventory, catalogue, database: database?.database, live: database?.live },
     answers,
+    datacentreOf(environment.region),
   );
   const { fates } = appVariables({
     configVars: source?.configVars ?? {},
@@ -118,13 +119,13 @@ export function assessmentOf(found: AppFound, under: AssessedUnder): Assessment 
 /** The database in depth, against what the new one will be: asked of its maker's documentation while there is none. */
 function itemsOfDatabase(
   facts: AssessFacts,
-  { version }: Plan['cluster'],
+  { version, engine }: Plan['cluster'],
   { inventory }: AppFound,
   { config, environment }: AssessedUnder,
 ): Item[] {
   const major = version === '' ? null : Number(version);
   const own = [config.application, environment.herokuApp, ...inventory.formation.map(({ type }) => type)];
-  return postgresItems(facts, documentedOffer(major), own);
+  return postgresItems(facts, documentedOffer(major, engine), own);
 }
 
 /** Redis in depth, against the one that provision will make. */

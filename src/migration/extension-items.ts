@@ -43,6 +43,16 @@ function extensionItem(
       why: 'providers put it into every database and manage it themselves',
     });
   const offered = Object.hasOwn(offer.extensions, name) ? offer.extensions[name] : undefined;
+  if (offered === undefined && offer.assumed === true)
+    return decide({
+      id,
+      area,
+      what,
+      question: 'Does the Advanced Edition offer it? Columns, indexes and functions may need it.',
+      options: ['it-is-offered', 'replaced-first'],
+      why: `not on ${offer.source}`,
+      remedy: `Ask a cluster of that edition: SELECT * FROM pg_available_extensions WHERE name = '${name}'; the copy fails without it.`,
+    });
   if (offered === undefined)
     return blocked({
       id,
@@ -74,6 +84,15 @@ function extensionItem(
       becomes: place,
       why: `${offer.source} says "PostgreSQL 17 and newer" of it, and the target is ${offer.major}`,
       remedy: `Ask the cluster once it exists: SELECT * FROM pg_available_extensions WHERE name = '${name}'; or choose version 17.`,
+    });
+  if (offered === null && offer.assumed === true)
+    return told({
+      id,
+      area,
+      what,
+      becomes: place,
+      why: `on ${offer.source}; the Advanced Edition switches extensions on in another way`,
+      remedy: `Let staging show it, or ask the cluster once it exists: SELECT * FROM pg_available_extensions WHERE name = '${name}';`,
     });
   return automatic({
     id,

@@ -16,15 +16,20 @@ export interface DatabaseOffer {
   extensions: Readonly<Record<string, string | null>>;
   /** Where the list of extensions is from, for the reviewer. */
   source: string;
+  /** The list is another edition's: what stands in it may be missing, and the other way round. */
+  assumed?: boolean;
 }
 
-/** What DigitalOcean's documentation offers, for as long as there is no cluster to ask (`readOfferedExtensions`). */
-export function documentedOffer(major: number | null): DatabaseOffer {
-  return {
-    major,
-    extensions: Object.fromEntries([...OFFERED_EXTENSIONS].map((name) => [name, null])),
-    source: "DigitalOcean's list of supported extensions (2025-11-26)",
-  };
+/**
+ * What DigitalOcean's documentation offers, for as long as there is no cluster to ask (`readOfferedExtensions`). It is the
+ * Standard Edition's list; none was found for the Advanced Edition.
+ */
+export function documentedOffer(major: number | null, engine: 'pg' | 'advanced_pg' = 'pg'): DatabaseOffer {
+  const extensions = Object.fromEntries([...OFFERED_EXTENSIONS].map((name) => [name, null]));
+  const list = "DigitalOcean's list of supported extensions (2025-11-26)";
+  return engine === 'pg'
+    ? { major, extensions, source: list }
+    : { major, extensions, source: `${list}, which is the Standard Edition’s`, assumed: true };
 }
 
 /**

@@ -165,6 +165,25 @@ test('extensions are held against what the target offers, with versions where th
   });
 });
 
+test('a list of another edition is no promise: what is on it is told, what is not is a question', async () => {
+  const facts = await factsOf(await twoSides(''));
+  const [known] = facts.database.extensions;
+  if (known === undefined) throw new Error('No extension was read.');
+  const strange = {
+    ...facts,
+    database: { ...facts.database, extensions: [known, { ...known, name: 'plv8' }] },
+  };
+  const advanced = postgresItems(strange, documentedOffer(17, 'advanced_pg'));
+  expect(itemOf(advanced, 'postgres/extension/citext')).toMatchObject({
+    verdict: 'automatic',
+    remedy: expect.stringContaining('pg_available_extensions'),
+  });
+  expect(itemOf(advanced, 'postgres/extension/plv8').verdict).toBe('decide');
+  expect(itemOf(postgresItems(strange, documentedOffer(17)), 'postgres/extension/plv8').verdict).toBe(
+    'blocked',
+  );
+});
+
 /** Facts as they would be read, without a server: what changes is who was seen. */
 async function emptyFacts(): Promise<AssessFacts> {
   return factsOf(await twoSides('CREATE TABLE orders (id integer PRIMARY KEY)'));
