@@ -84,9 +84,9 @@ export function answer(state: ApiState, request: ApiRequest): ApiAnswer {
 
 /** The store behind an artifact's redirect asks for no token: its address is the proof. */
 export function storedArtifact(state: ApiState, id: number): Buffer {
-  const found = allArtifacts(state).find((artifact) => artifact.id === id);
-  if (!found) throw new ApiError(404, 'Not Found');
-  return zipFolder(found.folder);
+  const folder = state.listed.get(id) ?? allArtifacts(state).find((artifact) => artifact.id === id)?.folder;
+  if (folder === undefined) throw new ApiError(404, 'Not Found');
+  return zipFolder(folder);
 }
 
 function allows(granted: TokenPermissions, scope: string, level: 'read' | 'write'): boolean {
@@ -210,12 +210,11 @@ function allArtifacts(state: ApiState): StoredArtifact[] {
   return [...state.runs.keys()].flatMap((runId) => {
     const folder = state.artifacts(runId);
     const names = existsSync(folder) ? readdirSync(folder).sort() : [];
-    return names.map((name) => ({
-      id: numberOf(`${runId}/${name}`),
-      runId,
-      name,
-      folder: join(folder, name),
-    }));
+    return names.map((name) => {
+      const artifact = { id: numberOf(`${runId}/${name}`), runId, name, folder: join(folder, name) };
+      state.listed.set(artifact.id, artifact.folder);
+      return artifact;
+    });
   });
 }
 

@@ -16,6 +16,8 @@ export interface ApiState {
   variables: Map<string, string>;
   settings: Settings;
   artifacts(runId: number): string;
+  /** Folders of artifacts by their number, as far as somebody has listed them. */
+  listed: Map<number, string>;
   /** When each environment and run came to be. */
   createdAt: Date;
 }

@@ -133,6 +133,7 @@ export async function startGitHub(options: GitHubOptions): Promise<GitHubWorld> 
       mkdirSync(folder, { recursive: true });
       return folder;
     },
+    listed: new Map(),
     createdAt: new Date(),
   };
   const server = createServer((request, response) => {

@@ -1,0 +1,109 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+
+import { sampledWeek } from '../../actions/assess/earlier-runs.ts';
+import { startGitHub, type GitHubWorld } from '../../rehearsal/github/world.ts';
+import { systemClock } from '../../src/clock.ts';
+import { inputsFrom } from '../../src/github/inputs.ts';
+import type { Edge } from '../../src/github/run.ts';
+import { readRunEnvironment } from '../../src/github/run-environment.ts';
+import { silentLog } from '../../src/log.ts';
+import { environmentOf, parseMigrationConfig } from '../../src/migration/config.ts';
+import { quietestWindow } from '../../src/migration/quiet-hours.ts';
+import { addSection, emptyRecord, type MigrationRecord } from '../../src/migration/record.ts';
+
+const HOUR = 3_600_000;
+const environment = environmentOf(
+  parseMigrationConfig(
+    'application: shop\nenvironments: { production: { heroku-app: shop-production, region: fra } }\n',
+    'migration.yml',
+  ),
+  'production',
+);
+const EMPTY = emptyRecord({
+  migrationId: environment.migrationId,
+  application: 'shop',
+  environment: 'production',
+});
+
+let github: GitHubWorld;
+
+/** Runs of a schedule, one an hour for as long as a record is looked back for a week; quiet from 2 to 5 UTC. */
+beforeAll(async () => {
+  github = await startGitHub({ log: silentLog, repository: 'acme/shop' });
+  const last = Math.floor(Date.now() / HOUR) * HOUR;
+  let count = 0;
+  for (let hoursAgo = 7 * 24 + 1; hoursAgo >= 0; hoursAgo -= 1) {
+    const at = new Date(last - hoursAgo * HOUR);
+    keep(recordWith(at, count), github.createRun({ actor: 'ada', event: 'schedule' }).id);
+    const quiet = at.getUTCHours() >= 2 && at.getUTCHours() < 5;
+    count += (quiet ? 1 : 50) * 3_600;
+  }
+});
+afterAll(() => github.stop());
+
+function recordWith(at: Date, count: number): MigrationRecord {
+  return addSection(EMPTY, 'migrate-db', {
+    at,
+    run: { runId: '1', runAttempt: 1, actor: 'ada', runUrl: 'https://github.com' },
+    data: { command: 'catch-up', activity: { at: at.toISOString(), count } },
+  });
+}
+
+function keep(record: MigrationRecord, run: number): void {
+  const folder = join(github.artifacts(run), 'migration-record-production');
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'migration-record.json'), JSON.stringify(record));
+}
+
+function edgeWith(token: string): Edge {
+  const inputs: Record<string, string> = { 'github-token': token };
+  const unused = (): never => {
+    throw new Error('Nothing of this is for looking back.');
+  };
+  return {
+    inputs: inputsFrom(
+      (name) => inputs[name],
+      () => undefined,
+    ),
+    log: silentLog,
+    clock: systemClock,
+    signal: new AbortController().signal,
+    environment: readRunEnvironment({ GITHUB_REPOSITORY: 'acme/shop', GITHUB_API_URL: github.apiUrl }),
+    mask: unused,
+    maskUrl: unused,
+    redact: (text) => text,
+    setOutput: unused,
+    annotate: unused,
+    saveState: unused,
+    getState: unused,
+    summary: unused,
+  };
+}
+
+test('a week of scheduled runs shows when it is quiet, though each of them kept a record of its own', async () => {
+  const edge = edgeWith(github.issueToken({ actions: 'read' }));
+  const { map, note } = await sampledWeek(edge, { record: EMPTY, environment }, false);
+  expect(note).toBeNull();
+  expect(map?.covered).toBe(1);
+  const quiet = map === null ? undefined : quietestWindow(map);
+  expect([2, 3]).toContain(quiet?.hour);
+  expect(quiet?.perSecond).toBeCloseTo(1);
+}, 20_000);
+
+test('a token that may not look leaves the hours unknown, and says what it would need', async () => {
+  const edge = edgeWith(github.issueToken({ contents: 'read' }));
+  expect(await sampledWeek(edge, { record: EMPTY, environment }, false)).toEqual({
+    map: null,
+    note: expect.stringContaining('permissions: actions: read'),
+  });
+});
+
+test('on a first run nobody looks', async () => {
+  const before = github.requests.length;
+  const edge = edgeWith(github.issueToken({ actions: 'read' }));
+  expect(await sampledWeek(edge, { record: EMPTY, environment }, true)).toEqual({ map: null, note: null });
+  expect(github.requests).toHaveLength(before);
+});
