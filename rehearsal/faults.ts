@@ -7,8 +7,15 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
  * - `cut`: the connection is closed without an answer and without acting.
  * - `truncate`: the request **is** acted on, then the connection is cut in the middle of the answer, so the caller
  *   cannot know whether it happened.
+ * - a `PlayedRefusal`: the request is not acted on and is refused in the platform's own form, as for a quota.
  */
-export type FaultKind = 429 | 500 | 503 | 'timeout' | 'cut' | 'truncate';
+export type FaultKind = 429 | 500 | 503 | 'timeout' | 'cut' | 'truncate' | PlayedRefusal;
+
+export interface PlayedRefusal {
+  status: number;
+  id: string;
+  message: string;
+}
 
 /** One order to fail: which requests, how many of them, and how. */
 export interface Fault {

@@ -7,7 +7,7 @@ import { readRecord } from '../../src/digitalocean/dns.ts';
 import type { PlanComponent } from '../../src/migration/plan.ts';
 import { DIGEST_VARIABLE } from './app-mark.ts';
 import type { Provisioning } from './provision.ts';
-import type { Resource } from './resource.ts';
+import { tellPlan, type Resource } from './resource.ts';
 
 /** The live app, and what would be sent: `merged` is the live spec with the plan laid over it. */
 export interface LiveApp {
@@ -17,20 +17,22 @@ export interface LiveApp {
   failed: boolean;
 }
 
-/** The diff of the application's stage: app, components, domains and their TTL. Reads only. */
+/** The diff of the application's stage, told: app, components, domains and their TTL. Reads only. */
 export async function plannedApplication(
   p: Provisioning,
   planned: AppSpec | undefined,
   live: LiveApp | undefined,
 ): Promise<Resource[]> {
   const differences = live === undefined ? [] : specDifferences(live.app.spec, live.merged.spec);
-  return [
+  const resources = [
     appLine(p, live, differences),
     ...p.plan.components.map((component) => componentLine(p, component, live, differences)),
     ...(planned === undefined || live === undefined ? [] : unplannedLines(p, planned, live)),
     ...p.plan.domains.map((domain) => domainLine(domain, live)),
     ...(await Promise.all(p.plan.domains.map((domain) => ttlLine(p, domain)))).flat(),
   ];
+  tellPlan(p.edge.log, resources);
+  return resources;
 }
 
 function appLine({ names, plan }: Provisioning, live: LiveApp | undefined, differences: string[]): Resource {

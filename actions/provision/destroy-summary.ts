@@ -1,7 +1,6 @@
 import { heading, paragraph, table } from '../../src/report/summary.ts';
 import type { Subject } from '../subject.ts';
-import type { Owned } from './resource.ts';
-import { totalOf } from './summary.ts';
+import { totalOf, type Owned } from './resource.ts';
 
 const VERDICTS = {
   planned: 'This was a dry run: nothing was removed. This carries the mark of the migration and would go:',

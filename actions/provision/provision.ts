@@ -14,7 +14,8 @@ import { provisionApplication } from './application.ts';
 import { destroy } from './destroy.ts';
 import { provisionInfrastructure } from './infrastructure.ts';
 import { readLivePrices, tellDifference, type LivePrices } from './prices.ts';
-import { provisionSummary, totalOf, type ProvisionReport } from './summary.ts';
+import { tellPlan, totalOf } from './resource.ts';
+import { provisionSummary, type ProvisionReport } from './summary.ts';
 
 /** What both stages work with. */
 export interface Provisioning {
@@ -60,7 +61,8 @@ export async function provision(edge: Edge): Promise<void> {
       : await provisionApplication(provisioning);
 
   const outcome = provisioning.dryRun ? 'planned' : report.changed ? 'done' : 'unchanged';
-  tell(edge, report);
+  if (stage === 'infrastructure') tellPlan(edge.log, report.resources);
+  for (const line of report.priceDifferences) edge.log.warning(tellDifference(line));
   edge.log.info(OUTCOMES[outcome]);
   await edge.summary(provisionSummary(stage, outcome, report));
   if (provisioning.dryRun) {
@@ -87,17 +89,6 @@ export function deadlineOf(edge: Edge): number {
     throw new ConfigurationError(`The input timeout is "${text}" and must be a duration such as 45m or 90s.`);
   }
   return edge.clock.now().getTime() + milliseconds;
-}
-
-function tell(edge: Edge, { resources, priceDifferences }: ProvisionReport): void {
-  for (const { change, kind, name, detail, usdPerMonth } of resources) {
-    const price = usdPerMonth === null ? '' : `, ${usdPerMonth.toFixed(2)} USD a month`;
-    const line = `${kind} ${name}: ${change} (${detail}${price})`;
-    if (change === 'drift') edge.log.warning(line);
-    else edge.log.info(line);
-  }
-  edge.log.info(`All of these: ${totalOf(resources).toFixed(2)} USD a month`);
-  for (const line of priceDifferences) edge.log.warning(tellDifference(line));
 }
 
 const OUTCOMES = {

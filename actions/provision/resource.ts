@@ -1,5 +1,6 @@
 import type { DigitalOcean } from '../../src/digitalocean/client.ts';
 import type { Vpc } from '../../src/digitalocean/vpc.ts';
+import type { Log } from '../../src/log.ts';
 import type { TargetNames } from '../../src/migration/names.ts';
 import type { LivePrices } from './prices.ts';
 import type { Provisioning } from './provision.ts';
@@ -29,6 +30,23 @@ export interface Resource {
 /** Whether something is, or was, to be done about it. */
 export function isToDo({ change }: Pick<Resource, 'change'>): boolean {
   return change === 'create' || change === 'change';
+}
+
+/** Tells the diff before anything is done about it: one line each, drift as a warning, then what all of it costs. */
+export function tellPlan(log: Log, resources: readonly Resource[]): void {
+  for (const { change, kind, name, detail, usdPerMonth } of resources) {
+    const price = usdPerMonth === null ? '' : `, ${usdPerMonth.toFixed(2)} USD a month`;
+    const line = `${kind} ${name}: ${change} (${detail}${price})`;
+    if (change === 'drift') log.warning(line);
+    else log.info(line);
+  }
+  log.info(`All of these: ${totalOf(resources).toFixed(2)} USD a month`);
+}
+
+/** US dollars a month of everything that has a price. */
+export function totalOf(resources: readonly { usdPerMonth: number | null }[]): number {
+  const cents = resources.reduce((sum, { usdPerMonth }) => sum + Math.round((usdPerMonth ?? 0) * 100), 0);
+  return cents / 100;
 }
 
 /** One thing that carries the mark of this migration and of no other. */

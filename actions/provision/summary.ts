@@ -1,6 +1,6 @@
 import { details, heading, list, paragraph, table } from '../../src/report/summary.ts';
 import { tellDifference, type PriceLine } from './prices.ts';
-import type { Resource } from './resource.ts';
+import { totalOf, type Resource } from './resource.ts';
 
 /** What a half says while it applies; the table is made from the diff. */
 export type ToldResource = Omit<Resource, 'change'> & { change: string };
@@ -66,10 +66,4 @@ function resourceTable(resources: readonly Resource[]): string {
       ['', 'Total', '', '', totalOf(resources).toFixed(2)],
     ],
   );
-}
-
-/** US dollars a month of everything in the table that has a price. */
-export function totalOf(resources: readonly { usdPerMonth: number | null }[]): number {
-  const cents = resources.reduce((sum, { usdPerMonth }) => sum + Math.round((usdPerMonth ?? 0) * 100), 0);
-  return cents / 100;
 }

@@ -97,13 +97,15 @@ const RESOURCES: Record<string, string> = {
   regions: 'regions',
 };
 
+const CREATED_BELOW = new Set(['dbs', 'users', 'pools', 'replicas']);
+
 /** The custom scope that a request needs (API reference, "Token scopes"); `apps/propose` only reads. */
 export function scopeFor(method: string, path: string): string {
   const [first = '', second = '', third = ''] = path.replace(/\?.*$/, '').split('/').filter(Boolean);
   const resource = RESOURCES[first] ?? first;
   if (first === 'apps' && second === 'propose') return 'app:read';
-  // What lies below a cluster, an app or a domain is part of it.
-  const below = third !== '';
+  // What lies below a cluster, an app or a domain is part of it; but a cluster's databases, users and pools are created.
+  const below = third !== '' && !(first === 'databases' && CREATED_BELOW.has(third));
   const verb =
     method === 'GET'
       ? 'read'

@@ -65,6 +65,8 @@ export interface SidesOptions {
   app?: Partial<AppOptions>;
   config?: string;
   withoutRedis?: boolean;
+  /** Images beside the good one, by digest. */
+  images?: (digest: string) => { code: string } | undefined;
 }
 
 /** Both companies on this machine, with a small app on the old one. */
@@ -116,7 +118,7 @@ export async function startSides(options: SidesOptions = {}): Promise<Sides> {
     log,
     authority,
     egressAddress: () => '203.0.113.10',
-    images: () => ({ code }),
+    images: (digest) => options.images?.(digest) ?? { code },
     played: {
       clusterMs: 300,
       dropletMs: 200,

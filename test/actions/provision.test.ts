@@ -85,7 +85,11 @@ test('a token without a scope is told which one; the runner is taken out again a
   const scopes = ['vpc', 'database', 'tag', 'firewall'].flatMap((resource) =>
     ['read', 'create', 'update', 'view_credentials'].map((verb) => `${resource}:${verb}`),
   );
-  sides.digitalOcean.tokens.add('dop_v1_too_few_scopes_for_it', [...scopes, 'droplet:read']);
+  sides.digitalOcean.tokens.add('dop_v1_too_few_scopes_for_it', [
+    ...scopes,
+    'droplet:read',
+    'monitoring:read',
+  ]);
   const run = await infrastructure({ 'digitalocean-token': 'dop_v1_too_few_scopes_for_it' });
   expect(run.code).toBe(1);
   expect(run.log).toContain('`droplet:create`');
@@ -215,3 +219,17 @@ contractTest(`every change asked for is as DigitalOcean's API description wants 
 function withoutSchedules(body: unknown): unknown {
   return JSON.parse(JSON.stringify(body ?? null).replaceAll('"SCHEDULED"', '"POST_DEPLOY"')) as unknown;
 }
+
+test('in the end everything that carries the mark is taken away, once the environment is named', async () => {
+  const planned = await sides.runPhase('provision', { command: 'destroy', 'dry-run': 'true' });
+  expect(planned.log).toContain('Would remove: Postgres cluster shop-staging');
+  const unnamed = await sides.runPhase('provision', { command: 'destroy' });
+  expect(unnamed.code).toBe(1);
+  expect(sides.digitalOcean.clusters()).toHaveLength(1);
+  const run = await sides.runPhase('provision', { command: 'destroy', confirm: 'staging' });
+  expect(run.log).not.toContain('::error');
+  expect(run.outputs).toMatchObject({ outcome: 'destroyed', changed: 'true' });
+  const { digitalOcean } = sides;
+  expect([...digitalOcean.apps(), ...digitalOcean.clusters(), ...digitalOcean.droplets()]).toEqual([]);
+  expect(digitalOcean.pricePerMonth()).toBe(0);
+}, 60_000);

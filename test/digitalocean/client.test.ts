@@ -160,6 +160,7 @@ test('a wrong token and a missing scope are told with what to do', async () => {
     (await failureOf(client(scoped.url).request(method, path, z.unknown()))).message;
   expect(await scope('POST', '/vpcs')).toContain('`vpc:create`');
   expect(await scope('PUT', '/databases/1/firewall')).toContain('`database:update`');
+  expect(await scope('POST', '/databases/1/dbs')).toContain('`database:create`');
   expect(await scope('POST', '/apps/propose')).toContain('`app:read`');
 });
 

@@ -22,10 +22,10 @@ const { env } = process;
 const input = (name) => env['INPUT_' + name.toUpperCase()];
 const phase = env.GITHUB_ACTION_PATH.split('/').at(-1);
 const record = existsSync('migration-record.json') ? JSON.parse(readFileSync('migration-record.json', 'utf8')) : [];
-if (phase !== 'assess' && phase !== 'roll-back' && record.length === 0 && input('command') !== 'catch-up') throw new Error('no record');
+if (phase !== 'assess' && phase !== 'roll-back' && record.length === 0 && !['catch-up', 'destroy'].includes(input('command'))) throw new Error('no record');
 if (!existsSync('migration.yml')) throw new Error('no checkout');
 const name = [phase, input('stage') ?? input('command') ?? input('gate')].filter(Boolean).join(' ');
-record.push({ name, environment: input('environment'), heroku: input('heroku-token').length, digest: input('plan-digest'), image: input('image'), base: input('heroku-api-url'), attempt: env.GITHUB_RUN_ATTEMPT });
+record.push({ name, environment: input('environment'), heroku: input('heroku-token').length, confirm: input('confirm'), dryRun: input('dry-run'), digest: input('plan-digest'), image: input('image'), base: input('heroku-api-url'), attempt: env.GITHUB_RUN_ATTEMPT });
 writeFileSync('migration-record.json', JSON.stringify(record));
 appendFileSync(env.GITHUB_OUTPUT, 'plan-digest=sha256:' + input('environment') + '\\ndowntime-ms=1200\\n');
 console.log('done ' + name + ' for ' + input('environment') + ' with ' + input('heroku-token'));
@@ -90,6 +90,8 @@ interface Entry {
   name: string;
   heroku: number;
   digest?: string;
+  confirm?: string;
+  dryRun?: string;
   image?: string;
   base: string;
   attempt: string;
@@ -221,6 +223,27 @@ test('from another repository the examples run the same workflows, on a schedule
   expect(record(caughtUp, 'production').map(({ name }) => name)).toEqual(['migrate-db catch-up']);
   const back = await start('shop/.github/workflows/roll-back.yml', { inputs: { environment: 'staging' } });
   expect(record(back, 'staging').map(({ name }) => name)).toEqual(['roll-back']);
+});
+
+test('taking the new side away waits for the environment of its name, and says what was typed', async () => {
+  const asked: string[] = [];
+  const approve = (environment: string) => {
+    asked.push(environment);
+    return Promise.resolve({ approved: true, by: 'grace' });
+  };
+  const inputs = { environment: 'production', confirm: 'production', 'dry-run': 'false' };
+  const gone = await start('shop/.github/workflows/destroy.yml', { inputs, approve });
+  expect(gone.conclusion).toBe('success');
+  expect(asked).toEqual(['production']);
+  expect(record(gone, 'production')).toMatchObject([
+    { name: 'provision destroy', environment: 'production', confirm: 'production', dryRun: 'false' },
+  ]);
+  const listed = await start('shop/.github/workflows/destroy.yml', { inputs: { environment: 'staging' } });
+  expect(listed.conclusion).toBe('success');
+  const log = listed.jobs
+    .flatMap(({ steps }) => steps.map((step) => readFileSync(step.log, 'utf8')))
+    .join('');
+  expect(log).toContain('done provision destroy for staging');
 });
 
 test("this repository's own schedules do nothing until a variable names an application", async () => {

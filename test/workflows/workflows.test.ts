@@ -64,6 +64,7 @@ test('all workflows that the design lists are there', () => {
       'catch-up.yml',
       'ci.yml',
       'cutover.yml',
+      'destroy.yml',
       'migrate.yml',
       'prepare.yml',
       'rehearse-staging.yml',
@@ -91,7 +92,7 @@ test('exactly one job stands in the reviewed environment, and nothing else of pr
 });
 
 test('one run at a time acts on an application, nothing is cancelled half-way, and only the called workflow has the group', () => {
-  for (const name of ['migrate.yml', 'cutover.yml', 'catch-up.yml', 'roll-back.yml']) {
+  for (const name of ['migrate.yml', 'cutover.yml', 'catch-up.yml', 'roll-back.yml', 'destroy.yml']) {
     const { concurrency, on } = readWorkflow(join(root, '.github/workflows', name), root);
     expect(concurrency).toMatchObject({ 'cancel-in-progress': false });
     expect(JSON.stringify(concurrency)).toContain('inputs.application');
@@ -205,4 +206,17 @@ test("GitHub's parser refuses what it should", () => {
   } finally {
     rmSync(folder, { recursive: true });
   }
+});
+
+test('what takes the new side away lists by default, waits for the run that builds it, and has no key to derive anything', () => {
+  const file = join(root, '.github/workflows/destroy.yml');
+  const { on, concurrency, jobs } = readWorkflow(file, root);
+  for (const inputs of [on.workflow_dispatch?.inputs, on.workflow_call?.inputs]) {
+    expect(inputs?.['dry-run']?.default).toBe(true);
+    expect(inputs?.confirm?.default).toBe('');
+  }
+  const { concurrency: ofMigrate } = readWorkflow(join(root, '.github/workflows/migrate.yml'), root);
+  expect(concurrency).toEqual(ofMigrate);
+  expect(jobs.destroy?.environment).toBe('${{ inputs.environment }}');
+  expect(Object.keys(on.workflow_call?.secrets ?? {})).toEqual(['HEROKU_TOKEN', 'DIGITALOCEAN_TOKEN']);
 });

@@ -97,6 +97,7 @@ async function decide(
   let headers: Record<string, string> = {};
   try {
     if (typeof fault === 'number') throw orderedError(fault);
+    if (typeof fault === 'object') throw new ApiError(fault.status, fault.id, fault.message);
     const token = tokens.find(/^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? '');
     if (token === undefined) throw new ApiError(401, 'Unauthorized', 'Unable to authenticate you');
     const limit = token.limit.take();

@@ -70,6 +70,7 @@ async function serve(
   let sent: Sent;
   try {
     if (typeof fault === 'number') throw played(fault);
+    if (typeof fault === 'object') throw new Refusal(fault.status, fault.id, fault.message);
     const body = parse(bytes);
     if (body !== undefined) record.body = body;
     sent = await answer(options, rateLimit, { request, method, path, bytes, body });
