@@ -1,6 +1,6 @@
 import type { LineComment, ProposedFile } from '../../src/github/pull-request.ts';
 import { undecidedIn, type Item } from '../../src/migration/item.ts';
-import { proposeConfig } from '../../src/migration/propose-config.ts';
+import { mayHoldSecret, proposeConfig } from '../../src/migration/propose-config.ts';
 import { withQuestions } from '../../src/migration/propose-decisions.ts';
 import { escapeMarkdown, list, paragraph, raw } from '../../src/report/summary.ts';
 import type { Assessment } from './assessment.ts';
@@ -32,7 +32,7 @@ const ASKS_FOR_THE_FILE = 'app/migration-yml';
 
 /** What `init` proposes. Pure: the same world gives the same files. */
 export function proposalOf(assessments: readonly Assessment[], options: ProposalOptions): Proposal {
-  const { config: path, suite } = options;
+  const { config: path, suite, redact } = options;
   const own = assessments[0];
   const written = own?.proposed === true ? proposedConfig(assessments, options) : undefined;
   const config = written?.config ?? own?.config;
@@ -48,7 +48,7 @@ export function proposalOf(assessments: readonly Assessment[], options: Proposal
     files: [...(written === undefined ? [] : [{ path, content: written.text }]), ...workflows],
     comments:
       written?.comments ??
-      openQuestions(assessments).map((asked) => ({ ...commentOf(asked), path, line: 1 })),
+      openQuestions(assessments, redact).map((asked) => ({ ...commentOf(asked), path, line: 1 })),
     missing: missingOf(suite, environments),
   };
 }
@@ -72,7 +72,11 @@ function proposedConfig(
           : scheduler,
     })),
   );
-  const questions = openQuestions(assessments);
+  const declared = new Set(config.schedule.map(({ name }) => `schedule/${name}`));
+  // A job whose command was not written is asked for by a line of its own.
+  const questions = openQuestions(assessments, redact).filter(
+    ({ item: { area, id } }) => area !== 'schedule' || declared.has(id),
+  );
   const headed = suite === undefined ? text : `${schemaLine(suite)}\n${text}`;
   const questioned = withQuestions(headed, questions);
   const comments = questions.map((asked): LineComment => {
@@ -89,15 +93,27 @@ function proposedConfig(
 }
 
 /** What must be decided about the apps that were looked at in full; of the others too little is known to ask. */
-function openQuestions(assessments: readonly Assessment[]): Asked[] {
+function openQuestions(assessments: readonly Assessment[], redact: ProposalOptions['redact']): Asked[] {
   return assessments
     .filter(({ depth }) => depth === 'full')
     .flatMap(({ plan, environment }) => {
       const unseen = new Set(unseenIn(plan.items).map(({ id }) => id));
       return undecidedIn(plan.items)
-        .filter(({ id }) => id !== ASKS_FOR_THE_FILE && !unseen.has(id))
-        .map((item) => ({ environment: environment.name, item }));
+        .filter(({ id }) => id !== ASKS_FOR_THE_FILE && !unseen.has(id) && redact(id) === id)
+        .map((item) => ({ environment: environment.name, item: redacted(item, redact) }))
+        .filter(({ item }) => item.area !== 'schedule' || !mayHoldSecret(`${item.what} ${item.why}`));
     });
+}
+
+function redacted(item: Item, redact: ProposalOptions['redact']): Item {
+  return {
+    ...item,
+    what: redact(item.what),
+    question: item.question === null ? null : redact(item.question),
+    options: item.options.map((option) => redact(option)),
+    why: redact(item.why),
+    remedy: item.remedy === null ? null : redact(item.remedy),
+  };
 }
 
 function commentOf({ environment, item }: Asked): Pick<LineComment, 'key' | 'body'> {

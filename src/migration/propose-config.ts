@@ -29,9 +29,14 @@ export interface ProposedConfig {
 /** Of those that App Platform has; where Heroku's region lies is not known, and the key must stand. */
 const ANY_REGION = 'nyc';
 const HEROKU_APP = /^[a-z][a-z0-9-]{1,28}[a-z0-9]$/;
-/** Text that only a password or token in a command has. */
+/** Text that only a password or token in a command has, or one that was masked. */
 const LOOKS_SECRET =
-  /(authorization|bearer|passw(or)?d|token|secret|api[-_]?key)["']?(=|:\s|\s)|:\/\/[^\s/@]*:[^\s/@]*@|[0-9a-f]{32,}|(?=\S*\d)[a-z0-9+_-]{40,}/i;
+  /\*\*\*|(authorization|bearer|passw(or)?d|token|secret|api[-_]?key)["']?(=|:\s|\s)|:\/\/[^\s/@]*:[^\s/@]*@|[0-9a-f]{32,}|(?=\S*\d)[a-z0-9+_-]{40,}/i;
+
+/** Whether a command, or a text about one, may hold a secret: then it is not written into a file that goes to git. */
+export function mayHoldSecret(text: string): boolean {
+  return LOOKS_SECRET.test(text);
+}
 
 /**
  * A migration.yml from what was found: an environment for each app by its stage in the pipeline. Whatever a person has to
@@ -169,7 +174,7 @@ function scheduleLines(apps: readonly NamedApp[]): string[] {
   }
   const { jobs } = mergeSchedules([], scheduler);
   if (jobs.length === 0) return [];
-  const safe = jobs.filter(({ command }) => !LOOKS_SECRET.test(command) && command.trim() !== '');
+  const safe = jobs.filter(({ command }) => !mayHoldSecret(command) && command.trim() !== '');
   return [
     `# As Heroku Scheduler runs them on ${name}.`,
     ...(safe.length === 0 ? [] : ['schedule:']),
