@@ -1,4 +1,5 @@
-import { REDIS_IMAGE, redisMaxMemoryMib } from '../digitalocean/redis-cloud-init.ts';
+import { redisMaxMemoryMib } from '../digitalocean/redis-cloud-init.ts';
+import { REDIS_IMAGE } from '../digitalocean/redis-image.ts';
 import { formatBytes, formatCount, formatDuration } from '../report/format.ts';
 import type { RedisAssessFacts, UnreadRedis } from '../redis/assess-facts.ts';
 import { globToRegExp } from '../redis/key-choice.ts';
