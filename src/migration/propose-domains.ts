@@ -13,7 +13,7 @@ export interface ProposedDomains {
   staying: Record<string, { hostname: string; why: string }[]>;
 }
 
-const hostName = configSchema.shape.environments;
+const environmentsSchema = configSchema.shape.environments;
 
 /**
  * The custom domains of each environment, and the zone that holds most of production's. One file writes the records of one
@@ -78,7 +78,7 @@ function apexOf(name: string): string {
 function written(hostname: string): string | undefined {
   const name = domainToASCII(hostname.toLowerCase().replace(/\.$/, ''));
   const asked = { any: { 'heroku-app': 'any', region: 'any', domains: [name] } };
-  return hostName.safeParse(asked).success ? name : undefined;
+  return environmentsSchema.safeParse(asked).success ? name : undefined;
 }
 
 function custom(domains: readonly Domain[]): Domain[] {
