@@ -5,14 +5,12 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 
 import { sampledWeek } from '../../actions/assess/earlier-runs.ts';
 import { startGitHub, type GitHubWorld } from '../../rehearsal/github/world.ts';
-import { systemClock } from '../../src/clock.ts';
-import { inputsFrom } from '../../src/github/inputs.ts';
 import type { Edge } from '../../src/github/run.ts';
-import { readRunEnvironment } from '../../src/github/run-environment.ts';
 import { silentLog } from '../../src/log.ts';
 import { environmentOf, parseMigrationConfig } from '../../src/migration/config.ts';
 import { quietestWindow } from '../../src/migration/quiet-hours.ts';
 import { addSection, emptyRecord, type MigrationRecord } from '../../src/migration/record.ts';
+import { edgeOf } from './edge-of.ts';
 
 const HOUR = 3_600_000;
 const environment = environmentOf(
@@ -59,28 +57,8 @@ function keep(record: MigrationRecord, run: number): void {
 }
 
 function edgeWith(token: string): Edge {
-  const inputs: Record<string, string> = { 'github-token': token };
-  const unused = (): never => {
-    throw new Error('Nothing of this is for looking back.');
-  };
-  return {
-    inputs: inputsFrom(
-      (name) => inputs[name],
-      () => undefined,
-    ),
-    log: silentLog,
-    clock: systemClock,
-    signal: new AbortController().signal,
-    environment: readRunEnvironment({ GITHUB_REPOSITORY: 'acme/shop', GITHUB_API_URL: github.apiUrl }),
-    mask: unused,
-    maskUrl: unused,
-    redact: (text) => text,
-    setOutput: unused,
-    annotate: unused,
-    saveState: unused,
-    getState: unused,
-    summary: unused,
-  };
+  const environment = { GITHUB_REPOSITORY: 'acme/shop', GITHUB_API_URL: github.apiUrl };
+  return edgeOf({ 'github-token': token }, { environment });
 }
 
 test('a week of scheduled runs shows when it is quiet, though each of them kept a record of its own', async () => {

@@ -1,0 +1,86 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+
+import { sampleActivity } from '../../actions/migrate-db/sample.ts';
+import { herokuOf } from '../../actions/parties.ts';
+import { silentLog } from '../../src/log.ts';
+import { environmentOf, parseMigrationConfig } from '../../src/migration/config.ts';
+import { activitySchema, type ActivityReading } from '../../src/migration/quiet-hours.ts';
+import { emptyRecord } from '../../src/migration/record.ts';
+import { readSource, requirePostgres, type Source } from '../../src/migration/source.ts';
+import { holdFence, passPointOfNoReturn } from '../../src/postgres/fence.ts';
+import { withRedis } from '../../src/redis/connect.ts';
+import { edgeOf } from './edge-of.ts';
+import { CONFIG, HEROKU_TOKEN, startSides, type Sides } from './played-sides.ts';
+
+const config = parseMigrationConfig(CONFIG, 'migration.yml');
+const environment = environmentOf(config, 'staging');
+const subject = {
+  config,
+  environment,
+  recordPath: 'migration-record.json',
+  record: emptyRecord({
+    migrationId: environment.migrationId,
+    application: 'shop',
+    environment: 'staging',
+  }),
+};
+
+let sides: Sides;
+let source: Source;
+const lines: string[] = [];
+const log = { ...silentLog, info: (line: string) => void lines.push(line) };
+
+beforeAll(async () => {
+  sides = await startSides();
+  source = await readSource(herokuOf(edge()), environment.herokuApp, edge());
+}, 60_000);
+afterAll(() => sides.stop());
+
+function edge(inputs: Record<string, string> = {}) {
+  return edgeOf(
+    {
+      'heroku-token': HEROKU_TOKEN,
+      'heroku-api-url': sides.heroku.apiUrl,
+      'heroku-data-api-url': sides.heroku.dataApiUrl,
+      ...inputs,
+    },
+    { log },
+  );
+}
+
+const sample = (inputs?: Record<string, string>): Promise<ActivityReading | undefined> =>
+  sampleActivity(edge(inputs), subject);
+
+test('a scheduled run reads the counters of production and the jobs that wait', async () => {
+  const first = await sample();
+  expect(activitySchema.parse(first)).toEqual({
+    at: expect.any(String),
+    count: expect.any(Number),
+    writes: expect.any(Number),
+  });
+  if (source.redis === undefined) throw new Error('This world has a Redis.');
+  await withRedis(source.redis, { log: silentLog }, async (redis) => {
+    await redis.sadd('queues', 'default');
+    await redis.lpush('queue:default', '{"class":"Mail","jid":"1"}', '{"class":"Mail","jid":"2"}');
+  });
+  const second = await sample();
+  expect(second?.queued).toBe(2);
+  expect(second?.count).toBeGreaterThan(first?.count ?? Infinity);
+});
+
+test('what cannot be read is a line in the log and fails nothing', async () => {
+  expect(await sample({ 'heroku-token': 'HRKU-gone' })).toBeUndefined();
+  expect(lines.at(-1)).toMatch(/How busy production is was not sampled: Heroku does not know the token/);
+  expect(await sample({ 'heroku-token': '' })).toBeUndefined();
+  expect(lines.at(-1)).toMatch(/The input heroku-token is empty/);
+});
+
+test('once Heroku is closed for good its silence is not taken for quiet hours', async () => {
+  const fence = await holdFence(requirePostgres(source, environment.herokuApp), {
+    migrationId: environment.migrationId,
+    log: silentLog,
+    clock: edge().clock,
+  });
+  await passPointOfNoReturn(fence);
+  expect(await sample()).toBeUndefined();
+});
