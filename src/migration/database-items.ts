@@ -115,6 +115,7 @@ function postgresSize({
   if (facts === undefined || offer === undefined) return [];
   const limit = facts.connectionLimit;
   const inUse = needs.connectionsInUse ?? 0;
+  const { pool } = config.postgres;
   const gib = facts.sizeBytes / 2 ** 30;
   const ordered = cluster.storageMib === null ? null : cluster.storageMib / 1024;
   const disk = ordered === null ? offer.diskGib : Math.max(ordered, offer.diskGib ?? 0);
@@ -178,7 +179,8 @@ function postgresSize({
         why: needs.why,
         remedy: 'See `heroku pg:info`, and set `postgres.size` if it has more.',
       }),
-    offer.connections < Math.max(inUse, needs.connections) &&
+    pool === undefined &&
+      offer.connections < Math.max(inUse, needs.connections) &&
       decide({
         id: 'postgres/connections',
         area: 'postgres',
@@ -186,16 +188,18 @@ function postgresSize({
         question: 'Have the pools of web and workers been made to fit?',
         options: ['pools-fit'],
         why: needs.whyConnections,
-        remedy: 'Lower the pools of web and workers, or set a larger `postgres.size`.',
+        remedy:
+          'Lower the pools of web and workers, set a larger `postgres.size`, or let clients share connections with `postgres.pool`.',
       }),
-    offer.connections >= Math.max(inUse, needs.connections) &&
+    (pool !== undefined || offer.connections >= Math.max(inUse, needs.connections)) &&
       limit !== null &&
       offer.connections < limit &&
       told({
         id: 'postgres/connections',
         area: 'postgres',
         what: `the new database takes ${offer.connections} connections, the old one ${limit}`,
-        becomes: less,
+        becomes:
+          pool === undefined ? less : `the application’s clients share the ${pool.size} of \`postgres.pool\``,
         why: needs.whyConnections,
         remedy: 'Check the pools of web and workers at their largest, or set a larger `postgres.size`.',
       }),

@@ -30,6 +30,11 @@ const OVERLAPS: readonly AskedElsewhere[] = [
     const brokers = addOns.filter(({ service }) => addOnKind(service).kind === 'a message queue');
     return brokers.length === 1 && brokers[0] !== undefined ? addOnId(brokers[0], addOns) : undefined;
   },
+  // What is open today and what the pools may open: both are too many for the new database.
+  ({ id, verdict }, all) =>
+    id === 'repository/connections' && verdict === 'decide'
+      ? all.find((other) => other.id === 'postgres/connections' && other.verdict === 'decide')?.id
+      : undefined,
   // The checkout names the packages that the buildpack installs.
   ({ id }, all) =>
     /^app\/buildpack\/.*\bapt$/.test(id)

@@ -178,6 +178,24 @@ test('metadata of dynos is asked about by the variables that the code reads', as
   expect(asks(planItems({ features }, seen), 'dyno-metadata')).toEqual([]);
 });
 
+test('connections that are too many are asked about once, by use and by pools', async () => {
+  const files = {
+    Procfile: 'web: puma\n',
+    Gemfile: 'gem "pg"\n',
+    'config/puma.rb': 'workers 9\nthreads 9, 9\n',
+  };
+  const facts = await readRepository(await checkout(files));
+  const formation = [{ type: 'web', quantity: 2 }];
+  const found = repositoryItems(facts, app({ formation, connectionLimit: 97 }));
+  const ids = (freeConnections: number): string[] =>
+    undecidedIn(buildPlan(input({ found, live: { ...live, freeConnections } })).items)
+      .map(({ id }) => id)
+      .filter((id) => id.endsWith('/connections'));
+  expect(ids(10)).toEqual(['postgres/connections']);
+  // Few are open at this moment: what the pools may open is asked about all the same.
+  expect(ids(110)).toEqual(['repository/connections']);
+});
+
 test('two readers of one thing give the graver item with the evidence of both', () => {
   const about = { id: 'x/y', area: 'app', what: 'x' } as const;
   const one = told({ ...about, becomes: 'b', why: 'seen here', remedy: 'r' });

@@ -9,6 +9,7 @@ import {
   GIB,
   input,
   inventory,
+  live,
   MIB,
   redis,
 } from './support/assessed-app.ts';
@@ -175,6 +176,12 @@ test('a pool of connections on Heroku’s server is a question: the new side has
   expect(itemOf(planWith({ inventory: pooled, config: made }), 'postgres/pooling')?.verdict).toBe(
     'automatic',
   );
+  const busy = { live: { ...live, freeConnections: 10 } };
+  expect(itemOf(planWith(busy), 'postgres/connections')).toMatchObject({ verdict: 'decide' });
+  expect(itemOf(planWith({ ...busy, config: made }), 'postgres/connections')).toMatchObject({
+    verdict: 'automatic',
+    becomes: expect.stringContaining('share the 20'),
+  });
   const plan = planWith({ inventory: pooled });
   expect(itemOf(plan, 'postgres/pooling')).toMatchObject({
     verdict: 'decide',
