@@ -145,13 +145,16 @@ export interface RedisSecrets {
 }
 
 /** Redis passwords and key seeds, the same in every phase and every run; the passwords are masked. */
-export function redisSecrets(subject: Pick<TargetSubject, 'key' | 'migrationId' | 'mask'>): RedisSecrets {
+export function redisSecrets(
+  subject: Pick<TargetSubject, 'key' | 'migrationId' | 'mask'>,
+  versions: Readonly<Record<keyof typeof SECRET_VERSIONS, number>> = SECRET_VERSIONS,
+): RedisSecrets {
   const { key, migrationId, mask } = subject;
   const secrets = {
-    appPassword: deriveSecret(key, 'redis-app', SECRET_VERSIONS.redisApp, migrationId).toString('hex'),
-    adminPassword: deriveSecret(key, 'redis-admin', SECRET_VERSIONS.redisAdmin, migrationId).toString('hex'),
-    ca: deriveSecret(key, 'redis-ca', SECRET_VERSIONS.redisCa, migrationId),
-    server: deriveSecret(key, 'redis-server', SECRET_VERSIONS.redisServer, migrationId),
+    appPassword: deriveSecret(key, 'redis-app', versions.redisApp, migrationId).toString('hex'),
+    adminPassword: deriveSecret(key, 'redis-admin', versions.redisAdmin, migrationId).toString('hex'),
+    ca: deriveSecret(key, 'redis-ca', versions.redisCa, migrationId),
+    server: deriveSecret(key, 'redis-server', versions.redisServer, migrationId),
   };
   mask(secrets.appPassword);
   mask(secrets.adminPassword);

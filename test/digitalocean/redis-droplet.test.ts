@@ -7,9 +7,9 @@ import { Redis } from 'ioredis';
 import { parse } from 'yaml';
 import { stopAll } from '../../rehearsal/servers/process.ts';
 import { startRedis, type RedisServer } from '../../rehearsal/servers/redis.ts';
-import { redisAuthority } from '../../src/digitalocean/redis-certificates.ts';
+import { certificateGeneration, redisAuthority } from '../../src/digitalocean/redis-certificates.ts';
 import { renderRedisCloudInit, USER_DATA_LIMIT } from '../../src/digitalocean/redis-cloud-init.ts';
-import { redisSecrets } from '../../src/migration/target.ts';
+import { redisSecrets, SECRET_VERSIONS, type RedisSecrets } from '../../src/migration/target.ts';
 import { requireMigrationKey } from '../../src/migration/secrets.ts';
 
 const key = requireMigrationKey('0123456789abcdef0123456789abcdef');
@@ -56,6 +56,44 @@ test('passwords, keys and certificates are the same on each run, and others for 
   expect(other.key).not.toBe((await certificates()).key);
 });
 
+test('each secret can be rotated alone', () => {
+  const plain = (secrets: RedisSecrets): string[] => [
+    secrets.appPassword,
+    secrets.adminPassword,
+    secrets.ca.toString('hex'),
+    secrets.server.toString('hex'),
+  ];
+  const before = plain(redisSecrets(subject));
+  expect(new Set(before).size).toBe(4);
+  const purposes = ['redisApp', 'redisAdmin', 'redisCa', 'redisServer'] as const;
+  for (const [index, purpose] of purposes.entries()) {
+    const after = plain(redisSecrets(subject, { ...SECRET_VERSIONS, [purpose]: 2 }));
+    expect(after.map((secret, at) => secret === before[at])).toEqual(purposes.map((_, at) => at !== index));
+  }
+});
+
+test('the authority stays what it is from release to release, or the application would no longer trust its server', async () => {
+  const { ca } = await certificates();
+  expect(createHash('sha256').update(ca).digest('hex')).toMatchInlineSnapshot(
+    `"72a8d6d568626042cf1c192cdea5ae14cb619a8bf621e0d3688af94d72549bd2"`,
+  );
+});
+
+test('each five years there are certificates with the same keys and later dates', async () => {
+  expect(
+    [2025, 2026, 2030, 2031, 2036].map((year) => certificateGeneration(new Date(Date.UTC(year, 5, 1)))),
+  ).toEqual([1, 1, 1, 2, 3]);
+  const seeds = redisSecrets(subject);
+  const [first, second] = await Promise.all(
+    [1, 2].map((one) => redisAuthority(seeds.ca, 'shop-production', one)),
+  );
+  const [old, fresh] = [new X509Certificate(first?.pem ?? ''), new X509Certificate(second?.pem ?? '')];
+  expect([old.validTo, fresh.validFrom]).toEqual(['Jan  1 00:00:00 2036 GMT', 'Jan  1 00:00:00 2031 GMT']);
+  expect(fresh.publicKey.equals(old.publicKey)).toBe(true);
+  expect(fresh.serialNumber).not.toBe(old.serialNumber);
+  expect(fresh.verify(old.publicKey)).toBe(true);
+});
+
 test('a TLS client that knows the CA and the name accepts the server, any other refuses it', async () => {
   const { ca, certificate, key: privateKey } = await certificates();
   const server = createServer({ cert: certificate, key: privateKey }, (socket) => socket.end('hello'));
@@ -95,7 +133,7 @@ test('the cloud-init is small enough, serves TLS only, evicts nothing and holds 
   expect(data).toMatch(/redis:[\w.-]+@sha256:[0-9a-f]{64}/);
 });
 
-test('a real Redis with that configuration refuses plain text, a wrong password and what is dangerous, and is closed', async () => {
+test('a real Redis with that configuration refuses plain text, a wrong password, another authority or name and what is dangerous, and is closed', async () => {
   const data = await userData();
   const secrets = redisSecrets(subject);
   const files = await certificates();
@@ -128,6 +166,9 @@ test('a real Redis with that configuration refuses plain text, a wrong password 
   const plain = dial('app', secrets.appPassword, undefined);
   const stranger = dial('app', 'wrong', tls);
   const nobody = dial('default', '', tls);
+  const { ca: otherCa } = await certificates('shop-staging');
+  const misled = dial('app', secrets.appPassword, { ...tls, ca: otherCa });
+  const elsewhere = dial('app', secrets.appPassword, { ...tls, servername: 'redis.other.internal' });
   try {
     expect(await app.ping()).toBe('PONG');
     expect(await app.info('server')).toContain('redis_version');
@@ -139,9 +180,11 @@ test('a real Redis with that configuration refuses plain text, a wrong password 
     await expect(plain.ping()).rejects.toThrow();
     await expect(stranger.ping()).rejects.toThrow();
     await expect(nobody.ping()).rejects.toThrow();
+    await expect(misled.ping()).rejects.toThrow();
+    await expect(elsewhere.ping()).rejects.toThrow();
     expect(createHash('sha256').update(secrets.appPassword).digest('hex')).toHaveLength(64);
   } finally {
-    for (const client of [app, admin, plain, stranger, nobody]) client.disconnect();
+    for (const client of [app, admin, plain, stranger, nobody, misled, elsewhere]) client.disconnect();
     await server.stop();
   }
 });
