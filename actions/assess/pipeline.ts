@@ -1,6 +1,7 @@
 import type { Edge } from '../../src/github/run.ts';
 import { readAllInPipeline } from '../../src/heroku/all-in-pipeline.ts';
 import type { HerokuClient } from '../../src/heroku/client.ts';
+import { inTurns } from '../../src/in-turns.ts';
 import { maskConfigVars } from '../../src/migration/source.ts';
 import { readAppBriefly, unofficialOf, type AppFound } from './read-app.ts';
 import { createUnknowns } from './unknowns.ts';
@@ -42,20 +43,4 @@ export async function readOthers(edge: Edge, heroku: HerokuClient, app: string):
     reviewApps: found.pipeline.reviewApps?.open ?? 0,
     unknown: found.gaps.map(({ what, why }) => `${what}: ${why}`),
   };
-}
-
-/** The results in the order of `items`, whoever came first; at most so many at the same time. */
-async function inTurns<Item, Result>(
-  atOnce: number,
-  items: readonly Item[],
-  run: (item: Item) => Promise<Result>,
-): Promise<Result[]> {
-  const results: Result[] = [];
-  const waiting = items.entries();
-  await Promise.all(
-    Array.from({ length: atOnce }, async () => {
-      for (const [index, item] of waiting) results[index] = await run(item);
-    }),
-  );
-  return results;
 }

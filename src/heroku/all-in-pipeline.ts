@@ -1,6 +1,7 @@
 import type { HerokuClient } from './client.ts';
 import { ConfigurationError } from '../errors.ts';
 import { readConfigVars } from './config-vars.ts';
+import { inTurns } from '../in-turns.ts';
 import { createGaps, type Gap } from './gap.ts';
 import { readDynoSizes, readInventory, type HerokuInventory, type InventoryOptions } from './inventory.ts';
 import { readPipeline, type Pipeline } from './pipeline.ts';
@@ -21,6 +22,9 @@ export interface AllInPipelineOptions extends Pick<InventoryOptions, 'unofficial
   /** The name of an app that the caller reads by itself. */
   except?: string;
 }
+
+/** Enough to keep the client's requests in flight; the answers of more would only lie in memory. */
+const APPS_AT_ONCE = 8;
 
 /**
  * The inventories of all apps in the pipeline that `app` belongs to, side by side within the client's limit. An app that
@@ -47,26 +51,24 @@ export async function readAllInPipeline(
     () => readDynoSizes(client),
     [],
   );
-  const found = await Promise.all(
-    pipeline.apps.map(async ({ name, stage }) => {
-      if (name === null || name === options.except) return [];
-      return gaps.orNone(
-        { what: `the app ${name}`, permission: `a token of a collaborator of ${name}`, essential: true },
-        async () => {
-          const configVars = await readableConfigVars(client, name);
-          if (configVars !== undefined) options.mask(configVars);
-          const inventory = await readInventory(client, name, configVars, {
-            ...options,
-            // What is not known of the pipeline is told once, not for each app.
-            pipeline: { pipeline: { ...pipeline, stage }, gaps: [] },
-            dynoSizes,
-          });
-          return [{ stage, inventory, configVars }];
-        },
-        [],
-      );
-    }),
-  );
+  const found = await inTurns(APPS_AT_ONCE, pipeline.apps, async ({ name, stage }) => {
+    if (name === null || name === options.except) return [];
+    return gaps.orNone(
+      { what: `the app ${name}`, permission: `a token of a collaborator of ${name}`, essential: true },
+      async () => {
+        const configVars = await readableConfigVars(client, name);
+        if (configVars !== undefined) options.mask(configVars);
+        const inventory = await readInventory(client, name, configVars, {
+          ...options,
+          // What is not known of the pipeline is told once, not for each app.
+          pipeline: { pipeline: { ...pipeline, stage }, gaps: [] },
+          dynoSizes,
+        });
+        return [{ stage, inventory, configVars }];
+      },
+      [],
+    );
+  });
   return { pipeline, apps: found.flat(), gaps: [...shared.gaps, ...gaps.found] };
 }
 
