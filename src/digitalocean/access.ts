@@ -48,6 +48,7 @@ const READS = {
   'droplet:read': '/droplets?per_page=1',
   'firewall:read': '/firewalls?per_page=1',
   'vpc:read': '/vpcs?per_page=1',
+  'monitoring:read': '/monitoring/alerts?per_page=1',
   'domain:read': '/domains?per_page=1',
   'tag:read': '/tags?per_page=1',
   'project:read': '/projects?per_page=1',

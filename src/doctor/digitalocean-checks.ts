@@ -7,22 +7,39 @@ const STORE =
 const LIMITS = 'https://cloud.digitalocean.com/account/team/droplet_limit_increase';
 
 /** What reading cannot tell: DigitalOcean names a token's scopes nowhere, and trying these would change something. */
-const UNSEEN = [
-  'app:create',
-  'app:update',
-  'database:create',
-  'database:update',
-  'database:view_credentials',
-  'domain:create',
-  'domain:update',
-  'domain:delete',
-  'droplet:create',
-  'firewall:create',
-  'firewall:update',
-  'project:assign_resource',
-  'tag:create',
-  'vpc:create',
-];
+export const UNSEEN_SCOPES = {
+  /** For a migration and the way back. */
+  migration: [
+    'app:create',
+    'app:update',
+    'database:create',
+    'database:update',
+    'database:view_credentials',
+    'domain:create',
+    'domain:update',
+    'domain:delete',
+    'droplet:create',
+    'firewall:create',
+    'firewall:update',
+    'monitoring:create',
+    'project:assign_resource',
+    'tag:create',
+    'vpc:create',
+  ],
+  /** Asked for when droplets, clusters and apps are created. */
+  creating: ['actions:read', 'image:read', 'registry:read'],
+  /** Of provision's `command: destroy`. */
+  destroy: [
+    'app:delete',
+    'database:delete',
+    'droplet:delete',
+    'firewall:delete',
+    'monitoring:delete',
+    'tag:delete',
+    'vpc:update',
+    'vpc:delete',
+  ],
+} as const;
 
 /** A team may have ten clusters unless support raises it (DigitalOcean docs, "Limits", 2025-11). */
 const CLUSTERS_OF_A_TEAM = 10;
@@ -74,11 +91,11 @@ export function digitalOceanChecks(facts: DigitalOceanFacts): Check[] {
   }
   return [
     ok('DigitalOcean', 'Token', 'DigitalOcean knows it'),
-    ...readScopeChecks(access, facts.zone),
+    ...readScopeChecks(access, facts),
     unknown(
       'DigitalOcean',
       'Scopes that change something',
-      `not seen, since trying them would change something: ${UNSEEN.join(', ')}`,
+      `not seen, since trying them would change something: ${UNSEEN_SCOPES.migration.join(', ')}; nor, which creating asks for, ${UNSEEN_SCOPES.creating.join(', ')}; nor, only to take the new side away again, ${UNSEEN_SCOPES.destroy.join(', ')}`,
       `Compare them with the token's at ${TOKENS}; one with full access has them all`,
     ),
     ...accountChecks(access),
@@ -88,13 +105,22 @@ export function digitalOceanChecks(facts: DigitalOceanFacts): Check[] {
   ];
 }
 
-/** Reading the account only serves the doctor; everything else a phase asks for. */
-function readScopeChecks({ reads }: DigitalOceanAccess, zone: string | undefined): Check[] {
+/** Which scopes a phase would refuse without: some serve the zone only, or the droplet of Redis with its alerts. */
+function neededFor({ zone, offers }: DigitalOceanFacts): (scope: ReadScope) => boolean {
+  const droplet = offers.length === 0 || offers.some(({ droplets }) => droplets > 0);
+  return (scope) => {
+    if (scope === 'domain:read') return zone !== undefined;
+    return droplet || !['account:read', 'monitoring:read', 'droplet:read', 'firewall:read'].includes(scope);
+  };
+}
+
+function readScopeChecks({ reads }: DigitalOceanAccess, facts: DigitalOceanFacts): Check[] {
+  const isNeeded = neededFor(facts);
   return (Object.entries(reads) as [ReadScope, DigitalOceanAccess['reads'][string]][]).map(
     ([scope, { granted, why }]) => {
       const what = `Scope ${scope}`;
       const mend = `Tick ${scope} of the token at ${TOKENS}`;
-      const needed = scope !== 'account:read' && (scope !== 'domain:read' || zone !== undefined);
+      const needed = isNeeded(scope);
       if (granted === true) return ok('DigitalOcean', what, 'granted');
       if (granted === undefined) {
         const again = 'Run this again; https://status.digitalocean.com tells of trouble';

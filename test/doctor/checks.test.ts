@@ -1,9 +1,12 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
 import { describe, expect, test } from '@jest/globals';
 
-import type { DigitalOceanAccess } from '../../src/digitalocean/access.ts';
+import { readScopes, type DigitalOceanAccess } from '../../src/digitalocean/access.ts';
 import { inOrder, missing, ok, problemsIn, unanswered, unknown, wanting } from '../../src/doctor/check.ts';
 import type { Check } from '../../src/doctor/check.ts';
-import { digitalOceanChecks } from '../../src/doctor/digitalocean-checks.ts';
+import { digitalOceanChecks, UNSEEN_SCOPES } from '../../src/doctor/digitalocean-checks.ts';
 import { githubChecks, neededEnvironments } from '../../src/doctor/github-checks.ts';
 import { herokuChecks } from '../../src/doctor/heroku-checks.ts';
 import { keyCheck } from '../../src/doctor/key-check.ts';
@@ -104,6 +107,18 @@ describe('DigitalOcean', () => {
     droplets: 1,
     clusters: 2,
   };
+
+  test('every scope that an action asks for in its README is looked at, or told as one that cannot be', () => {
+    const actions = join(import.meta.dirname, '../../actions');
+    const asked = readdirSync(actions, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .flatMap(({ name }) => readFileSync(join(actions, name, 'README.md'), 'utf8').split('\n'))
+      .filter((line) => line.startsWith('| DigitalOcean'))
+      .flatMap((line) => line.match(/`[a-z_]+:[a-z_]+`/g) ?? [])
+      .map((scope) => scope.slice(1, -1));
+    const told = [...readScopes, ...Object.values(UNSEEN_SCOPES).flat()];
+    expect([...new Set(asked)].sort()).toEqual([...told].sort());
+  });
 
   test('limits count what there is and what will be added', () => {
     const checks = digitalOceanChecks({ access, zone: undefined, offers: [offer] });
