@@ -19,7 +19,7 @@ export async function waitUntilHealthy(p: Provisioning, app: App): Promise<void>
       for (const { url, found } of results) edge.log.info(`${url}: ${found}`);
       return;
     }
-    if (edge.clock.now().getTime() - started > HEALTH_LIMIT_MS) {
+    if (edge.clock.now().getTime() > Math.min(p.client.deadline ?? Infinity, started + HEALTH_LIMIT_MS)) {
       throw new ConfigurationError(
         `The app is deployed and does not pass its checks: ${failed.map(({ url, found }) => `${url}: ${found}`).join('; ')}. ` +
           'The old side is untouched. Mend the application or the checks in migration.yml and run this again.',

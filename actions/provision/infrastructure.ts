@@ -1,6 +1,4 @@
 import type { Cluster } from '../../src/digitalocean/cluster.ts';
-import { findDroplet } from '../../src/digitalocean/droplet.ts';
-import { findFirewall } from '../../src/digitalocean/firewall.ts';
 import { requireOurs } from '../../src/digitalocean/ownership.ts';
 import { ensureVpc, findVpc, type FoundVpc, type Vpc } from '../../src/digitalocean/vpc.ts';
 import { runSteps } from '../../src/migration/saga.ts';
@@ -12,7 +10,8 @@ import { databasesAndUser, ensurePlannedCluster, letRunnerIn, refuseUnfitCluster
 import { comparePrices, differingPrices } from './prices.ts';
 import type { Provisioning } from './provision.ts';
 import { redisSteps } from './redis.ts';
-import { isToDo, type Resource } from './resource.ts';
+import { plannedRedis } from './redis-plan.ts';
+import { isToDo, tellPlan, type Resource } from './resource.ts';
 import type { ProvisionReport } from './summary.ts';
 import { readSourceDatabase } from './source-database.ts';
 import { targetSubject } from './target-subject.ts';
@@ -70,10 +69,12 @@ async function networkAndCluster(p: Provisioning): Promise<{ vpc: Vpc; cluster: 
   return { vpc, cluster: await ensurePlannedCluster(p, vpc) };
 }
 
-/** The diff: reads only. */
+/** The diff, told. Reads only. */
 async function plannedInfrastructure(p: Provisioning): Promise<Resource[]> {
   const vpc = await findVpc(p.client, p.names.vpc);
-  return [vpcLine(p, vpc), ...(await plannedPostgres(p, vpc)), ...(await plannedRedis(p))];
+  const resources = [vpcLine(p, vpc), ...(await plannedPostgres(p, vpc)), ...(await plannedRedis(p, vpc))];
+  tellPlan(p.edge.log, resources);
+  return resources;
 }
 
 function vpcLine({ names, plan }: Provisioning, vpc: FoundVpc | undefined): Resource {
@@ -90,29 +91,4 @@ function vpcLine({ names, plan }: Provisioning, vpc: FoundVpc | undefined): Reso
       `it lies in ${vpc.datacentre}, and the plan says ${plan.datacentre}. It cannot be moved: put \`region\` in migration.yml ` +
       'back, or remove the new side with `command: destroy` and provision it anew',
   };
-}
-
-async function plannedRedis({ client, names, plan, prices }: Provisioning): Promise<Resource[]> {
-  const { redis } = plan;
-  if (redis === null) return [];
-  const [droplet, firewall] = await Promise.all([
-    findDroplet(client, names.droplet, names.tag),
-    findFirewall(client, names.firewall),
-  ]);
-  return [
-    {
-      kind: 'Firewall',
-      name: names.firewall,
-      change: firewall === undefined ? 'create' : 'keep',
-      detail: `port ${redis.port}, private network only`,
-      usdPerMonth: 0,
-    },
-    {
-      kind: 'Redis droplet',
-      name: names.droplet,
-      change: droplet === undefined ? 'create' : 'keep',
-      detail: `${redis.size} with weekly backups, TLS on port ${redis.port}`,
-      usdPerMonth: prices.droplet(redis.size, true),
-    },
-  ];
 }

@@ -14,7 +14,7 @@ import { provisionApplication } from './application.ts';
 import { destroy } from './destroy.ts';
 import { provisionInfrastructure } from './infrastructure.ts';
 import { readLivePrices, tellDifference, type LivePrices } from './prices.ts';
-import { tellPlan, totalOf } from './resource.ts';
+import { totalOf } from './resource.ts';
 import { provisionSummary, type ProvisionReport } from './summary.ts';
 
 /** What both stages work with. */
@@ -61,7 +61,6 @@ export async function provision(edge: Edge): Promise<void> {
       : await provisionApplication(provisioning);
 
   const outcome = provisioning.dryRun ? 'planned' : report.changed ? 'done' : 'unchanged';
-  if (stage === 'infrastructure') tellPlan(edge.log, report.resources);
   for (const line of report.priceDifferences) edge.log.warning(tellDifference(line));
   edge.log.info(OUTCOMES[outcome]);
   await edge.summary(provisionSummary(stage, outcome, report));

@@ -37,6 +37,8 @@ import { targetSubject } from './target-subject.ts';
 /** A fresh droplet installs Docker and pulls the image: some three minutes, and a slow mirror longer. */
 const REDIS_LIMIT_MS = 15 * 60_000;
 const REDIS_PAUSE_MS = 1_000;
+/** Each look costs two requests of the 5,000 an hour. */
+const REDIS_LONGEST_PAUSE_MS = 5_000;
 
 /** Firewall first, so that the droplet never stands without it. */
 export function redisSteps(p: Provisioning, vpc: Vpc, runner: string): Step[] {
@@ -224,7 +226,9 @@ export async function redisUserData(p: Provisioning, dropletMemoryMib: number): 
 async function waitForRedis(p: Provisioning): Promise<string> {
   const { edge, client } = p;
   const started = edge.clock.now().getTime();
-  for (let told = started; ;) {
+  const until = Math.min(client.deadline ?? Infinity, started + REDIS_LIMIT_MS);
+  let pause = REDIS_PAUSE_MS;
+  for (let told = started; ; pause = Math.min(REDIS_LONGEST_PAUSE_MS, pause * 1.3)) {
     try {
       const redis = await readTargetRedis(client, targetSubject(p));
       if (redis === undefined) throw new Error('the droplet has no address yet');
@@ -233,18 +237,21 @@ async function waitForRedis(p: Provisioning): Promise<string> {
     } catch (error) {
       edge.signal.throwIfAborted();
       const now = edge.clock.now().getTime();
-      if (now - started > REDIS_LIMIT_MS) {
+      if (now >= until) {
         throw new ConfigurationError(
-          `Redis on the droplet ${p.names.droplet} does not answer after ${REDIS_LIMIT_MS / 60_000} minutes: ${messageOf(error)} ` +
+          `Redis on the droplet ${p.names.droplet} does not answer after ${Math.round((now - started) / 1000)} s: ${messageOf(error)} ` +
+            'If it was made just now, run this again: it waits on (the input `timeout` gives it longer). ' +
             "Look at the droplet's console (/var/log/cloud-init-output.log). If migration-key was changed since the droplet was " +
             'made, give the old key again, or remove the droplet and run this again.',
         );
       }
       if (now - told > 10_000) {
-        edge.log.info(`Waiting for Redis (${Math.round((now - started) / 1000)} s): ${messageOf(error)}`);
+        edge.log.info(
+          `Waiting for Redis (${Math.round((now - started) / 1000)} s so far, at most ${Math.round((until - now) / 1000)} s more): ${messageOf(error)}`,
+        );
         told = now;
       }
-      await edge.clock.sleep(REDIS_PAUSE_MS, edge.signal);
+      await edge.clock.sleep(pause, edge.signal);
     }
   }
 }

@@ -2,10 +2,6 @@ import { details, heading, list, paragraph, table } from '../../src/report/summa
 import { tellDifference, type PriceLine } from './prices.ts';
 import { totalOf, type Resource } from './resource.ts';
 
-/** What a half says while it applies; the table is made from the diff. */
-export type ToldResource = Omit<Resource, 'change'> & { change: string };
-export type { ToldResource as Resource };
-
 export interface ProvisionReport {
   changed: boolean;
   /** Intended against actual, as it was found before anything was done. */

@@ -45,7 +45,8 @@ export async function validateDomains(
     }
     const waiting = found.filter(({ ready }) => !ready);
     if (waiting.length === 0) return found;
-    if (client.clock.now().getTime() - started >= limitMs) return found;
+    if (client.clock.now().getTime() >= Math.min(client.deadline ?? Infinity, started + limitMs))
+      return found;
     client.log.debug(
       `Certificates are missing for ${waiting.map(({ domain, phase }) => `${domain} (${phase})`).join(', ')}`,
     );
