@@ -9,8 +9,8 @@ export type DecidedFor = Pick<Assessment, 'config' | 'environment' | 'proposed'>
 
 /**
  * For each app of a run its part of migration.yml. While there is none, the app that was asked for gets what would be
- * proposed for all of its pipeline together. Any other app that no file names gets what would be proposed for it alone:
- * the schedule of one application is not that of another.
+ * proposed for all of its pipeline together. Any other app that no file names has its environment from there and all else
+ * as it would be proposed for it alone: the schedule of one application is not that of another.
  *
  * @throws ConfigurationError when migration.yml could not name an app
  */
@@ -19,15 +19,17 @@ export function decisionsFor(
   own: AppFound,
   others: readonly AppFound[],
 ): (app: AppFound) => DecidedFor {
+  const together = asked.kind === 'first-run' ? proposalOf([own, ...others]).config : undefined;
   return (app) => {
     const { name } = app.inventory.app;
     const declared = asked.kind === 'declared' ? decidedIn(asked.config, name) : undefined;
     if (declared !== undefined) return { ...declared, proposed: false };
-    const together = app === own ? decidedIn(proposalOf([own, ...others]).config, name) : undefined;
+    const shared = together && decidedIn(together, name);
+    if (shared !== undefined && app === own) return { ...shared, proposed: true };
     // What is proposed for many leaves out review apps and names that migration.yml cannot hold.
-    const proposed = together ?? decidedIn(proposalOf([app]).config, name);
-    if (proposed === undefined) throw new Error(`The proposal for ${name} does not name it.`);
-    return { ...proposed, proposed: true };
+    const alone = decidedIn(proposalOf([app]).config, name);
+    if (alone === undefined) throw new Error(`The proposal for ${name} does not name it.`);
+    return { ...alone, ...(shared && { environment: shared.environment }), proposed: true };
   };
 }
 
