@@ -36,17 +36,20 @@ export function superuserSql({
   database,
   owner,
   suffix,
+  herokuFunction = '_heroku.noop',
 }: {
   database: string;
   owner: string;
   suffix: string;
+  /** One for event triggers that is there. */
+  herokuFunction?: string;
 }): string {
   return `
-  CREATE EXTENSION xml2; CREATE EXTENSION pg_stat_statements; CREATE EXTENSION postgres_fdw; CREATE EXTENSION unaccent;
+  CREATE EXTENSION xml2; CREATE EXTENSION IF NOT EXISTS pg_stat_statements; CREATE EXTENSION postgres_fdw; CREATE EXTENSION unaccent;
   CREATE SERVER elsewhere FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host 'db.example.com');
   CREATE USER MAPPING FOR "${owner}" SERVER elsewhere OPTIONS (user 'u', password 'very-secret');
   CREATE FOREIGN TABLE far_away (id integer) SERVER elsewhere;
-  CREATE EVENT TRIGGER ours_${suffix} ON ddl_command_end EXECUTE FUNCTION _heroku.noop();
+  CREATE EVENT TRIGGER ours_${suffix} ON ddl_command_end EXECUTE FUNCTION ${herokuFunction}();
   CREATE FUNCTION fast(integer) RETURNS integer LANGUAGE c AS '$libdir/refint', 'check_primary_key';
   CREATE TABLE audits (id integer PRIMARY KEY);
   CREATE TABLE readable_audits (id integer PRIMARY KEY);
