@@ -51,11 +51,21 @@ export function copyOnlyRedis(parties: Parties): Promise<RedisCopyResult | null>
 
 /** What moves Redis from Heroku to DigitalOcean; `null` for an application without a Redis. */
 export function redisOptions(parties: Parties): RedisCopyOptions | null {
+  return optionsOf(parties, 'forth');
+}
+
+/** What moves it back. */
+export function redisOptionsBack(parties: Parties): RedisCopyOptions | null {
+  return optionsOf(parties, 'back');
+}
+
+function optionsOf(parties: Parties, way: 'forth' | 'back'): RedisCopyOptions | null {
   const { subject, oldSide, newSide, log, clock, signal } = parties;
   if (oldSide.redis === undefined || newSide.redis === undefined) return null;
   return {
-    source: oldSide.redis,
-    target: newSide.redis.admin,
+    ...(way === 'forth'
+      ? { source: oldSide.redis, target: newSide.redis.admin }
+      : { source: newSide.redis.admin, target: oldSide.redis, onto: 'origin' as const }),
     skip: subject.config.redis.skip,
     migrationId: subject.environment.migrationId,
     epoch: parties.epoch,

@@ -6,14 +6,19 @@ import type { JobCount, JobFacts, Place } from '../src/redis/jobs/index.ts';
 import { countDifferences, readJobs, readJobsAt, readLateJobs, readPlaces } from '../src/redis/jobs/index.ts';
 import { formatCount } from '../src/report/format.ts';
 import { table } from '../src/report/summary.ts';
-import type { OldSide, Parties } from './parties.ts';
+import type { Parties } from './parties.ts';
+
+/** Either side's Redis, with rights to everything; `undefined` for an application without one. */
+export interface RedisSide {
+  redis: RedisAddress | undefined;
+}
 
 /**
- * Does that in each logical database of the old Redis that holds keys: an application may keep its jobs in another one
+ * Does that in each logical database of a side's Redis that holds keys: an application may keep its jobs in another one
  * than its sessions. No results without a Redis.
  */
 export function inEachDatabase<T>(
-  { redis }: Pick<OldSide, 'redis'>,
+  { redis }: RedisSide,
   options: RedisOptions,
   body: (redis: Redis, database: number) => Promise<T>,
 ): Promise<T[]> {
@@ -22,7 +27,7 @@ export function inEachDatabase<T>(
 
 /** As `inEachDatabase`, the results added up. */
 export async function sumOfEach(
-  side: Pick<OldSide, 'redis'>,
+  side: RedisSide,
   options: RedisOptions,
   body: (redis: Redis, database: number) => Promise<number>,
 ): Promise<number> {
@@ -52,21 +57,24 @@ export async function lateJobs({ subject, oldSide, log, signal }: Parties): Prom
 }
 
 /**
- * Counts the jobs of both sides, queue by queue and set by set, of the systems that were found when the workers had ended.
+ * Counts the jobs of both sides, queue by queue and set by set, of the systems that were found on the first when its
+ * workers had ended.
  *
  * @throws Error that names what differs
  */
-export async function proveJobsEqual(parties: Parties): Promise<JobCount[]> {
-  const { oldSide, newSide, log, signal } = parties;
-  if (oldSide.redis === undefined || newSide.redis === undefined) return [];
+export async function proveJobsEqual(
+  { from, to }: { from: RedisSide; to: RedisSide },
+  options: RedisOptions,
+): Promise<JobCount[]> {
+  if (from.redis === undefined || to.redis === undefined) return [];
   const places = new Map(
-    await inEachDatabase(oldSide, { log, signal }, async (redis, database): Promise<[number, Place[]]> => [
+    await inEachDatabase(from, options, async (redis, database): Promise<[number, Place[]]> => [
       database,
       await readPlaces(redis),
     ]),
   );
   const [source, target] = await Promise.all(
-    [oldSide.redis, newSide.redis.admin].map((address) => jobsAt(address, { log, signal }, places)),
+    [from.redis, to.redis].map((address) => jobsAt(address, options, places)),
   );
   const databases = new Set([...(source?.keys() ?? []), ...(target?.keys() ?? [])]);
   const differences = [...databases].flatMap((database) =>

@@ -270,6 +270,8 @@ async function writeRepository(
       { name: 'nightly-report', command: scheduledCommands.nightlyReport, cron: '30 * * * *' },
     ],
     checks: [{ path: '/health', status: 200, contains: 'ok' }],
+    // What assess asks of this shop, answered by its people.
+    decisions: { 'postgres/edition': 'standard' },
   };
   writeFileSync(join(directory, 'migration.yml'), stringify(config));
   writeFileSync(join(directory, 'Dockerfile'), 'FROM node:24-slim\nCOPY . /app\nWORKDIR /app\n');

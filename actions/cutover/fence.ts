@@ -7,16 +7,20 @@ import { terminateStale } from '../../src/postgres/settle.ts';
 import { together } from '../../src/together.ts';
 import type { Parties } from '../parties.ts';
 
-/** The steps that take the fence and close it for good, and what is done while it is held. */
-export interface FenceSteps {
-  hold: Step;
+/** What is done while a side's writers are held. */
+export interface Held {
   /** Has something done right before the writers are held, beside whatever else is. */
   beforeHolding(prepare: (signal: AbortSignal) => Promise<void>): void;
-  pointOfNoReturn: Step;
   /** Has something looked at right before the point of no return: when it throws, everything is undone. */
   beforeCommitting(check: () => Promise<void>): void;
-  /** For work inside the fence: ends at once when the fence is gone. Throws when it is not held. */
-  inside(signal: AbortSignal): Parties;
+  /** For work inside the fence: aborts as `signal` does, and when the fence is gone. Throws when it is not held. */
+  inside(signal: AbortSignal): AbortSignal;
+}
+
+/** The steps that take the fence and pass the point of no return. */
+export interface FenceSteps extends Held {
+  hold: Step;
+  pointOfNoReturn: Step;
 }
 
 /** The locks live in a session of this process: a continued run takes them anew. */
@@ -35,7 +39,7 @@ export function fenceSteps(parties: Parties): FenceSteps {
   return {
     beforeHolding: (prepare) => void preparations.push(prepare),
     beforeCommitting: (check) => void checks.push(check),
-    inside: (signal) => ({ ...parties, signal: AbortSignal.any([signal, held().lost]) }),
+    inside: (signal) => AbortSignal.any([signal, held().lost]),
     hold: defineStep({
       name: 'fence',
       always: true,

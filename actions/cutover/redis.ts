@@ -1,4 +1,5 @@
 import { messageOf } from '../../src/errors.ts';
+import type { Log } from '../../src/log.ts';
 import type { Step } from '../../src/migration/saga.ts';
 import { defineStep } from '../../src/migration/saga.ts';
 import { withRedis } from '../../src/redis/connect.ts';
@@ -7,17 +8,25 @@ import type { FinishResult, RedisFollow } from '../../src/redis/follow.ts';
 import { followRedis } from '../../src/redis/follow.ts';
 import { resumeJobs, returnInProgress } from '../../src/redis/jobs/index.ts';
 import { formatCount, formatDuration } from '../../src/report/format.ts';
-import { redisOptions } from '../copy-both.ts';
-import { proveJobsEqual, sumOfEach } from '../jobs.ts';
-import type { Parties } from '../parties.ts';
-import type { FenceSteps } from './fence.ts';
+import { proveJobsEqual, sumOfEach, type RedisSide } from '../jobs.ts';
+import type { Held } from './fence.ts';
+
+/** From where to where Redis moves. */
+export interface RedisMove {
+  /** `null` for an application without a Redis. */
+  options: RedisCopyOptions | null;
+  /** Whose workers have ended, or can no longer write, inside the fence. */
+  from: RedisSide;
+  to: RedisSide;
+  log: Log;
+}
 
 /**
- * What every strategy does with Redis: the new one follows the old one from before the workers are told to stop, so
- * that inside the fence only the last changes move.
+ * What every strategy does with Redis, in either direction: the other side follows the one that serves from before the
+ * workers are told to stop, so that inside the fence only the last changes move.
  */
 export interface RedisSteps {
-  /** While the site serves: the new Redis is made equal, proven, and follows from here on. */
+  /** While the site serves: the other Redis is made equal, proven, and follows from here on. */
   follow: Step;
   /** First inside the fence, where no worker is left: what one that died had taken waits in its queue again. */
   returnTakenJobs: Step;
@@ -25,7 +34,7 @@ export interface RedisSteps {
   finish(signal: AbortSignal): Promise<FinishedRedis>;
   /** Last inside the fence: every queue and set holds as many jobs on both sides. */
   countJobs: Step;
-  /** After the point of no return, before we write to the old Redis ourselves: its writers need not be held any longer. */
+  /** After the point of no return, before we write ourselves to the Redis that served: its writers need not be held. */
   letGo(): Promise<void>;
   /** Undoes `finish`, or follows no longer. */
   close(): Promise<void>;
@@ -39,13 +48,12 @@ export interface FinishedRedis {
 }
 
 /** The connections that follow live in this process: a continued run opens them anew, and carries what differs. */
-export function redisSteps(parties: Parties, fence: FenceSteps): RedisSteps {
-  const { oldSide, log } = parties;
+export function redisSteps({ options, from, to, log }: RedisMove, fence: Held): RedisSteps {
   let followed: RedisFollow | undefined;
   let isFinished = false;
 
   const close = async (): Promise<void> => {
-    if (followed === undefined) await endHoldOfOlderRun(parties);
+    if (followed === undefined) await endHoldOfOlderRun(from, log);
     await followed?.close();
     followed = undefined;
   };
@@ -54,7 +62,7 @@ export function redisSteps(parties: Parties, fence: FenceSteps): RedisSteps {
     await followed?.catchUp(signal);
   });
   fence.beforeCommitting(async () => {
-    if (redisOptions(parties) === null) return;
+    if (options === null) return;
     if (followed === undefined || !isFinished) throw new Error('The last pass over Redis was not made.');
     await followed.assertStill();
   });
@@ -65,7 +73,6 @@ export function redisSteps(parties: Parties, fence: FenceSteps): RedisSteps {
       always: true,
       act: async (_prior, { signal }) => {
         await close();
-        const options = redisOptions(parties);
         if (options === null) return null;
         isFinished = false;
         followed = await openWhileServing(options, signal);
@@ -81,7 +88,7 @@ export function redisSteps(parties: Parties, fence: FenceSteps): RedisSteps {
       name: 'return-taken-jobs',
       always: true,
       act: async (_prior, { signal }) => {
-        const jobs = await sumOfEach(oldSide, { log, signal }, async (redis) => {
+        const jobs = await sumOfEach(from, { log, signal }, async (redis) => {
           // A queue that we have paused would arrive paused.
           await resumeJobs(redis);
           return returnInProgress(redis);
@@ -92,7 +99,7 @@ export function redisSteps(parties: Parties, fence: FenceSteps): RedisSteps {
       },
     }),
     finish: async (signal) => {
-      if (redisOptions(parties) === null) return { keys: { compared: 0, different: 0 }, pass: null };
+      if (options === null) return { keys: { compared: 0, different: 0 }, pass: null };
       if (followed === undefined) throw new Error('Redis is not followed.');
       const { compared, ...pass } = await followed.finish(signal);
       isFinished = true;
@@ -106,7 +113,7 @@ export function redisSteps(parties: Parties, fence: FenceSteps): RedisSteps {
       name: 'count-jobs',
       always: true,
       act: async (_prior, { signal }) => {
-        const counts = await proveJobsEqual(fence.inside(signal));
+        const counts = await proveJobsEqual({ from, to }, { log, signal: fence.inside(signal) });
         for (const { name, size } of counts)
           log.info(`Jobs, equal on both sides: ${name} ${formatCount(size)}`);
         return { counts: counts.map(({ name, size }) => ({ name, size })) };
@@ -118,7 +125,7 @@ export function redisSteps(parties: Parties, fence: FenceSteps): RedisSteps {
         if (followed?.kind !== 'none') await followed?.assertStill();
       } catch (error) {
         log.warning(
-          `Something wrote to the old Redis when it was closed for good, and what it wrote is there only: ${messageOf(error)}`,
+          `Something wrote to the Redis that served when it was closed for good, and what it wrote is there only: ${messageOf(error)}`,
         );
       }
       await close();
@@ -128,13 +135,13 @@ export function redisSteps(parties: Parties, fence: FenceSteps): RedisSteps {
 }
 
 /** A run that died inside the fence holds the writers for up to 30 s more, and us with them. */
-async function endHoldOfOlderRun({ oldSide, log }: Parties): Promise<void> {
-  if (oldSide.redis === undefined) return;
+async function endHoldOfOlderRun({ redis: address }: RedisSide, log: Log): Promise<void> {
+  if (address === undefined) return;
   try {
-    await withRedis(oldSide.redis, { log }, (redis) => redis.call('CLIENT', 'UNPAUSE'));
+    await withRedis(address, { log }, (redis) => redis.call('CLIENT', 'UNPAUSE'));
   } catch (error) {
     // Where it may not be said nobody is held, and what cannot be reached ends by itself.
-    log.debug(`A hold of the old Redis was not ended: ${messageOf(error)}`);
+    log.debug(`A hold of Redis was not ended: ${messageOf(error)}`);
   }
 }
 

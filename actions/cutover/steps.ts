@@ -11,6 +11,7 @@ import { liveStrategy } from './live-strategy.ts';
 import { maintenanceMode, park, quietWorkers, stopWorkers } from './quiesce.ts';
 import type { RedisSteps } from './redis.ts';
 import { redisSteps } from './redis.ts';
+import { redisOptions } from '../copy-both.ts';
 import { smokeTest } from './smoke.ts';
 import { moveName, openTheNewSide, setOldJobsAside } from './switch.ts';
 import { windowStrategy } from './window-strategy.ts';
@@ -40,7 +41,11 @@ const STRATEGIES: Record<Strategy, DataSteps> = { window: windowStrategy, live: 
  */
 export function cutoverSteps(parties: Parties, checks: Checks, strategy: Strategy): Step[] {
   const fence = fenceSteps(parties);
-  const redis = redisSteps(parties, fence);
+  const { oldSide, newSide, log } = parties;
+  const redis = redisSteps(
+    { options: redisOptions(parties), from: oldSide, to: { redis: newSide.redis?.admin }, log },
+    fence,
+  );
   const data = STRATEGIES[strategy](parties, fence, redis);
   return [
     // Evaluated once: to continue a cutover that has begun needs no second approval.

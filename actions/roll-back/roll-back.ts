@@ -1,3 +1,5 @@
+import { z } from 'zod';
+
 import { ConfigurationError, NotSupportedError } from '../../src/errors.ts';
 import type { Edge } from '../../src/github/run.ts';
 import type { Journal, StepRow } from '../../src/migration/journal.ts';
@@ -19,11 +21,22 @@ export interface RollBack {
   outcome: 'nothing-to-do' | 'undone' | 'rolled-back';
   changed: boolean;
   steps: string[];
+  /** What the new side had taken since the switch and was brought to Heroku; absent where nothing was. */
+  carried?: Carried;
+}
+
+export interface Carried {
+  rows: number;
+  keys: number;
+  /** Rows and keys that were compared after it; none differed. */
+  compared: number;
+  /** By queue and set, equal on both sides. */
+  jobs: { name: string; size: number }[];
 }
 
 /**
  * Returns to Heroku. A cutover that stopped before its point of no return is undone from the journal; one that passed
- * it is reversed as long as the new side has taken no write, which is proven first.
+ * it is reversed: what the new side has taken since is carried to Heroku and proven first.
  */
 export async function rollBack(edge: Edge): Promise<void> {
   const subject = await readSubject(edge);
@@ -82,9 +95,42 @@ async function goBack(
       // From here on a new cutover, and a new way back, begin from the start. In one transaction: with only the cutover
       // retired, the next way back would find its steps done and do nothing.
       await journal.retire(lease, ['cutover', 'roll-back'], 'rolled back');
-      return { outcome: 'rolled-back', changed: true, steps: Object.keys(results) };
+      const carried = carriedIn(results);
+      return {
+        ...{ outcome: 'rolled-back', changed: true, steps: Object.keys(results) },
+        ...(carried === undefined ? {} : { carried }),
+      };
     }
   }
+}
+
+const drained = z.object({
+  rows: z.number(),
+  redis: z.object({ keys: z.number() }).nullable(),
+  parity: z.object({
+    rows: z.object({ compared: z.number() }),
+    keys: z.object({ compared: z.number() }),
+  }),
+});
+const counted = z.object({ counts: z.array(z.object({ name: z.string(), size: z.number() })) });
+const caughtUp = z.object({ rows: z.number() });
+const followed = z.object({
+  copied: z.object({ keys: z.number() }),
+  caughtUp: z.object({ keys: z.number() }),
+});
+
+/** The figures of the steps that carried something; `undefined` for a way back that had nothing to carry. */
+function carriedIn(results: Record<string, unknown>): Carried | undefined {
+  const drain = drained.safeParse(results['final-drain']).data;
+  if (drain === undefined) return undefined;
+  const before = caughtUp.safeParse(results['catch-up']).data;
+  const redis = followed.safeParse(results['follow-redis']).data;
+  return {
+    rows: drain.rows + (before?.rows ?? 0),
+    keys: (drain.redis?.keys ?? 0) + (redis === undefined ? 0 : redis.copied.keys + redis.caughtUp.keys),
+    compared: drain.parity.rows.compared + drain.parity.keys.compared,
+    jobs: counted.safeParse(results['count-jobs']).data?.counts ?? [],
+  };
 }
 
 type WayBack = 'nothing' | 'undo' | 'reverse';
@@ -92,7 +138,7 @@ type WayBack = 'nothing' | 'undo' | 'reverse';
 const PLANS: Record<WayBack, string> = {
   nothing: 'do nothing: no cutover has begun, Heroku serves.',
   undo: 'undo the cutover that stopped before its point of no return.',
-  reverse: 'reverse the cutover, if the new side has taken no write.',
+  reverse: 'carry back what the new side has taken since the switch, prove it, and return to Heroku.',
 };
 
 async function wayBack(parties: Parties, cutover: readonly StepRow[]): Promise<WayBack> {

@@ -1,21 +1,36 @@
-import { heading, list } from '../../src/report/summary.ts';
+import { formatCount } from '../../src/report/format.ts';
+import { heading, list, table } from '../../src/report/summary.ts';
 import type { FailureWords } from '../failed-phase.ts';
 import type { Subject } from '../subject.ts';
-import type { RollBack } from './roll-back.ts';
+import { jobsTable } from '../jobs.ts';
+import type { Carried, RollBack } from './roll-back.ts';
 
 const VERDICTS: Record<RollBack['outcome'], string> = {
   'nothing-to-do': 'No cutover had begun: nothing was changed.',
   undone: 'The cutover had stopped before its point of no return; everything it had done is undone.',
   'rolled-back':
-    'The new side had taken no writes, which was proven row by row; Heroku takes writes and visitors again.',
+    'What the new side had taken since the switch is on Heroku, which was proven first; Heroku takes writes and visitors again.',
 };
 
 export function rollBackSummary(subject: Subject, done: RollBack): string {
   return [
     heading(`${subject.config.application} (${subject.environment.name}) runs on Heroku`, 2),
     VERDICTS[done.outcome],
+    ...(done.carried === undefined ? [] : [carriedTable(done.carried)]),
+    ...(done.carried === undefined || done.carried.jobs.length === 0 ? [] : [jobsTable(done.carried.jobs)]),
     list(done.steps),
   ].join('\n\n');
+}
+
+function carriedTable({ rows, keys, compared }: Carried): string {
+  return table(
+    ['Carried back to Heroku', { title: 'How many', align: 'right' }],
+    [
+      ['Rows of Postgres that had changed', formatCount(rows)],
+      ['Keys of Redis that had changed', formatCount(keys)],
+      ['Rows and keys compared in the end; none differ', formatCount(compared)],
+    ],
+  );
 }
 
 /** What holds after a roll-back that failed. */

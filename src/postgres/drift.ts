@@ -11,6 +11,8 @@ export interface Shape {
   captured: CapturedShape[];
   /** We are putting foreign keys back and validating them ourselves: constraints that differ say nothing. */
   settling?: boolean;
+  /** Before we took foreign keys, triggers, rules and row security out of our own way: they come back by `settleLive`. */
+  suspended?: boolean;
 }
 
 /** What an ordinary role may see; null where a provider does not let it. */

@@ -144,7 +144,10 @@ export class FollowingDrainer {
 /** Tables and partitions that were made since, and nothing else: they are copied without asking. */
 function isOnlyNewTables({ rewritten, schema, captureTouched }: ShapeComparison): boolean {
   const isNew = new Set(
-    schema.filter(({ change, table, oid }) => change === 'added' && table === oid).map(({ table }) => table),
+    schema
+      // A column that is added to a table bears the table's number, too.
+      .filter(({ change, table, oid, sub }) => change === 'added' && table === oid && sub === 0)
+      .map(({ table }) => table),
   );
   return (
     rewritten.length + captureTouched.length === 0 &&

@@ -396,7 +396,22 @@ async function beginRun(sides: Sides, options: LiveOptions): Promise<void> {
       );
     await claimEpoch(client, options);
   });
+  await noteSuspension(owner, options);
   await suspend(sides.target, options);
+}
+
+/**
+ * On the way back the target has a capture of its own, whose baseline knows the foreign keys and triggers that are taken
+ * out of our way now. What somebody else had changed before stays a change.
+ */
+async function noteSuspension(owner: PostgresAddress, options: LiveOptions): Promise<void> {
+  await withConnection(owner, sessionOf(options), async (client) => {
+    if ((await readCapture(client, options.migrationId)) === undefined) return;
+    const baseline = await readBaseline(client, options.migrationId);
+    if (baseline === undefined || baseline.suspended === true) return;
+    if (compareShapes(baseline, await readShape(client)).schema.length > 0) return;
+    await saveShape(client, options.migrationId, { ...baseline, digest: '', suspended: true });
+  });
 }
 
 /** `settleLive` took the loader's rights; after a roll-back the same copy is followed again. */
@@ -425,8 +440,8 @@ async function readStanding(
 }
 
 /**
- * Runs `body`, whose own changes of the schema are none to the capture of the way back. What somebody else had changed
- * before stays a change.
+ * Runs `body`, whose own changes of the schema are none to the capture of the way back: it puts foreign keys and triggers
+ * in their place again. What somebody else had changed before, or changes meanwhile, stays a change.
  */
 async function withBaselineKept(
   owner: PostgresAddress,
@@ -434,23 +449,25 @@ async function withBaselineKept(
   body: () => Promise<void>,
 ): Promise<void> {
   const session = sessionOf(options);
-  const isKept = await withConnection(owner, session, async (client) => {
-    if ((await readCapture(client, options.migrationId)) === undefined) return false;
+  const kept = await withConnection(owner, session, async (client): Promise<Shape | undefined> => {
+    if ((await readCapture(client, options.migrationId)) === undefined) return undefined;
     const baseline = await readBaseline(client, options.migrationId);
-    if (baseline === undefined || compareShapes(baseline, await readShape(client)).schema.length > 0)
-      return false;
+    if (baseline === undefined) return undefined;
+    if (baseline.suspended !== true && compareShapes(baseline, await readShape(client)).schema.length > 0)
+      return undefined;
     // A run that is killed in `body` leaves a part of our changes behind, which are still ours.
-    await saveShape(client, options.migrationId, { ...baseline, digest: '', settling: true });
-    return true;
+    const settling = { ...baseline, digest: '', settling: true };
+    await saveShape(client, options.migrationId, settling);
+    return settling;
   });
-  try {
-    await body();
-  } finally {
-    if (isKept)
-      await withConnection(owner, session, async (client) =>
-        saveShape(client, options.migrationId, await readShape(client)),
-      );
-  }
+  await body();
+  if (kept === undefined) return;
+  await withConnection(owner, session, async (client) => {
+    const shape = await readShape(client);
+    if (compareShapes(kept, shape).schema.length > 0) return;
+    const { server, captured } = kept;
+    await saveShape(client, options.migrationId, { ...shape, digest: '', server, captured });
+  });
 }
 
 /**

@@ -3,10 +3,11 @@ import { describe, expect, test } from '@jest/globals';
 import { cutoverSteps } from '../../actions/cutover/steps.ts';
 import { captureLimits, describeLag, lagProblem } from '../../actions/live.ts';
 import type { Parties } from '../../actions/parties.ts';
+import { rollBackSteps } from '../../actions/roll-back/steps.ts';
 import { copiedStrategy, plannedStrategy } from '../../actions/strategy.ts';
 import type { Subject } from '../../actions/subject.ts';
 import { environmentOf, parseMigrationConfig } from '../../src/migration/config.ts';
-import { openJournal } from '../../src/migration/journal.ts';
+import { openJournal, type StepRow } from '../../src/migration/journal.ts';
 import { addSection, emptyRecord } from '../../src/migration/record.ts';
 import { together } from '../../src/together.ts';
 import { journalDatabase } from '../migration/support/journal-database.ts';
@@ -38,7 +39,7 @@ describe('the steps of a cutover', () => {
   const stepsOf = (strategy: 'window' | 'live') =>
     cutoverSteps(parties, { gate: never, preFlight: never }, strategy);
 
-  test('the window strategy follows Redis while the site serves, and copies and compares Postgres inside the fence', () => {
+  test('the window strategy follows Redis while the site serves, copies and compares Postgres inside the fence, and captures the way back', () => {
     expect(stepsOf('window').map(({ name }) => name)).toEqual([
       'gate',
       'pre-flight',
@@ -51,6 +52,7 @@ describe('the steps of a cutover', () => {
       'return-taken-jobs',
       'copy',
       'parity',
+      'reverse-capture',
       'count-jobs',
       'point-of-no-return',
       'set-old-jobs-aside',
@@ -91,6 +93,41 @@ describe('the steps of a cutover', () => {
       expect(inside.length).toBeGreaterThan(1);
       expect(inside.every(({ always }) => always)).toBe(true);
     }
+  });
+
+  test('the way back carries what a captured new side took, and otherwise proves that it took nothing', () => {
+    const row = (name: string): StepRow => ({ name, status: 'done', prior: null, result: null }) as StepRow;
+    const names = (done: string[]): string[] => rollBackSteps(parties, done.map(row)).map(({ name }) => name);
+    expect(names(['park', 'reverse-capture', 'point-of-no-return', 'open-new-side'])).toEqual([
+      'catch-up',
+      'keep-late-jobs',
+      'follow-redis',
+      'quiet-workers',
+      'fence',
+      'close-new-side',
+      'return-taken-jobs',
+      'final-drain',
+      'count-jobs',
+      'lift-fence',
+      'forget-old-jobs',
+      'unpark',
+      'start-workers',
+      'dns staging.shop.example.com',
+      'maintenance-mode',
+      'settle',
+      'end-reverse-capture',
+      'restart-workers-of-new-side',
+    ]);
+    expect(names(['park', 'point-of-no-return', 'open-new-side'])).toEqual([
+      'close-new-side',
+      'bring-jobs-back',
+      'prove-no-writes',
+      'lift-fence',
+      'unpark',
+      'start-workers',
+      'dns staging.shop.example.com',
+      'maintenance-mode',
+    ]);
   });
 
   test('nothing that drains runs without the fence', async () => {

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { systemClock } from '../../src/clock.ts';
 import { silentLog } from '../../src/log.ts';
 import { withConnection } from '../../src/postgres/connect.ts';
-import { holdFence, readFence } from '../../src/postgres/fence.ts';
+import { holdFence, liftFence, readFence } from '../../src/postgres/fence.ts';
 import {
   beginLive,
   beginReverse,
@@ -178,6 +178,38 @@ test('writes of the new side find their way back, without an echo and without ca
   await finishLive(back, options);
   await settleLive(back, options);
   expect(await different(sides)).toEqual([]);
+
+  // And forward again: the source's own capture takes nothing of that for somebody's change of the schema.
+  await endReverse(back, options);
+  await liftFence(sides.source, options.migrationId);
+  await sides.onSource(`UPDATE public.users SET balance = 7 WHERE id = 5`);
+  expect((await catchUp(both, options)).rows).toBe(1);
+  const again = await holdFence(sides.source, options);
+  await finishLive(both, options);
+  await again.release();
+  await settleLive(both, options);
+  expect(await different(sides)).toEqual([]);
+});
+
+test('a schema that somebody changes on the way back stays a change', async () => {
+  const sides = await twoSides(everythingSql);
+  const both = sidesOf(sides);
+  const options = await liveOptions();
+  await beginLive(both, options);
+  const fence = await holdFence(sides.source, options);
+  await finishLive(both, options);
+  const back: Sides = { source: sides.owner, target: { owner: sides.source, loader: sides.source } };
+  await beginReverse(back, options);
+  await fence.commit();
+  await settleLive(both, options);
+  await catchUp(back, options);
+  await sides.onSource('ALTER TABLE public.users ADD COLUMN late integer');
+  await finishLive(back, options).catch(() => undefined);
+  await settleLive(back, options);
+  await endReverse(back, options);
+  await liftFence(sides.source, options.migrationId);
+  const careful = { ...options, onSchemaChange: 'stop' as const };
+  await expect(catchUp(both, careful)).rejects.toThrow(/added: column public\.users\.late/);
 });
 
 test('giving up leaves no trace on the source', async () => {

@@ -5,7 +5,7 @@ import { findPlaces, findUsualPlaces } from './find.ts';
 import type { JobCount, JobFacts, JobSystem, Place, WaitOptions, WorkerProcess } from './job-system.ts';
 import { PAUSED_KEY } from './paused.ts';
 import { resque, resumeResque } from './resque.ts';
-import { bringBack, dropAside, isAside, setAside } from './set-aside.ts';
+import { addAside, bringBack, dropAside, isAside, setAside } from './set-aside.ts';
 import { sidekiq } from './sidekiq.ts';
 
 export type { JobCount, JobFacts, JobSystem, Place, WaitOptions, WorkerProcess } from './job-system.ts';
@@ -184,6 +184,24 @@ export async function readLateJobs(redis: Redis, migrationId: string): Promise<J
 /** Undoes `setAsideJobs` in one step; returns the number of keys, 0 when nothing is set aside. Late jobs are kept. */
 export function bringBackJobs(redis: Redis, migrationId: string): Promise<number> {
   return bringBack(redis, migrationId);
+}
+
+/**
+ * Before the old side is made equal to the new one on the way back: jobs that were enqueued on it after its own were set
+ * aside are kept apart, or they would be gone. Returns the number of keys.
+ */
+export async function keepLateJobs(redis: Redis, migrationId: string): Promise<number> {
+  if ((await readLateJobs(redis, migrationId)).length === 0) return 0;
+  return setAside(redis, await detectJobSystems(redis), lateId(migrationId));
+}
+
+/** Puts them into the queues that came back, before those that wait there; returns the number of keys. */
+export function addLateJobs(redis: Redis, migrationId: string): Promise<number> {
+  return addAside(redis, lateId(migrationId));
+}
+
+function lateId(migrationId: string): string {
+  return `${migrationId}-late`;
 }
 
 /** Going back, last: nothing of ours stays beside jobs that are in their place. */

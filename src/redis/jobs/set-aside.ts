@@ -104,6 +104,38 @@ export async function bringBack(redis: Redis, migrationId: string): Promise<numb
   return count ?? 0;
 }
 
+/**
+ * Adds what is set aside to what stands in its place by now, in one step; returns the number of keys.
+ *
+ * @throws ConfigurationError as `bringBack`, when more is set aside of one key than can be added in one step
+ */
+export async function addAside(redis: Redis, migrationId: string): Promise<number> {
+  const manifest = manifestOf(migrationId);
+  const watched = (await redis.smembers(manifest)).flatMap((name) => [name, asideName(migrationId, name)]);
+  const count = await inOneStep(redis, [manifest, ...watched], async () => {
+    const names = await redis.smembers(manifest);
+    if (names.length === 0) return undefined;
+    const there = new Set(await existing(redis, names));
+    const steps: ((multi: ChainableCommander) => void)[] = [];
+    for (const name of names) {
+      const aside = asideName(migrationId, name);
+      if ((await redis.exists(aside)) === 0) continue;
+      if (there.has(name)) {
+        steps.push(await merge(redis, aside, name));
+        steps.push((multi) => multi.unlink(aside));
+      } else steps.push((multi) => multi.rename(aside, name));
+    }
+    return {
+      commands: (multi) => {
+        for (const step of steps) step(multi);
+        multi.del(manifest);
+      },
+      result: names.length,
+    };
+  });
+  return count ?? 0;
+}
+
 /** Deletes what is set aside, never more at a time than the server does without a pause; returns how many keys. */
 export async function dropAside(redis: Redis, migrationId: string): Promise<number> {
   const manifest = manifestOf(migrationId);

@@ -1,8 +1,10 @@
 import type { Redis } from 'ioredis';
 import { expect, test } from '@jest/globals';
 import {
+  addLateJobs,
   bringBackJobs,
   dropSetAside,
+  keepLateJobs,
   quietJobs,
   readJobs,
   readLateJobs,
@@ -145,6 +147,32 @@ test('jobs enqueued on the old side after they were set aside are told, and kept
   expect(await from.lrange('queue:default', 0, -1)).toEqual(['late 2', 'late 1', '2', '1'].map(job));
   expect(await from.zrange('schedule', '0', '-1', 'WITHSCORES')).toEqual([job('4'), '2', job('late 4'), '9']);
   expect((await from.smembers('queues')).sort()).toEqual(['default', 'größe', 'new']);
+  expect(await from.keys('heroku-to-digitalocean:shop-test*')).toEqual([]);
+});
+
+test('on the way back late jobs are kept apart, and join what came back, before those that wait', async () => {
+  const { from } = await twoRedis();
+  await quietJobs(from);
+  await enqueue(from);
+  expect(await keepLateJobs(from, 'shop-test')).toBe(0);
+  await setAsideJobs(from, 'shop-test');
+  await from.sadd('queues', 'default', 'new');
+  await from.lpush('queue:default', job('late 1'), job('late 2'));
+  await from.lpush('queue:new', job('late 3'));
+  await from.zadd('schedule', 9, job('late 4'));
+  expect(await keepLateJobs(from, 'shop-test')).toBeGreaterThan(0);
+  expect(await inPlace(from)).toEqual(['stat:processed']);
+  // The new side's state comes, and what was set aside at the switch goes.
+  await from.sadd('queues', 'default');
+  await from.lpush('queue:default', job('1'), job('7'));
+  await from.zadd('schedule', 5, job('8'));
+  await dropSetAside(from, 'shop-test');
+  await addLateJobs(from, 'shop-test');
+  expect(await addLateJobs(from, 'shop-test')).toBe(0);
+  expect(await from.lrange('queue:default', 0, -1)).toEqual(['late 2', 'late 1', '7', '1'].map(job));
+  expect(await from.lrange('queue:new', 0, -1)).toEqual([job('late 3')]);
+  expect(await from.zrange('schedule', '0', '-1')).toEqual([job('8'), job('late 4')]);
+  expect((await from.smembers('queues')).sort()).toEqual(['default', 'new']);
   expect(await from.keys('heroku-to-digitalocean:shop-test*')).toEqual([]);
 });
 

@@ -50,6 +50,7 @@ export const BEFORE = [
   'return-taken-jobs',
   'copy',
   'parity',
+  'reverse-capture',
   'count-jobs',
 ] as const;
 /** What the live strategy has before the point of no return, and after it, in place of `copy` and `parity`. */

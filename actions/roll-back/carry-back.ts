@@ -1,0 +1,102 @@
+import type { Step } from '../../src/migration/saga.ts';
+import { defineStep } from '../../src/migration/saga.ts';
+import { endReverse, settleLive } from '../../src/postgres/live.ts';
+import { addLateJobs, dropSetAside, forgetJobs, keepLateJobs } from '../../src/redis/jobs/index.ts';
+import { redisOptionsBack } from '../copy-both.ts';
+import { catchUpWhileServing } from '../cutover/catch-up.ts';
+import { finalDrain } from '../cutover/final-drain.ts';
+import { redisSteps, type RedisSteps } from '../cutover/redis.ts';
+import { inEachDatabase, sumOfEach } from '../jobs.ts';
+import { backward, liveOptions } from '../live.ts';
+import type { Parties } from '../parties.ts';
+import {
+  closeTheNewSide,
+  fenceOfTheWayBack,
+  newRedis,
+  quietNewWorkers,
+  restartNewWorkers,
+} from './new-side.ts';
+import type { Past } from './past.ts';
+
+/** What a way back does with the data: before Heroku may write again, right after it, and once it serves. */
+export interface DataBack {
+  untilHerokuMayWrite: Step[];
+  afterwards: Step[];
+  onceItServes: Step[];
+}
+
+/**
+ * The cutover the other way round: the new side has captured what changed there, so all that it took since the switch
+ * is brought to Heroku, proven, and only then may Heroku write. Heroku follows while the new side still serves; inside
+ * the fence only the last of it moves.
+ */
+export function carryBack(parties: Parties, past: Past): DataBack {
+  const { oldSide, log } = parties;
+  const fence = fenceOfTheWayBack(parties);
+  const redis = redisSteps(
+    { options: redisOptionsBack(parties), from: newRedis(parties), to: oldSide, log },
+    fence,
+  );
+  return {
+    untilHerokuMayWrite: [
+      catchUpWhileServing(parties, backward(parties), () => Promise.resolve()),
+      keepLate(parties),
+      redis.follow,
+      quietNewWorkers(parties),
+      fence.hold,
+      closeTheNewSide(parties, past.wasOpened),
+      redis.returnTakenJobs,
+      finalDrain(parties, backward(parties), fence, redis),
+      redis.countJobs,
+      fence.pointOfNoReturn,
+    ],
+    afterwards: [forgetOldJobs(parties, redis)],
+    onceItServes: [
+      defineStep({
+        name: 'settle',
+        act: async (_prior, { signal }) => {
+          await settleLive(backward(parties), liveOptions({ ...parties, signal }));
+          return null;
+        },
+      }),
+      defineStep({
+        name: 'end-reverse-capture',
+        act: async (_prior, { signal }) => {
+          await endReverse(backward(parties), liveOptions({ ...parties, signal }));
+          return null;
+        },
+      }),
+      restartNewWorkers(parties),
+    ],
+  };
+}
+
+/** What somebody enqueued on Heroku's Redis after the switch waits there still, and no worker ran it. */
+function keepLate({ subject, oldSide, log }: Parties): Step {
+  const { migrationId } = subject.environment;
+  return defineStep({
+    name: 'keep-late-jobs',
+    act: async () => ({ keys: await sumOfEach(oldSide, { log }, (old) => keepLateJobs(old, migrationId)) }),
+    undo: async () => {
+      await inEachDatabase(oldSide, { log }, (old) => addLateJobs(old, migrationId));
+    },
+  });
+}
+
+/**
+ * The jobs that were set aside at the switch have come back in their newest state, or have been run; late ones join
+ * those that wait.
+ */
+function forgetOldJobs({ subject, oldSide, log }: Parties, redis: Pick<RedisSteps, 'letGo'>): Step {
+  const { migrationId } = subject.environment;
+  return defineStep({
+    name: 'forget-old-jobs',
+    act: async () => {
+      await redis.letGo();
+      const keys = await sumOfEach(oldSide, { log }, (old) => dropSetAside(old, migrationId));
+      await inEachDatabase(oldSide, { log }, (old) => addLateJobs(old, migrationId));
+      await inEachDatabase(oldSide, { log }, forgetJobs);
+      return { keys };
+    },
+  });
+}

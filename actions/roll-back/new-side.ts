@@ -1,0 +1,133 @@
+import { restartWorkers } from '../../src/digitalocean/app-restart.ts';
+import { targetNames } from '../../src/migration/names.ts';
+import type { Step } from '../../src/migration/saga.ts';
+import { defineStep } from '../../src/migration/saga.ts';
+import { liftFence, holdFence, readFence, type Fence } from '../../src/postgres/fence.ts';
+import { terminateStale } from '../../src/postgres/settle.ts';
+import { forgetJobs, quietJobs, readJobs, resumeJobs, waitUntilIdle } from '../../src/redis/jobs/index.ts';
+import { together } from '../../src/together.ts';
+import { endOlderRuns, type FenceSteps } from '../cutover/fence.ts';
+import { inEachDatabase, sumOfEach, type RedisSide } from '../jobs.ts';
+import { closeNewSide, openNewSide } from '../opening.ts';
+import type { Parties } from '../parties.ts';
+
+export function newRedis({ newSide }: Parties): RedisSide {
+  return { redis: newSide.redis?.admin };
+}
+
+/** The new side's workers take no new jobs and end those that run, while it still serves. */
+export function quietNewWorkers(parties: Parties): Step {
+  const { subject, log, clock } = parties;
+  const side = newRedis(parties);
+  return defineStep({
+    name: 'quiet-workers',
+    act: async (_prior, { signal }) => {
+      const told = await sumOfEach(side, { log, signal }, quietJobs);
+      const started = clock.now().getTime();
+      const limitMs = subject.config.workers.quietTimeoutMs;
+      await inEachDatabase(side, { log, signal }, async (redis) => {
+        const left = Math.max(0, limitMs - (clock.now().getTime() - started));
+        const { idle, busy } = await waitUntilIdle(redis, { limitMs: left, log, clock, signal });
+        // The way back must not depend on a job that never ends: one that was taken is returned to its queue.
+        if (!idle)
+          log.warning(
+            `${busy} jobs are still running ${Math.round(limitMs / 1000)} s after the workers were told to go quiet; what they do not finish runs again on Heroku.`,
+          );
+      });
+      return { told, waitedMs: clock.now().getTime() - started };
+    },
+    undo: () => wakeWorkers(parties),
+  });
+}
+
+/** Workers that were told to be quiet are so until they are started anew: the next cutover needs them awake. */
+export function restartNewWorkers(parties: Parties): Step {
+  return defineStep({
+    name: 'restart-workers-of-new-side',
+    act: async () => {
+      await wakeWorkers(parties);
+      return null;
+    },
+  });
+}
+
+async function wakeWorkers(parties: Parties): Promise<void> {
+  const { subject, newSide, log } = parties;
+  const found = await inEachDatabase(newRedis(parties), { log }, async (redis) => {
+    await resumeJobs(redis);
+    await forgetJobs(redis);
+    return (await readJobs(redis)).processes.length > 0;
+  });
+  if (!found.includes(true)) return;
+  const { app } = targetNames(subject.environment.migrationId, subject.config.application);
+  const names = await restartWorkers(newSide.client, app);
+  if (names.length > 0) log.info(`Workers of the new side were started anew: ${names.join(', ')}`);
+}
+
+/** Takes the rights to write. `wasOpen`: an undo gives them back. */
+export function closeTheNewSide({ newSide }: Parties, wasOpen: boolean): Step {
+  return defineStep({
+    name: 'close-new-side',
+    act: async () => {
+      await closeNewSide(newSide);
+      return null;
+    },
+    undo: async () => {
+      if (wasOpen) await openNewSide(newSide);
+    },
+  });
+}
+
+/**
+ * The fence of the way back: locks of this process's session hold the new side's writers while its rights are taken and
+ * the rest is drained; its point of no return lifts the one on Heroku.
+ */
+export function fenceOfTheWayBack(parties: Parties): FenceSteps {
+  const { subject, oldSide, newSide, epoch, log, clock } = parties;
+  const { migrationId } = subject.environment;
+  const preparations: ((signal: AbortSignal) => Promise<void>)[] = [];
+  const checks: (() => Promise<void>)[] = [];
+  let fence: Fence | undefined;
+  const release = async (): Promise<void> => {
+    await fence?.release();
+    fence = undefined;
+  };
+  const held = (): Fence => {
+    if (fence === undefined) throw new Error('The fence is not held.');
+    return fence;
+  };
+  return {
+    beforeHolding: (prepare) => void preparations.push(prepare),
+    beforeCommitting: (check) => void checks.push(check),
+    inside: (signal) => AbortSignal.any([signal, held().lost]),
+    hold: defineStep({
+      name: 'fence',
+      always: true,
+      act: async (_prior, { signal }) => {
+        await release();
+        await terminateStale(newSide.owner, { migrationId, epoch, signal });
+        await together(signal, preparations);
+        fence = await holdFence(newSide.owner, { migrationId, epoch, log, clock, signal });
+        return { tables: fence.tables };
+      },
+      undo: release,
+    }),
+    pointOfNoReturn: defineStep({
+      name: 'lift-fence',
+      pointOfNoReturn: true,
+      act: async () => {
+        held().lost.throwIfAborted();
+        await parties.checkLease();
+        for (const check of checks) await check();
+        await liftFence(oldSide.database, migrationId);
+        // Closed by its rights from here on.
+        await release();
+        return { at: clock.now().toISOString() };
+      },
+      settle: async () => {
+        await endOlderRuns(parties);
+        return (await readFence(oldSide.database, migrationId)) === 'open' ? 'done' : 'not-done';
+      },
+    }),
+  };
+}
