@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { DROPLET_KEYS } from '../redis/our-keys.ts';
 import { OPEN_KEY, RULES_OF_THE_APP } from '../redis/rights.ts';
 
 /** Paths are the same inside and outside of the container. */
@@ -7,9 +8,6 @@ export const TLS_DIRECTORY = '/etc/redis/tls';
 export const DATA = '/var/lib/redis';
 /** Beside the data and writable, so that `ACL SAVE` makes an opening outlive a restart. */
 export const ACL_FILE = `${DATA}/users.acl`;
-
-/** What the migration leaves in Redis for the droplet, and what the droplet answers. */
-export const DROPLET_KEYS = 'heroku-to-digitalocean:droplet';
 
 /** The user of the droplet's own scripts; its password is made on the droplet and known nowhere else. */
 export const KEEPER = 'keeper';

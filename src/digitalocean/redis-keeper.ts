@@ -1,5 +1,6 @@
+import { DROPLET_KEYS } from '../redis/our-keys.ts';
 import { OPEN_KEY } from '../redis/rights.ts';
-import { ACL_FILE, DATA, DROPLET_KEYS, KEEPER, KEEPER_RULES, TLS_DIRECTORY } from './redis-configuration.ts';
+import { ACL_FILE, DATA, KEEPER, KEEPER_RULES, TLS_DIRECTORY } from './redis-configuration.ts';
 import { IMAGE_FILE } from './redis-units.ts';
 
 // What keeps the droplet in order: shell scripts, since nobody logs in and the image has nothing else. They trust only
@@ -35,7 +36,7 @@ mv "$home/new-password" "$home/password"
 }
 
 /**
- * Every minute: restarts a Redis that is unhealthy for minutes, says which image runs, and carries out the two orders that
+ * Every minute: restarts a Redis that is unhealthy for minutes, says once which image runs, and carries out the two orders that
  * the migration may leave in Redis, a certificate and an image. Anybody who may write to Redis could leave one: a
  * certificate must be for the key that is here and, like an image, be signed by the authority that is here.
  */
@@ -63,7 +64,8 @@ if grep -q 'BEGIN CERTIFICATE' "$work/offered" && ! cmp -s "$work/offered" "$hom
   answer certificate-problem "$problem"
 fi
 
-answer image-runs "$(running)"
+# Only when it is new: a copy that goes on would take a write for a stranger's.
+[ "$(ask GET ${DROPLET_KEYS}:image-runs)" = "$(running)" ] || answer image-runs "$(running)"
 ask GET ${DROPLET_KEYS}:image | head -c 4096 > "$work/order"
 serial=$(sed -n 1p "$work/order")
 image=$(sed -n 2p "$work/order")

@@ -1,4 +1,4 @@
-import { DROPLET_KEYS } from './redis-configuration.ts';
+import { DROPLET_KEYS } from '../redis/our-keys.ts';
 import { IMAGE_BY_DIGEST } from './redis-image.ts';
 import { derSignature, p256Key, signDeterministically } from './p256.ts';
 
@@ -9,7 +9,7 @@ export const CERTIFICATE_ORDER = `${DROPLET_KEYS}:certificate`;
 /** What kept the keeper from taking the certificate; empty when nothing did. */
 export const CERTIFICATE_PROBLEM = `${DROPLET_KEYS}:certificate-problem`;
 export const IMAGE_ORDER = `${DROPLET_KEYS}:image`;
-/** The image that runs, told every minute. */
+/** The image that runs. */
 export const IMAGE_RUNS = `${DROPLET_KEYS}:image-runs`;
 export const IMAGE_PROBLEM = `${DROPLET_KEYS}:image-problem`;
 

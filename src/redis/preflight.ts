@@ -10,6 +10,7 @@ import { redisError } from './errors.ts';
 import { databasesOf, keysOf, readInfo, readRedisFacts, type RedisFacts } from './facts.ts';
 import { OUR_PREFIX } from './key-choice.ts';
 import { requireRoom } from './memory.ts';
+import { DROPLET_MARKS } from './our-keys.ts';
 import { OPEN_KEY } from './rights.ts';
 import { pipelined } from './scan.ts';
 
@@ -161,7 +162,7 @@ async function refuseForeign(to: Redis, target: RedisFacts, options: PreflightOp
 
 /** Whether anything but our own marks is there. */
 async function holdsKeys(to: Redis, target: RedisFacts): Promise<boolean> {
-  return keysOf(target) > (await to.exists(STAMP_KEY, OPEN_KEY, PROBE_KEY));
+  return keysOf(target) > (await to.exists(STAMP_KEY, OPEN_KEY, PROBE_KEY, ...DROPLET_MARKS));
 }
 
 async function refuseMissingDatabases(

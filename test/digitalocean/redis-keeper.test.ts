@@ -40,6 +40,9 @@ import '../support/servers.ts';
 
 // The droplet's own scripts, run for real against a real Redis with the droplet's configuration.
 
+/** These start the server anew or wait for the keeper, which takes seconds. */
+const inFull = full ? test : test.skip;
+
 let droplet: KeptDroplet;
 let admin: Redis;
 beforeAll(async () => {
@@ -84,7 +87,7 @@ test("the keeper's own user can read its orders and nothing else, and is made on
 });
 
 describe('a certificate', () => {
-  test('is renewed from outside, and seen there; what the droplet refuses is told', async () => {
+  inFull('is renewed from outside, and seen there; what the droplet refuses is told', async () => {
     const waiting = { clock: systemClock, log: silentLog };
     const stop = droplet.keeping();
     try {
@@ -117,11 +120,16 @@ describe('a certificate', () => {
     expect(droplet.read('redis.pid')).toBe(pid);
     expect(await admin.get('kept')).toBe('yes');
     expect(new X509Certificate(droplet.read('etc/redis/tls/ca.crt')).validTo).toBe(renewed.until);
-    // The same order is not carried out again.
+    // The same order is not carried out again, and a keeper without work writes nothing.
+    await droplet.script('redis-keeper');
+    const changes = async (): Promise<string | undefined> =>
+      /rdb_changes_since_last_save:(\d+)/.exec(await admin.info('persistence'))?.[1];
+    const before = await changes();
     expect((await droplet.script('redis-keeper')).said).not.toContain('Certificate');
+    expect(await changes()).toBe(before);
   });
 
-  test.each([
+  inFull.each([
     ['of another authority', () => pair(1, { ca: Buffer.alloc(32, 7) }), 'it is of another authority'],
     ['that is not valid yet', () => pair(2), 'it is not valid today'],
     ['for another name', () => pair(1, { name: 'redis.other.internal' }), 'did not sign it for'],
@@ -147,7 +155,7 @@ describe('a certificate', () => {
     expect(droplet.read('etc/redis/tls/server.crt')).toBe(before);
   });
 
-  test('that is none is not even looked at', async () => {
+  inFull('that is none is not even looked at', async () => {
     await admin.set(CERTIFICATE_ORDER, '$(touch /tmp/never); `reboot`');
     await admin.del(CERTIFICATE_PROBLEM);
     expect((await droplet.script('redis-keeper')).failed).toBe(false);
@@ -155,8 +163,7 @@ describe('a certificate', () => {
   });
 });
 
-// Each starts the server anew, which takes seconds.
-(full ? describe : describe.skip)('an upgrade', () => {
+describe('an upgrade', () => {
   const order = (serial: number, image: string, seed = droplet.secrets.ca, migration = MIGRATION): string =>
     imageOrder(seed, migration, serial, image);
 
@@ -166,7 +173,7 @@ describe('a certificate', () => {
     return withRedis(droplet.admin, {}, (redis) => redis.get(IMAGE_RUNS));
   }
 
-  test('that the authority has not signed for this server is ignored', async () => {
+  inFull('that the authority has not signed for this server is ignored', async () => {
     const [first, second] = IMAGES;
     expect(await ordered(order(10, second, Buffer.alloc(32, 7)))).toBe(first);
     expect(await ordered(order(10, second, droplet.secrets.ca, 'shop-other'))).toBe(first);
@@ -176,7 +183,7 @@ describe('a certificate', () => {
     expect(existsSync(join(droplet.root, 'etc/redis-keeper/serial'))).toBe(false);
   });
 
-  test('runs the other image with the same data, users and openness', async () => {
+  inFull('runs the other image with the same data, users and openness', async () => {
     await openRedis(droplet.admin, 'app');
     const pid = droplet.read('redis.pid');
     expect(await ordered(order(10, IMAGES[1]))).toBe(IMAGES[1]);
@@ -189,12 +196,12 @@ describe('a certificate', () => {
     expect(existsSync(join(droplet.root, 'var/lib/redis.before'))).toBe(false);
   });
 
-  test('that was carried out before, or is older, is not carried out again', async () => {
+  inFull('that was carried out before, or is older, is not carried out again', async () => {
     expect(await ordered(order(9, IMAGES[0]))).toBe(IMAGES[1]);
     expect(await ordered(order(10, IMAGES[0]))).toBe(IMAGES[1]);
   });
 
-  test('to a server that does not start ends with the one before, its data and the reason', async () => {
+  inFull('to a server that does not start ends with the one before, its data and the reason', async () => {
     expect(await ordered(order(11, IMAGES[2]))).toBe(IMAGES[1]);
     await withRedis(droplet.admin, {}, async (redis) => {
       expect(await redis.get('kept')).toBe('yes');
@@ -206,7 +213,7 @@ describe('a certificate', () => {
     expect(droplet.read('redis.pid')).toBe(pid);
   });
 
-  test('is ordered from outside, and its end is seen there', async () => {
+  inFull('is ordered from outside, and its end is seen there', async () => {
     const stop = droplet.keeping();
     const waiting = { clock: systemClock, log: silentLog };
     const wanted = { authoritySeed: droplet.secrets.ca, migrationId: MIGRATION };
@@ -225,7 +232,7 @@ describe('a certificate', () => {
     }
   });
 
-  test('by hand takes an image by digest only', async () => {
+  inFull('by hand takes an image by digest only', async () => {
     expect(await droplet.script('redis-upgrade', 'redis:latest')).toMatchObject({ failed: true });
     expect((await droplet.script('redis-upgrade', `redis@sha256:${'9'.repeat(64)}`)).said).toContain(
       'manifest unknown',
@@ -235,7 +242,7 @@ describe('a certificate', () => {
   });
 });
 
-test('a Redis that stays unhealthy is restarted, with its data', async () => {
+inFull('a Redis that stays unhealthy is restarted, with its data', async () => {
   const pid = droplet.read('redis.pid');
   droplet.write('health', 'unhealthy\n');
   await droplet.script('redis-keeper');
@@ -243,18 +250,21 @@ test('a Redis that stays unhealthy is restarted, with its data', async () => {
   expect(await withRedis(droplet.admin, {}, (redis) => redis.get('kept'))).toBe('yes');
 });
 
-test('the quiet hour restarts nothing before the side is open, and the machine only when it asks for it', async () => {
-  await withRedis(droplet.admin, {}, (redis) => redis.del('heroku-to-digitalocean:open'));
-  expect((await droplet.script('redis-maintenance')).said).toContain('not open yet');
-  expect(droplet.told()).toEqual([]);
-  await openRedis(droplet.admin, 'app');
-  await droplet.script('redis-maintenance');
-  const updates = [
-    'apt-get update --quiet',
-    'apt-get install --yes --quiet --only-upgrade docker.io containerd runc',
-  ];
-  expect(droplet.told()).toEqual(updates);
-  droplet.write('run/reboot-required', '');
-  await droplet.script('redis-maintenance');
-  expect(droplet.told()).toEqual([...updates, ...updates, 'systemctl reboot']);
-});
+inFull(
+  'the quiet hour restarts nothing before the side is open, and the machine only when it asks for it',
+  async () => {
+    await withRedis(droplet.admin, {}, (redis) => redis.del('heroku-to-digitalocean:open'));
+    expect((await droplet.script('redis-maintenance')).said).toContain('not open yet');
+    expect(droplet.told()).toEqual([]);
+    await openRedis(droplet.admin, 'app');
+    await droplet.script('redis-maintenance');
+    const updates = [
+      'apt-get update --quiet',
+      'apt-get install --yes --quiet --only-upgrade docker.io containerd runc',
+    ];
+    expect(droplet.told()).toEqual(updates);
+    droplet.write('run/reboot-required', '');
+    await droplet.script('redis-maintenance');
+    expect(droplet.told()).toEqual([...updates, ...updates, 'systemctl reboot']);
+  },
+);

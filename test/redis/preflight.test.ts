@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { systemClock } from '../../src/clock.ts';
+import { IMAGE_RUNS } from '../../src/digitalocean/redis-order.ts';
 import { ConfigurationError, NotSupportedError } from '../../src/errors.ts';
 import { silentLog } from '../../src/log.ts';
 import { connectRedis, type RedisAddress } from '../../src/redis/connect.ts';
@@ -158,6 +159,10 @@ test('the origin of the data needs no stamp and may be open; anything else must 
   await expect(check()).rejects.toThrow(/is open/);
   expect(await check({ onto: 'origin' })).toMatchObject({ begun: true });
   await to.del('a', 'heroku-to-digitalocean:open');
+  expect(await check()).toMatchObject({ begun: false });
+  // What the droplet tells of itself, from its first minute on, is nobody's data.
+  await to.del(STAMP_KEY);
+  await to.set(IMAGE_RUNS, 'redis@sha256:1');
   expect(await check()).toMatchObject({ begun: false });
 });
 
