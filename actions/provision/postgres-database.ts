@@ -1,6 +1,7 @@
 import { ensureClusterConfig, isSetByApi } from '../../src/digitalocean/cluster-config.ts';
 import { setMaintenanceWindow } from '../../src/digitalocean/cluster.ts';
 import { ensurePool, findPool, poolIs, type WantedPool } from '../../src/digitalocean/connection-pool.ts';
+import { nightHour, timeZoneOf } from '../../src/digitalocean/region.ts';
 import { JOURNAL_DATABASE } from '../../src/migration/journal.ts';
 import { defineStep, type Step } from '../../src/migration/saga.ts';
 import type { Target } from '../../src/migration/target.ts';
@@ -12,8 +13,11 @@ import type { Provisioning } from './provision.ts';
 import type { SourceDatabase } from './source-database.ts';
 import type { ProvisionReport } from './summary.ts';
 
-/** Sunday's hour is the one in which the Redis droplet looks after itself, too. */
-const MAINTENANCE = { day: 'sunday', hour: '04:00' };
+/** Sunday night where the people of the datacentre are: when the Redis droplet looks after itself, too. */
+function maintenanceWindow({ plan }: Provisioning): { day: string; hour: string } {
+  const hour = String(nightHour(timeZoneOf(plan.datacentre))).padStart(2, '0');
+  return { day: 'sunday', hour: `${hour}:00` };
+}
 
 /** What makes the empty database ready for the copy and the application. */
 export function postgresSteps(p: Provisioning, target: Target, source: SourceDatabase): Step[] {
@@ -121,11 +125,12 @@ function maintenanceStep(p: Provisioning, target: Target): Step {
   return defineStep({
     name: 'maintenance-window',
     act: async () => {
-      await setMaintenanceWindow(p.client, target.clusterId, MAINTENANCE);
+      const window = maintenanceWindow(p);
+      await setMaintenanceWindow(p.client, target.clusterId, window);
       p.edge.log.info(
-        `DigitalOcean's own updates of the cluster: ${MAINTENANCE.day} at ${MAINTENANCE.hour} UTC (plan the cutover for another hour)`,
+        `DigitalOcean's own updates of the cluster: ${window.day} at ${window.hour} UTC (plan the cutover for another hour)`,
       );
-      return MAINTENANCE;
+      return window;
     },
   });
 }

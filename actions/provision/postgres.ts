@@ -7,6 +7,7 @@ import {
   type Cluster,
 } from '../../src/digitalocean/cluster.ts';
 import { describeOrder, refuseUnoffered, type ClusterOrder } from '../../src/digitalocean/cluster-offer.ts';
+import { dismissRunner, findFirewall } from '../../src/digitalocean/firewall.ts';
 import { requireOurs } from '../../src/digitalocean/ownership.ts';
 import { networkRule } from '../../src/digitalocean/trusted-source.ts';
 import type { Vpc } from '../../src/digitalocean/vpc.ts';
@@ -73,7 +74,11 @@ export async function ensurePlannedCluster(p: Provisioning, vpc: Vpc): Promise<C
 
 /** Closes the cluster to everybody but the private network and, for this job, the runner. */
 export async function letRunnerIn(p: Provisioning, clusterId: string, range: string): Promise<string> {
-  const { address } = await admitToCluster(p.edge, p.client, clusterId, [networkRule(range)]);
+  const { client, names, plan } = p;
+  const { address, swept } = await admitToCluster(p.edge, client, clusterId, [networkRule(range)]);
+  const firewall = swept.length === 0 ? undefined : await findFirewall(client, names.firewall);
+  if (firewall !== undefined && plan.redis !== null)
+    for (const stale of swept) await dismissRunner(client, firewall.id, stale, plan.redis.port);
   return address;
 }
 

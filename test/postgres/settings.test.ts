@@ -63,12 +63,16 @@ test('what the database and the role set is carried over once, word for word, an
   expect(again.filter(({ fate }) => fate === 'set')).toEqual([]);
 });
 
-test('extensions, heroku_ext and rights are made once; a second call changes nothing', async () => {
+test('extensions, heroku_ext and rights are made once; a second call and the copy change nothing', async () => {
   const sides = await twoSides();
   const server = await testPostgres();
   await server.query(
     sides.source.database,
     'CREATE SCHEMA IF NOT EXISTS heroku_ext; CREATE EXTENSION IF NOT EXISTS hstore SCHEMA heroku_ext; CREATE EXTENSION IF NOT EXISTS pg_trgm SCHEMA public',
+  );
+  await server.query(
+    'postgres',
+    `ALTER DATABASE "${sides.source.database}" SET search_path = "$user", public, heroku_ext`,
   );
   const facts = await withConnection(sides.source, session, readPreparationFacts);
   const prepare = (): Promise<string[]> =>
@@ -79,6 +83,17 @@ test('extensions, heroku_ext and rights are made once; a second call changes not
     expect.arrayContaining(['schema heroku_ext', 'extension hstore', 'extension pg_trgm']),
   );
   expect(await prepare()).toEqual([]);
+  await applySettings(sides.loader, sides.owner, facts, { ...session, log: silentLog });
+
+  // The copy asks for the same, and finds all of it there: no row of the catalogues is written again.
+  const written = (): Promise<object[]> =>
+    sides.onTarget(`SELECT extname::text AS name, xmin::text FROM pg_extension
+      UNION ALL SELECT 'settings', s.xmin::text FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase
+                 WHERE d.datname = current_database()
+      UNION ALL SELECT nspname, xmin::text FROM pg_namespace WHERE nspname IN ('public', 'heroku_ext') ORDER BY 1`);
+  const before = await written();
+  await sides.copy();
+  expect(await written()).toEqual(before);
   await withConnection(sides.owner, session, (client) =>
     client.query('CREATE TABLE heroku_ext.mine (id int); CREATE TABLE public.mine (id int)'),
   );
