@@ -52,6 +52,9 @@ const PINNED_SETTINGS: Record<string, string> = {
   statement_timeout: '0',
   lock_timeout: '30s',
   idle_in_transaction_session_timeout: '10min',
+  // Since Postgres 14; a session that only holds a lock is idle for as long as a copy takes.
+  idle_session_timeout: '0',
+  default_transaction_isolation: 'read committed',
   // Since Postgres 17; a snapshot is held as long as the copy takes.
   transaction_timeout: '0',
   // A statement whose client is gone stops within seconds instead of running on (since Postgres 14).
