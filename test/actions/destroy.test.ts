@@ -40,13 +40,14 @@ interface Named {
 /** Everything that is there, by kind. */
 async function everything(): Promise<Record<string, string[]>> {
   const names = (list: Named[]): string[] => list.map(({ name }) => name).sort();
-  const [vpcs, databases, droplets, firewalls, tags, apps, records] = await Promise.all([
+  const [vpcs, databases, droplets, firewalls, tags, apps, alerts, records] = await Promise.all([
     api<{ vpcs: Named[] }>('GET', '/vpcs?per_page=200'),
     api<{ databases: Named[] }>('GET', '/databases?per_page=200'),
     api<{ droplets: Named[] }>('GET', '/droplets?per_page=200'),
     api<{ firewalls: Named[] }>('GET', '/firewalls?per_page=200'),
     api<{ tags: Named[] }>('GET', '/tags?per_page=200'),
     api<{ apps: { spec: Named }[] }>('GET', '/apps?per_page=200'),
+    api<{ policies: { description: string }[] }>('GET', '/monitoring/alerts?per_page=200'),
     api<{ domain_records: { type: string; name: string; data: string; ttl: number }[] }>(
       'GET',
       '/domains/example.com/records?per_page=200',
@@ -58,6 +59,7 @@ async function everything(): Promise<Record<string, string[]>> {
     droplets: names(droplets.droplets),
     firewalls: names(firewalls.firewalls),
     tags: names(tags.tags),
+    alerts: alerts.policies.map(({ description }) => description).sort(),
     apps: apps.apps.map(({ spec }) => spec.name).sort(),
     records: records.domain_records
       .map(({ type, name, data, ttl }) => [type, name, data, ttl].join(' '))
@@ -114,6 +116,18 @@ beforeAll(async () => {
     tags: [`${TAG}-2`],
     inbound_rules: [{ protocol: 'tcp', ports: '22', sources: { addresses: ['10.0.0.0/8'] } }],
   });
+  const { account } = await api<{ account: { email: string } }>('GET', '/account');
+  await api('POST', '/monitoring/alerts', {
+    type: 'v1/insights/droplet/cpu',
+    description: 'shop-staging-redis: CPU, of somebody else',
+    compare: 'GreaterThan',
+    value: 70,
+    window: '5m',
+    entities: [],
+    tags: [`${TAG}-2`],
+    alerts: { email: [account.email], slack: [] },
+    enabled: true,
+  });
   await api('POST', '/tags', { name: 'heroku-to-digitalocean:shop' });
   const proof = '_acme-challenge.staging.shop.example.com';
   sides.digitalOcean.dns.setRecord({ name: proof, type: 'TXT', data: 'of another certificate', ttl: 300 });
@@ -152,7 +166,8 @@ fullTest(
     ]) {
       expect(run.log).toContain(`Would remove: ${line}`);
     }
-    expect(run.log.match(/Would remove/g)).toHaveLength(7);
+    expect(run.log.match(/Would remove/g)).toHaveLength(11);
+    expect(run.log.match(/Would remove: Alert policy/g)).toHaveLength(4);
     expect(run.log).toContain('Would remove: TXT record _acme-challenge.staging.shop.example.com');
     expect(changes(from)).toEqual([]);
     // What it says stops costing is what DigitalOcean asks for the migration's things.
