@@ -2,8 +2,10 @@ import { cpus } from 'node:os';
 import { cleanUpOnExit, stopAll } from '../rehearsal/servers/process.ts';
 import { ConfigurationError, messageOf } from '../src/errors.ts';
 import type { Log } from '../src/log.ts';
+import { benchAssess, type AssessResult } from './assess.ts';
 import { parseOptions, type BenchOptions } from './options.ts';
 import { benchPostgres, type PostgresResult } from './postgres.ts';
+import { assessJson, assessLines } from './assess/report.ts';
 import { postgresJson, postgresLines } from './postgres/report.ts';
 import { benchRedis, type RedisResult } from './redis.ts';
 import { redisJson, redisLines } from './redis/report.ts';
@@ -13,24 +15,27 @@ async function main(args: readonly string[]): Promise<void> {
   const options = parseOptions(args);
   const log = printingLog(options);
   log.info(`${cpus().length} CPUs, Node ${process.versions.node}, medians of ${options.rounds} rounds`);
-  const results: { postgres?: PostgresResult; redis?: RedisResult } = {};
+  const results: { postgres?: PostgresResult; redis?: RedisResult; assess?: AssessResult } = {};
   for (const subject of options.subjects) {
     // None of its parts was named.
     if (options.parts[subject].size === 0) continue;
     if (subject === 'postgres') results.postgres = await benchPostgres(options, log);
-    else results.redis = await benchRedis(options, log);
+    else if (subject === 'redis') results.redis = await benchRedis(options, log);
+    else results.assess = await benchAssess(options, log);
   }
   for (const line of [
     ...(results.postgres === undefined ? [] : postgresLines(results.postgres)),
     ...(results.redis === undefined ? [] : redisLines(results.redis)),
+    ...(results.assess === undefined ? [] : assessLines(results.assess)),
   ])
     log.info(line);
-  const failed = { ...results.postgres?.failed, ...results.redis?.failed };
+  const failed = { ...results.postgres?.failed, ...results.redis?.failed, ...results.assess?.failed };
   if (Object.keys(failed).length > 0) process.exitCode = 1;
   if (!options.json) return;
   const json = {
     ...(results.postgres === undefined ? {} : { postgres: postgresJson(results.postgres) }),
     ...(results.redis === undefined ? {} : { redis: redisJson(results.redis) }),
+    ...(results.assess === undefined ? {} : { assess: assessJson(results.assess) }),
   };
   // One subject is its own object, so that a reader need not know which was asked for.
   const [only, ...others] = Object.values(json);

@@ -5,6 +5,7 @@ import { ConfigurationError } from '../src/errors.ts';
 const allParts = {
   postgres: ['copy', 'parity', 'overhead', 'drain', 'window', 'wan'],
   redis: ['copy', 'tls', 'wan', 'final'],
+  assess: ['pipeline'],
 } as const;
 
 export type Subject = keyof typeof allParts;
@@ -13,7 +14,10 @@ export type Parts = { [Of in Subject]: ReadonlySet<Part<Of>> };
 
 export interface BenchOptions {
   subjects: Subject[];
-  /** About so much data on the source; default 500 MB of Postgres, 1 GB of Redis (a key for each thousand bytes). */
+  /**
+   * About so much data on the source; default 500 MB of Postgres, 1 GB of Redis (a key for each thousand bytes). What
+   * assess looks at has always the same size.
+   */
   sizeBytes: number | undefined;
   /** How often each variant is measured. */
   rounds: number;
@@ -25,10 +29,10 @@ export interface BenchOptions {
 
 const subjects = Object.keys(allParts) as Subject[];
 
-export const usage = `npm run bench -- [postgres|redis] [--size 500MB] [--rounds 3] [--wan] [--only part,part] [--json]
+export const usage = `npm run bench -- [postgres|redis|assess] [--size 500MB] [--rounds 3] [--wan] [--only part,part] [--json]
 Parts:
 ${subjects.map((subject) => `  ${subject}: ${allParts[subject].join(', ')}`).join('\n')}
-Without a name both are measured. --wan is for postgres, which is not measured over long lines without it.`;
+Without a name all are measured. --wan is for postgres, which is not measured over long lines without it.`;
 
 const UNITS = { kB: 1e3, MB: 1e6, GB: 1e9 } as const;
 const SMALLEST = 1_000_000;
@@ -99,7 +103,7 @@ function partsOf(named: readonly Subject[], only: string | undefined, wan: boole
   const postgres = chosen(allParts.postgres);
   if (names === undefined) postgres.delete('wan');
   if (wan) postgres.add('wan');
-  return { postgres, redis: chosen(allParts.redis) };
+  return { postgres, redis: chosen(allParts.redis), assess: chosen(allParts.assess) };
 }
 
 /** `100MB`, in powers of ten as disks are sold. */

@@ -19,6 +19,8 @@ export interface EntryOptions {
   /** Over the defaults of action.yml. */
   inputs: Record<string, string>;
   environment?: Record<string, string>;
+  /** The program; the action's own source unless given. */
+  entry?: string;
 }
 
 interface ActionFile {
@@ -29,11 +31,11 @@ interface ActionFile {
 /** Runs an action's entry in processes of its own, as the runner does: main, then its post step where it has one. */
 export async function runEntry(
   action: string,
-  { directory, inputs, environment: more = {} }: EntryOptions,
+  { directory, inputs, environment: more = {}, ...options }: EntryOptions,
 ): Promise<PhaseRun> {
   const folder = join(import.meta.dirname, '../../actions', action);
   const file = parse(readFileSync(join(folder, 'action.yml'), 'utf8')) as ActionFile;
-  const entry = join(folder, 'index.ts');
+  const entry = options.entry ?? join(folder, 'index.ts');
   const run = join(directory, `run-${Date.now()}-${Math.random().toString(36).slice(2)}`);
   mkdirSync(run);
   for (const file of ['output', 'state', 'summary']) writeFileSync(join(run, file), '');

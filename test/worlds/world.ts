@@ -2,13 +2,17 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Item } from '../../src/migration/item.ts';
 import type { Plan } from '../../src/migration/plan.ts';
-import { runEntry, type PhaseRun } from '../actions/run-entry.ts';
+import { runEntry, type EntryOptions, type PhaseRun } from '../actions/run-entry.ts';
 import { DIGITALOCEAN_TOKEN, HEROKU_TOKEN, openSite, type Ground, type Site } from './ground.ts';
 
 /** A customer's world: what it is like, and what becomes of it when assess looks at it. */
 export interface World extends Site {
   /** assess of one environment, in a process of its own; the record is a new one each time. */
-  assess(environment: string, inputs?: Record<string, string>): Promise<Assessed>;
+  assess(
+    environment: string,
+    inputs?: Record<string, string>,
+    how?: Pick<EntryOptions, 'entry' | 'environment'>,
+  ): Promise<Assessed>;
 }
 
 export interface Assessed extends PhaseRun {
@@ -50,10 +54,11 @@ export async function openWorld(ground: Ground, plan: WorldPlan): Promise<World>
   let runs = 0;
   return {
     ...site,
-    assess: async (environment, more = {}) => {
+    assess: async (environment, more = {}, how = {}) => {
       runs += 1;
       const record = `record-${runs}.json`;
       const run = await runEntry('assess', {
+        ...how,
         directory: site.directory,
         inputs: { ...inputs, environment, record, ...more },
       });
