@@ -7,7 +7,7 @@ import { afterAll } from '@jest/globals';
 import { parseCloudInit } from '../../rehearsal/digitalocean/droplets/cloud-init.ts';
 import { findRedis } from '../../rehearsal/servers/binaries.ts';
 import { freePort } from '../../rehearsal/servers/free-port.ts';
-import { temporaryDirectory } from '../../rehearsal/servers/process.ts';
+import { guardProcess, temporaryDirectory } from '../../rehearsal/servers/process.ts';
 import { redisAuthority } from '../../src/digitalocean/redis-certificates.ts';
 import { renderRedisCloudInit } from '../../src/digitalocean/redis-cloud-init.ts';
 import { silentLog } from '../../src/log.ts';
@@ -28,10 +28,28 @@ export const IMAGES = ['first', 'second', 'broken'].map(
   (name, index) => `redis:${name}@sha256:${String(index + 1).repeat(64)}`,
 ) as [string, string, string];
 
-const ends: (() => Promise<unknown>)[] = [];
-afterAll(async () => {
-  await Promise.all(ends.map((end) => end()));
+// The servers are daemons, as on a droplet: they end with the test file, and with its process however that ends.
+const daemons = new Map<string, { pid: number; forget: () => void }>();
+afterAll(() => {
+  for (const { pid, forget } of daemons.values()) {
+    try {
+      // Not SIGTERM: a server whose directory is gone refuses to end without having saved.
+      process.kill(pid, 'SIGKILL');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+    forget();
+  }
 });
+
+/** Remembers the server that runs below a directory now. */
+function watch(root: string): void {
+  const file = join(root, 'redis.pid');
+  const pid = existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0;
+  if (pid === 0 || daemons.get(root)?.pid === pid) return;
+  daemons.get(root)?.forget();
+  daemons.set(root, { pid, forget: guardProcess(pid) });
+}
 
 /** A droplet's own files and scripts below a directory, with a real Redis and without Docker and systemd. */
 export interface KeptDroplet {
@@ -129,9 +147,10 @@ export async function keptDroplet(): Promise<KeptDroplet> {
     } catch (error) {
       const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
       return { failed: true, said: stdout + stderr };
+    } finally {
+      watch(root);
     }
   };
-  ends.push(() => script('systemctl', 'stop', 'redis-container.service'));
   await script('redis-prepare');
   await script('systemctl', 'start', 'redis-container.service');
 
