@@ -1,6 +1,6 @@
 import { runAction } from '../../src/github/run.ts';
-import { keepHeapLean } from '../../src/lean-heap.ts';
+import { keepHeapSmall } from '../../src/lean-heap.ts';
 import { assess } from './assess.ts';
 
-keepHeapLean();
+keepHeapSmall();
 await runAction(assess);
