@@ -61,7 +61,8 @@ export async function runEntry(
     ...Object.fromEntries(
       Object.entries(file.inputs).map(([name, { default: usual = '' }]) => [
         `INPUT_${name.replaceAll(' ', '_').toUpperCase()}`,
-        inputs[name] ?? usual,
+        // An expression is the runner's to fill in.
+        inputs[name] ?? (usual.includes('${{') ? '' : usual),
       ]),
     ),
   };
