@@ -21,7 +21,7 @@ import type { PostgresAddress } from '../src/postgres/connect.ts';
 import type { PostgresTools } from '../src/postgres/tools.ts';
 import { findPostgresTools } from '../src/postgres/tools.ts';
 import type { RedisAddress } from '../src/redis/connect.ts';
-import { admitRunner } from './runner-access.ts';
+import { admitRunner, sweepDeadRun } from './runner-access.ts';
 import type { Subject } from './subject.ts';
 
 /** The Heroku side, with addresses as they are at this moment: they may rotate at any hour. */
@@ -163,6 +163,8 @@ export async function withLease<T>(
   try {
     const lease = await acquireLease(journal, { holder: edge.environment, log: edge.log, clock: edge.clock });
     try {
+      if (lease.takenFrom !== null)
+        await sweepDeadRun(edge, parties.newSide.client, parties.newSide, lease.takenFrom);
       return await body(
         {
           ...parties,

@@ -67,6 +67,23 @@ export async function admitToCluster(
   return { address, swept };
 }
 
+/** The lease says that a run was killed: its address need not stay until its time is up. */
+export async function sweepDeadRun(
+  edge: Edge,
+  client: DigitalOcean,
+  target: Target,
+  dead: { runId: string; runAttempt: number },
+): Promise<void> {
+  // Earlier attempts of this very run are swept when its address is let in, and its own must stay.
+  if (dead.runId === edge.environment.runId) return;
+  const swept = await trustedSource.sweepDeadRun(client, target.clusterId, dead);
+  if (swept.length === 0) return;
+  edge.log.warning(`Took out of the trusted sources what a killed run had left: ${swept.join(', ')}.`);
+  const { redis } = target;
+  if (redis === undefined) return;
+  for (const stale of swept) await firewall.dismissRunner(client, redis.firewallId, stale, redis.port);
+}
+
 function passFor({ environment, clock }: Edge, address: string): RunnerPass {
   const { runId, runAttempt, onHostedRunner } = environment;
   const longest = onHostedRunner ? LONGEST_JOB_MS.hosted : LONGEST_JOB_MS.own;

@@ -18,6 +18,8 @@ export interface RedisMove {
   /** Whose workers have ended, or can no longer write, inside the fence. */
   from: RedisSide;
   to: RedisSide;
+  /** What the side that followed must not keep when it follows no longer. */
+  forget?: () => Promise<void>;
   log: Log;
 }
 
@@ -48,7 +50,7 @@ export interface FinishedRedis {
 }
 
 /** The connections that follow live in this process: a continued run opens them anew, and carries what differs. */
-export function redisSteps({ options, from, to, log }: RedisMove, fence: Held): RedisSteps {
+export function redisSteps({ options, from, to, forget, log }: RedisMove, fence: Held): RedisSteps {
   let followed: RedisFollow | undefined;
   let isFinished = false;
 
@@ -82,7 +84,10 @@ export function redisSteps({ options, from, to, log }: RedisMove, fence: Held): 
         );
         return { copied: { ...followed.copied }, caughtUp: { ...caughtUp } };
       },
-      undo: close,
+      undo: async () => {
+        await close();
+        await forget?.();
+      },
     }),
     returnTakenJobs: defineStep({
       name: 'return-taken-jobs',

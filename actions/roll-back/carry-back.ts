@@ -1,7 +1,13 @@
 import type { Step } from '../../src/migration/saga.ts';
 import { defineStep } from '../../src/migration/saga.ts';
 import { endReverse, settleLive } from '../../src/postgres/live.ts';
-import { addLateJobs, dropSetAside, forgetJobs, keepLateJobs } from '../../src/redis/jobs/index.ts';
+import {
+  addLateJobs,
+  dropCopiedJobs,
+  dropSetAside,
+  forgetJobs,
+  keepLateJobs,
+} from '../../src/redis/jobs/index.ts';
 import { redisOptionsBack } from '../copy-both.ts';
 import { catchUpWhileServing } from '../cutover/catch-up.ts';
 import { finalDrain } from '../cutover/final-drain.ts';
@@ -31,10 +37,16 @@ export interface DataBack {
  * the fence only the last of it moves.
  */
 export function carryBack(parties: Parties, past: Past): DataBack {
-  const { oldSide, log } = parties;
+  const { subject, oldSide, log } = parties;
+  const { migrationId } = subject.environment;
   const fence = fenceOfTheWayBack(parties);
   const redis = redisSteps(
-    { options: redisOptionsBack(parties), from: newRedis(parties), to: oldSide, log },
+    {
+      ...{ options: redisOptionsBack(parties), from: newRedis(parties), to: oldSide, log },
+      forget: async () => {
+        await inEachDatabase(oldSide, { log }, (old) => dropCopiedJobs(old, migrationId));
+      },
+    },
     fence,
   );
   return {

@@ -44,8 +44,8 @@ export const ROLL_BACK_FAILED: FailureWords = {
     now: 'Everything is as it was before it: whatever side served goes on serving, and nothing is lost.',
   },
   unfinished: {
-    verdict: 'the roll-back stopped half-way, Heroku may write again and does not serve yet',
-    now: 'The new side is closed. Mend the reason and run roll-back again: it goes on from the step that failed.',
+    verdict: 'the roll-back stopped half-way, after Heroku was let write again',
+    now: 'The new side is closed; the steps say whether Heroku serves yet. Mend the reason and run roll-back again: it goes on from the step that failed.',
   },
   superseded: {
     verdict: 'another run has taken over',

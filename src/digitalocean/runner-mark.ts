@@ -44,6 +44,15 @@ export function isOver(
   return run === ownRun && attempt < ownAttempt;
 }
 
+/** Whether that job belongs to this attempt of a run, or an earlier one. */
+export function isOfRun(
+  { holder }: Pick<RunnerPass, 'holder'>,
+  { runId, runAttempt }: { runId: string; runAttempt: number },
+): boolean {
+  const [run, attempt] = runOf(holder);
+  return run === runId && attempt <= runAttempt;
+}
+
 function runOf(holder: string): [run: string, attempt: number] {
   const [run = '', attempt = ''] = holder.split('.');
   return [run, Number(attempt)];

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { DigitalOcean } from './client.ts';
-import { isOver, markOf, readMark, type RunnerPass } from './runner-mark.ts';
+import { isOfRun, isOver, markOf, readMark, type RunnerPass } from './runner-mark.ts';
 
 const ruleSchema = z.looseObject({
   uuid: z.string().optional(),
@@ -91,6 +91,21 @@ export async function dismissRunner(
     }
     return kept;
   });
+}
+
+/** Takes out what a run that is known to be dead has left; returns the addresses that are out now. */
+export async function sweepDeadRun(
+  client: DigitalOcean,
+  clusterId: string,
+  dead: { runId: string; runAttempt: number },
+): Promise<string[]> {
+  const swept = new Set<string>();
+  await amend(client, clusterId, (before) => {
+    const kept = before.flatMap((rule) => withoutHolders(rule, (one) => isOfRun(one, dead)));
+    for (const { value } of before) if (!kept.some((rule) => rule.value === value)) swept.add(value);
+    return kept;
+  });
+  return [...swept];
 }
 
 /** Apps among the trusted sources: DigitalOcean deploys each of them again whenever the list changes. */

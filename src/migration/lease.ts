@@ -20,6 +20,8 @@ export interface LeaseHolder {
 export interface Lease extends Writer {
   readonly epoch: number;
   readonly runId: string;
+  /** The run that held it and never gave it back, so that it is dead; null when the one before ended properly. */
+  readonly takenFrom: { runId: string; runAttempt: number } | null;
   /** Aborts with a LeaseLostError when the lease could not be renewed in time or another run took over. */
   readonly lost: AbortSignal;
   /** Throws LeaseLostError when a newer epoch exists: ask before every change on the target. */
@@ -76,13 +78,14 @@ export async function acquireLease(
     statementTimeoutMs: Math.ceil(ttlMs / 2),
   });
   const mine = { migrationId, token: randomUUID(), ttlMs };
-  let epoch: number;
+  let taken: Taken;
   try {
-    epoch = await take(session, mine, holder);
+    taken = await take(session, mine, holder);
   } catch (error) {
     await session.close();
     throw error;
   }
+  const { epoch, takenFrom } = taken;
   log.debug(`Holds the lease of ${migrationId}, epoch ${epoch}.`);
 
   const lost = new AbortController();
@@ -121,6 +124,7 @@ export async function acquireLease(
   return {
     epoch,
     runId: holder.runId,
+    takenFrom,
     lost: lost.signal,
     async check() {
       // Asked even when the lease is lost: whether the journal was only silent or another run acts makes a difference.
@@ -177,7 +181,12 @@ const EXTEND = `
 const RELEASE = `
   update journal.lease set token = null, expires_at = clock_timestamp() where migration_id = $1 and token = $2`;
 
-function take(session: JournalSession, mine: Mine, holder: LeaseHolder): Promise<number> {
+interface Taken {
+  epoch: number;
+  takenFrom: Lease['takenFrom'];
+}
+
+function take(session: JournalSession, mine: Mine, holder: LeaseHolder): Promise<Taken> {
   return session.transaction(async (query) => {
     await query('insert into journal.lease (migration_id) values ($1) on conflict do nothing', [
       mine.migrationId,
@@ -187,7 +196,7 @@ function take(session: JournalSession, mine: Mine, holder: LeaseHolder): Promise
       [mine.migrationId],
     );
     // A repeated transaction whose first run was committed after all.
-    if (lease?.token === mine.token) return Number(lease.epoch);
+    if (lease?.token === mine.token) return { epoch: Number(lease.epoch), takenFrom: null };
     if (lease?.held && !isSuccessor(holder, lease)) throw refusal(mine.migrationId, lease);
     const { runId, runAttempt, actor, runUrl } = holder;
     const [taken] = await query<{ epoch: string }>(TAKE, [
@@ -199,7 +208,11 @@ function take(session: JournalSession, mine: Mine, holder: LeaseHolder): Promise
       runUrl,
       mine.ttlMs,
     ]);
-    return Number(taken?.epoch);
+    const takenFrom =
+      lease?.token == null || lease.run_id === null
+        ? null
+        : { runId: lease.run_id, runAttempt: lease.run_attempt ?? 1 };
+    return { epoch: Number(taken?.epoch), takenFrom };
   });
 }
 

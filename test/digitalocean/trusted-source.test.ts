@@ -3,7 +3,12 @@ import type { Clock } from '../../src/clock.ts';
 import { ensureCluster } from '../../src/digitalocean/cluster.ts';
 import { createDigitalOcean, type DigitalOcean } from '../../src/digitalocean/client.ts';
 import { markOf, readMark, type RunnerPass } from '../../src/digitalocean/runner-mark.ts';
-import { admitRunner, dismissRunner, networkRule } from '../../src/digitalocean/trusted-source.ts';
+import {
+  admitRunner,
+  dismissRunner,
+  networkRule,
+  sweepDeadRun,
+} from '../../src/digitalocean/trusted-source.ts';
 import { silentLog } from '../../src/log.ts';
 import { testWorld, token, type TestWorld } from '../rehearsal/digitalocean/played-world.ts';
 
@@ -146,4 +151,15 @@ test('a mark is read as it was written, and a description of the user’s own is
   expect(readMark('heroku-to-digitalocean private network')).toBeUndefined();
   expect(readMark('the runner')).toBeUndefined();
   expect(readMark(null)).toBeUndefined();
+});
+
+test('what a run that is known to be dead has left is taken out, and nothing of another run or of the user', async () => {
+  await admitRunner(client, cluster, pass('17.1.aaaa'));
+  await admitRunner(client, cluster, pass('17.2.bbbb', '203.0.113.11'));
+  await admitRunner(client, cluster, pass('18.1.cccc'));
+  expect(await sweepDeadRun(client, cluster, { runId: '17', runAttempt: 1 })).toEqual([]);
+  expect((await addresses()).sort()).toEqual([RANGE, USERS_OWN.value, '203.0.113.10', '203.0.113.11'].sort());
+  expect(await sweepDeadRun(client, cluster, { runId: '17', runAttempt: 2 })).toEqual(['203.0.113.11']);
+  expect(await sweepDeadRun(client, cluster, { runId: '18', runAttempt: 1 })).toEqual(['203.0.113.10']);
+  expect(await addresses()).toEqual([RANGE, USERS_OWN.value]);
 });

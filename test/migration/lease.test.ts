@@ -59,6 +59,7 @@ test('every new holder gets a higher epoch, and a released lease is free at once
     await first.release();
     const second = await acquireLease(journal, { holder: bob, ...options });
     expect(second.epoch).toBe(first.epoch + 1);
+    expect([first.takenFrom, second.takenFrom]).toEqual([null, null]);
     await second.release();
   }));
 
@@ -82,6 +83,7 @@ test('it renews itself for as long as its run lives, and expires when the run di
   expect(lease.lost.reason).toMatchObject({ name: 'LeaseLostError', superseded: false });
   await delay(ttlMs);
   const next = await acquireLease(journal, { holder: bob, ...options });
+  expect(next.takenFrom).toEqual({ runId: ada.runId, runAttempt: ada.runAttempt });
 
   // Back again, it learns that it was taken over.
   proxy.knobs.refuse = false;

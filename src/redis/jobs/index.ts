@@ -200,6 +200,16 @@ export function addLateJobs(redis: Redis, migrationId: string): Promise<number> 
   return addAside(redis, lateId(migrationId));
 }
 
+/**
+ * Undoes a way back that had begun: the jobs in their place on the old side are copies of the new side's, which goes on
+ * running them, so they are deleted. Late jobs were kept apart before. Returns the number of keys.
+ */
+export async function dropCopiedJobs(redis: Redis, migrationId: string): Promise<number> {
+  const copies = `${migrationId}-copies`;
+  await setAside(redis, await detectJobSystems(redis), copies);
+  return dropAside(redis, copies);
+}
+
 function lateId(migrationId: string): string {
   return `${migrationId}-late`;
 }

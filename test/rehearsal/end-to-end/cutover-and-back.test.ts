@@ -4,6 +4,8 @@ import type { WorkflowResult } from '../../../rehearsal/runner/options.ts';
 import { FAULTS } from './faults.ts';
 import {
   AFTER,
+  BACK,
+  BACK_AFTER,
   BEFORE,
   accessOfTheRunner,
   at,
@@ -213,6 +215,36 @@ test('after a roll-back it moves again, also when the runner dies after the poin
   await serves(shop, 'digitalocean');
   expect(await accessOfTheRunner(shop)).toEqual([]);
 }, 90_000);
+
+for (const step of full ? BACK : [pick(BACK, 5)]) {
+  test(`a roll-back that is interrupted at ${step}: the new side serves on as before, and no job runs twice`, async () => {
+    const interrupt = at(step, 'interrupt', 'roll-back');
+    const back = await rollBack(shop, interrupt);
+    expectReached(interrupt, back);
+    expectConclusion(back, 'failure');
+    expect(errorsOf(back)).toMatch(/Everything is as it was before/);
+    await isWhere(shop, 'digitalocean');
+    await serves(shop, 'digitalocean');
+    expect(await accessOfTheRunner(shop)).toEqual([]);
+  }, 120_000);
+}
+
+for (const step of full ? [...BACK, ...BACK_AFTER] : []) {
+  test(`a runner that dies in a roll-back at ${step}: run again it goes on, everything is on Heroku once, and it moves again`, async () => {
+    const kill = at(step, 'runner', 'roll-back');
+    const back = await rollBack(shop, kill);
+    expectReached(kill, back);
+    expectConclusion(back, 'failure');
+    await letLeaseExpire(shop);
+    expectConclusion(await rollBack(shop), 'success');
+    await untilNamesExpire();
+    await herokuServesAsBefore(shop, before);
+    expectConclusion(await cutOver(shop, prepared), 'success');
+    await isWhere(shop, 'digitalocean');
+    await untilNamesExpire();
+    await serves(shop, 'digitalocean');
+  }, 240_000);
+}
 
 test('after writes and jobs on the new side a roll-back brings all of them to Heroku, once, and nothing is left behind', async () => {
   const back = await rollBack(shop);

@@ -63,6 +63,20 @@ export const BEFORE_LIVE = [
   'count-jobs',
 ] as const;
 export const AFTER_LIVE = ['open-new-side', 'settle'] as const;
+/** The steps of a way back that carries something, before and after its own point of no return. */
+export const BACK = [
+  'catch-up',
+  'keep-late-jobs',
+  'follow-redis',
+  'quiet-workers',
+  'fence',
+  'close-new-side',
+  'return-taken-jobs',
+  'final-drain',
+  'count-jobs',
+  'lift-fence',
+] as const;
+export const BACK_AFTER = ['forget-old-jobs', 'unpark', 'start-workers', 'dns', 'settle'] as const;
 export const AFTER = ['set-old-jobs-aside', 'open-new-side', 'dns', 'smoke'] as const;
 
 /** A shop in its world, the environment that is looked at, and what visitors were told was done. */
@@ -171,16 +185,17 @@ export function expectReached(step: { reached: () => boolean }, result: Workflow
   expect({ reached: step.reached(), told }).toEqual({ reached: true, told: '' });
 }
 
-/** Does that once to production's cutover, where a step begins; `reached` tells whether it began. */
+/** Does that once to production's cutover (or its way back), where a step begins; `reached` tells whether it began. */
 export function at(
   step: string,
   act: 'interrupt' | 'runner' | (() => void),
+  inJob: 'cutover' | 'roll-back' = 'cutover',
 ): { killStep: KillStep; reached: () => boolean } {
   let reached = false;
   return {
     reached: () => reached,
     killStep: (job, _name, line) => {
-      if (reached || job !== 'cutover' || !new RegExp(String.raw`^##\[group\]\d+/\d+ ${step}\b`).test(line))
+      if (reached || job !== inJob || !new RegExp(String.raw`^##\[group\]\d+/\d+ ${step}\b`).test(line))
         return false;
       reached = true;
       if (typeof act === 'string') return act;
