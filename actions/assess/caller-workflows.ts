@@ -34,7 +34,10 @@ export function callerWorkflows(options: CallerOptions): ProposedFile[] {
     ...(has('staging') ? [file('rehearse-staging', options, REHEARSE_STAGING)] : []),
     ...(has('production') ? [file('catch-up', options, CATCH_UP)] : []),
     ...(has('staging') || has('production')
-      ? [file('roll-back', options, rollBack(['production', 'staging'].filter(has)))]
+      ? [
+          file('roll-back', options, rollBack(['production', 'staging'].filter(has))),
+          file('destroy', options, destroy(['staging', 'production'].filter(has))),
+        ]
       : []),
   ];
 }
@@ -48,6 +51,8 @@ interface Caller {
   /** Of the shipped ones. */
   calls: string;
   inputs: string[];
+  /** All three unless given. */
+  secrets?: string[];
 }
 
 const CONTENTS = 'contents: read # to check out migration.yml';
@@ -132,6 +137,38 @@ function rollBack(environments: string[]): Caller {
   };
 }
 
+function destroy(environments: string[]): Caller {
+  return {
+    title: 'Destroy the new side',
+    comments: [],
+    triggers: [
+      'workflow_dispatch:',
+      '  inputs:',
+      '    environment:',
+      '      description: Whose new side goes, its data too',
+      '      type: choice',
+      `      options: [${environments.join(', ')}]`,
+      '    confirm:',
+      "      description: The environment's name again",
+      '      type: string',
+      "      default: ''",
+      '    dry-run:',
+      '      description: Only list what would be removed',
+      '      type: boolean',
+      '      default: true',
+    ],
+    job: 'destroy',
+    permissions: [CONTENTS],
+    calls: 'destroy',
+    inputs: [
+      'environment: ${{ inputs.environment }}',
+      'confirm: ${{ inputs.confirm }}',
+      'dry-run: ${{ inputs.dry-run }}',
+    ],
+    secrets: ['HEROKU_TOKEN', 'DIGITALOCEAN_TOKEN'],
+  };
+}
+
 function file(name: string, { suite, application, config }: CallerOptions, caller: Caller): ProposedFile {
   // A second application of the same repository needs files of its own.
   const suffix = config === USUAL_CONFIG ? '' : `-${application}`;
@@ -157,7 +194,7 @@ function file(name: string, { suite, application, config }: CallerOptions, calle
     '    secrets: # their values stand in the environments; a name that is not passed would be empty there',
     ...indented(
       6,
-      ['HEROKU_TOKEN', 'DIGITALOCEAN_TOKEN', 'MIGRATION_KEY'].map(
+      (caller.secrets ?? ['HEROKU_TOKEN', 'DIGITALOCEAN_TOKEN', 'MIGRATION_KEY']).map(
         (secret) => `${secret}: \${{ secrets.${secret} }}`,
       ),
     ),

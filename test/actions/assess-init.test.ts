@@ -128,6 +128,7 @@ fullTest(
     const { outputs } = await run(APP);
     expect(outputs['pull-request']).toBe('https://github.com/acme/shop/pull/1');
     expect(files()).toEqual([
+      '.github/workflows/destroy.yml',
       '.github/workflows/migrate.yml',
       '.github/workflows/rehearse-staging.yml',
       '.github/workflows/roll-back.yml',
