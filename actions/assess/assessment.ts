@@ -5,6 +5,7 @@ import type { readSchedulerJobs } from '../../src/heroku/scheduler.ts';
 import { appVariables, plannedAddresses } from '../../src/migration/app-variables.ts';
 import type { EnvironmentConfig, MigrationConfig } from '../../src/migration/config.ts';
 import { answersOf } from '../../src/migration/decisions.ts';
+import { equivalentsIn } from '../../src/migration/dyno-metadata.ts';
 import { inventoryItems } from '../../src/migration/inventory-items.ts';
 import { decide, type Item } from '../../src/migration/item.ts';
 import { placePostgres, placeRedis } from '../../src/migration/placement.ts';
@@ -66,6 +67,7 @@ export function assessmentOf(found: AppFound, under: AssessedUnder): Assessment 
     answers,
     datacentreOf(environment.region),
   );
+  const codeItems = checkout === undefined ? [] : checkoutItems(checkout, inventory, offer?.connections);
   const { fates } = appVariables({
     configVars: source?.configVars ?? {},
     addOns: inventory.addOns,
@@ -73,6 +75,11 @@ export function assessmentOf(found: AppFound, under: AssessedUnder): Assessment 
     answers,
     appName: environment.migrationId,
     addresses: plannedAddresses(hasRedis, config.postgres.pool !== undefined),
+    dynoMetadata: {
+      names: equivalentsIn(codeItems, answers),
+      herokuApp: environment.herokuApp,
+      imageDigest: 'later',
+    },
   });
   const plan = buildPlan({
     config,
@@ -88,7 +95,7 @@ export function assessmentOf(found: AppFound, under: AssessedUnder): Assessment 
     variables: fates,
     found: [
       ...inventoryItems(inventory, under.now),
-      ...(checkout === undefined ? [] : checkoutItems(checkout, inventory, offer?.connections)),
+      ...codeItems,
       ...(database?.inDepth === undefined ? [] : itemsOfDatabase(database.inDepth, cluster, found, under)),
       ...(redis?.inDepth === undefined ? [] : itemsOfRedis(redis.inDepth, inventory, under)),
       ...(found.depth === 'brief' ? [onlyBriefly(environment.herokuApp)] : []),

@@ -3,41 +3,30 @@ import {
   createApp,
   newestDeployment,
   proposeApp,
-  readApp,
   updateApp,
   waitForDeployment,
   type App,
 } from '../../src/digitalocean/app.ts';
 import type { VariableFate } from '../../src/digitalocean/app-environment.ts';
 import { keepEncrypted, mergeSpec } from '../../src/digitalocean/app-spec-merge.ts';
-import { buildAppSpec, type AppSpec } from '../../src/digitalocean/app-spec.ts';
+import type { AppSpec } from '../../src/digitalocean/app-spec.ts';
 import { validateDomains, type DomainReadiness } from '../../src/digitalocean/domain.ts';
 import { parseImageReference, type ImageSource } from '../../src/digitalocean/image-reference.ts';
-import { requireOurs } from '../../src/digitalocean/ownership.ts';
-import { findVpc } from '../../src/digitalocean/vpc.ts';
 import { ConfigurationError } from '../../src/errors.ts';
-import { readAddOns } from '../../src/heroku/inventory.ts';
-import { answersOf } from '../../src/migration/decisions.ts';
-import { appVariables } from '../../src/migration/app-variables.ts';
-import { canonicalJson } from '../../src/migration/json.ts';
 import { latestSection } from '../../src/migration/record.ts';
 import { defineStep, runSteps, type Step } from '../../src/migration/saga.ts';
-import { keyedDigest } from '../../src/migration/secrets.ts';
-import { readSource } from '../../src/migration/source.ts';
-import { NotProvisionedError, readTarget, type Target } from '../../src/migration/target.ts';
-import { OPEN_KEY } from '../../src/redis/rights.ts';
-import { herokuOf } from '../parties.ts';
+import { NotProvisionedError } from '../../src/migration/target.ts';
 import { admitRunner } from '../runner-access.ts';
-import { DIGEST_VARIABLE, OWNER_VARIABLE, variableOf } from './app-mark.ts';
+import { DIGEST_VARIABLE, variableOf } from './app-mark.ts';
 import { plannedApplication, type LiveApp } from './application-plan.ts';
 import { waitUntilHealthy } from './health.ts';
 import { withJournal } from './journal.ts';
+import { readOwnApp } from './own-app.ts';
+import { plannedSpec } from './planned-spec.ts';
 import { comparePrices, differingPrices, type PriceLine } from './prices.ts';
-import { postgresAddresses } from './postgres-address.ts';
 import type { Provisioning } from './provision.ts';
 import { isToDo } from './resource.ts';
 import type { ProvisionReport } from './summary.ts';
-import { targetSubject } from './target-subject.ts';
 import { ttlSteps } from './ttl.ts';
 
 /** How long the first certificates may take before this only tells that they are missing. */
@@ -48,7 +37,9 @@ export async function provisionApplication(p: Provisioning): Promise<ProvisionRe
   if (p.dryRun) return planOnly(p);
   requireCopy(p);
   const image = parseImageReference(p.edge.inputs.required('image'));
-  const { spec, fates, target } = await p.edge.log.group('App spec', () => plannedSpec(p, image));
+  const { spec, fates, target, secretsRead } = await p.edge.log.group('App spec', async () =>
+    plannedSpec(p, image, await readOwnApp(p)),
+  );
   const resources = await p.edge.log.group('Plan', async () =>
     plannedApplication(p, spec, await liveApp(p, spec)),
   );
@@ -76,6 +67,7 @@ export async function provisionApplication(p: Provisioning): Promise<ProvisionRe
     resources,
     notes: [...notesOf(fates), certificateNote(domains)],
     priceDifferences: priceDifferences(p, usdPerMonth),
+    secretsRead,
   };
 }
 
@@ -103,83 +95,6 @@ function requireCopy(p: Provisioning): void {
   );
 }
 
-async function plannedSpec(
-  p: Provisioning,
-  image: ImageSource,
-): Promise<{ spec: AppSpec; fates: VariableFate[]; target: Target }> {
-  const { plan, names, client, edge, subject } = p;
-  const heroku = herokuOf(edge);
-  const [source, addOns, target, vpc] = await Promise.all([
-    readSource(heroku, plan.herokuApp, edge),
-    readAddOns(heroku, plan.herokuApp),
-    readTarget(client, targetSubject(p)),
-    findVpc(client, names.vpc),
-  ]);
-  if (vpc === undefined || (plan.redis !== null && target.redis === undefined)) {
-    throw new NotProvisionedError(
-      'The infrastructure is not complete: run provision with `stage: infrastructure` first. Nothing was changed.',
-    );
-  }
-  const { variables, fates } = appVariables({
-    configVars: source.configVars,
-    addOns,
-    config: subject.config,
-    answers: answersOf(subject.config, subject.environment),
-    appName: names.app,
-    addresses: newAddresses(p, target),
-  });
-  const credentials = edge.inputs.optionalSecret('registry-credentials');
-  // `user:token`: an error of the registry would quote the token alone.
-  if (credentials !== undefined) edge.mask(credentials.slice(credentials.indexOf(':') + 1));
-  const secrets = [
-    credentials ?? '',
-    ...variables.filter(({ secret }) => secret).map(({ key, value }) => `${key}=${value}`),
-  ];
-  const spec = buildAppSpec({
-    name: names.app,
-    region: plan.region,
-    vpcId: vpc.id,
-    image,
-    registryCredentials: credentials,
-    processes: plan.components.map(({ name, kind, command, instanceSize, count, schedule }) => ({
-      name,
-      kind,
-      command,
-      instanceSize,
-      count,
-      ...(schedule === null ? {} : { schedule }),
-    })),
-    variables: [
-      ...variables,
-      { key: OWNER_VARIABLE, value: names.tag, secret: false },
-      { key: DIGEST_VARIABLE, value: keyedDigest(p.key, canonicalJson(secrets)), secret: false },
-    ],
-    domains: plan.domains,
-    healthPath: subject.config.checks.find(({ status }) => status === 200)?.path,
-    gate: plan.language === null ? undefined : { language: plan.language, key: OPEN_KEY },
-  });
-  for (const { name, fate, reason } of fates) {
-    if (fate !== 'kept') edge.log.info(`Config var ${name}: ${fate} (${reason})`);
-  }
-  return { spec, fates, target };
-}
-
-/** Where the application finds its databases: the private network, which nothing outside reaches. */
-function newAddresses(p: Provisioning, target: Target): Parameters<typeof appVariables>[0]['addresses'] {
-  const { redis } = target;
-  const postgres = postgresAddresses(p, target);
-  if (redis === undefined) return { ...postgres, redis: undefined };
-
-  const { username = '', password = '', tls } = redis.app;
-  const url = `rediss://${username}:${password}@${redis.privateHost}:${redis.port}/0`;
-  p.edge.maskUrl(url);
-  const ca = tls.mode === 'verify' ? tls.ca : '';
-  return {
-    ...postgres,
-    redis: { url, ca, serverName: p.names.redisServerName },
-  };
-}
-
 /** The spec to send: the live one with the plan laid over it. */
 function specToSend(live: App, spec: AppSpec): ReturnType<typeof mergeSpec> {
   const planned: Record<string, unknown> = { ...spec };
@@ -200,13 +115,6 @@ async function liveApp(p: Provisioning, spec: AppSpec): Promise<LiveApp | undefi
 
 function hasFailed(phase: string | undefined): boolean {
   return phase === 'ERROR' || phase === 'CANCELED';
-}
-
-async function readOwnApp(p: Provisioning): Promise<App | undefined> {
-  const live = await readApp(p.client, p.names.app);
-  if (live !== undefined)
-    requireOurs('app', p.names.app, [variableOf(live.spec, OWNER_VARIABLE) ?? ''], p.names.tag);
-  return live;
 }
 
 async function requireApp(p: Provisioning): Promise<App> {
@@ -327,9 +235,10 @@ function priceDifferences(p: Provisioning, proposedUsd: number | null): PriceLin
  */
 async function planOnly(p: Provisioning): Promise<ProvisionReport> {
   const given = p.edge.inputs.optional('image');
-  const known = given === undefined ? liveImage(await readOwnApp(p)) : parseImageReference(given);
+  const there = await readOwnApp(p);
+  const known = given === undefined ? liveImage(there) : parseImageReference(given);
   try {
-    const { spec, fates } = await plannedSpec(p, known ?? UNKNOWN_IMAGE);
+    const { spec, fates } = await plannedSpec(p, known ?? UNKNOWN_IMAGE, there);
     const live = await liveApp(p, spec);
     const proposed =
       known === undefined ? undefined : await proposeApp(p.client, live?.merged.spec ?? spec, live?.app.id);

@@ -77,6 +77,8 @@ export async function provision(edge: Edge): Promise<void> {
     resources: report.resources,
     usdPerMonth: totalOf(report.resources),
     priceDifferences: report.priceDifferences,
+    // Names and keyed digests: the record is read by everybody who may read the repository.
+    secretsRead: (report.secretsRead ?? []).map(({ name, digest }) => ({ name, digest })),
   });
 }
 

@@ -1,4 +1,5 @@
 import { details, heading, list, paragraph, table } from '../../src/report/summary.ts';
+import type { SecretRead } from './buildpack-secrets.ts';
 import { tellDifference, type PriceLine } from './prices.ts';
 import { totalOf, type Resource } from './resource.ts';
 
@@ -10,6 +11,8 @@ export interface ProvisionReport {
   notes: { title: string; rows: string[][] }[];
   /** What costs another sum than assess promised. */
   priceDifferences: PriceLine[];
+  /** What a dyno was asked for in this run. */
+  secretsRead?: SecretRead[];
 }
 
 const VERDICTS: Record<string, string> = {

@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
-import { dirname, delimiter } from 'node:path';
+import { dirname, delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../../src/errors.ts';
 import { freePort } from '../servers/free-port.ts';
@@ -29,6 +30,8 @@ export interface DynoOptions {
   oneOff: boolean;
   /** Over the config vars. */
   environment?: Record<string, string>;
+  /** Somebody attaches to its terminal: nothing of what it writes is in the log. */
+  attach?: boolean;
 }
 
 /**
@@ -46,7 +49,10 @@ export function startDyno(platform: Platform, app: App, options: DynoOptions): D
     crashes: 0,
     stopping: false,
     restart: undefined,
+    session: undefined,
   };
+  if (options.attach === true)
+    dyno.session = platform.rendezvous.open(dyno.id, () => void stopDyno(platform, app, dyno));
   if (app.onPaper) dyno.state = 'up';
   app.dynos.push(dyno);
   app.events.emit('change');
@@ -95,10 +101,14 @@ async function boot(platform: Platform, app: App, dyno: Dyno): Promise<void> {
     const directory = dyno.release.slug?.directory;
     if (directory === undefined) throw new Error('the release has no slug');
     writeLog(app, `heroku[${dyno.name}]`, `Starting process with command \`${dyno.command}\``);
-    dyno.process = startProcess('/bin/sh', ['-c', dyno.command], {
+    const { session } = dyno;
+    dyno.process = startProcess('/bin/sh', ['-c', withProfile(directory, dyno.command)], {
       cwd: directory,
       env: environmentOf(platform, app, dyno, directory),
-      onLine: (line) => writeLog(app, `app[${dyno.name}]`, line),
+      onLine: (line) => {
+        if (session === undefined) writeLog(app, `app[${dyno.name}]`, line);
+        else session.write(`${line}\n`);
+      },
     });
   } catch (error) {
     writeLog(app, `heroku[${dyno.name}]`, `Error: ${messageOf(error)}`);
@@ -123,6 +133,13 @@ async function boot(platform: Platform, app: App, dyno: Dyno): Promise<void> {
     'Error R10 (Boot timeout) -> Web process failed to bind to $PORT in time',
   );
   await running.kill9();
+}
+
+/** What buildpacks leave in `.profile.d` is sourced before each command (devcenter, "Buildpack API"). */
+function withProfile(directory: string, command: string): string {
+  return existsSync(join(directory, '.profile.d'))
+    ? `for h2d_file in .profile.d/*.sh; do . "./$h2d_file"; done; ${command}`
+    : command;
 }
 
 /**
@@ -201,6 +218,7 @@ function setState(app: App, dyno: Dyno, state: DynoState): void {
 }
 
 function forget(app: App, dyno: Dyno): void {
+  dyno.session?.end();
   dyno.state = 'down';
   app.dynos = app.dynos.filter((one) => one !== dyno);
   app.events.emit('change');

@@ -4,6 +4,7 @@ import type { ServerProcess } from '../servers/process.ts';
 import type { Catalogue, DynoSize, Named, Plan, Region, Stack } from './catalogue.ts';
 import type { Identifiers } from './identifiers.ts';
 import type { Played } from './played.ts';
+import type { Rendezvous, Session } from './rendezvous.ts';
 
 /** Everything that this Heroku knows: one account with its apps, add-ons and pipelines. */
 export interface Platform {
@@ -13,6 +14,8 @@ export interface Platform {
   readonly log: Log;
   /** Base of the control plane, for the addresses that it hands out. */
   baseUrl: string;
+  /** Where terminals of attached one-off dynos are. */
+  readonly rendezvous: Rendezvous;
   readonly account: { id: string; email: string; name: string; createdAt: Date };
   apps: App[];
   addOns: AddOn[];
@@ -94,6 +97,8 @@ export interface Dyno extends Kept {
   crashes: number;
   stopping: boolean;
   restart: NodeJS.Timeout | undefined;
+  /** The terminal that its output goes to instead of the log. */
+  session: Session | undefined;
 }
 
 export interface Slug extends Kept {

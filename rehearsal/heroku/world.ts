@@ -9,6 +9,7 @@ import { createIdentifiers } from './identifiers.ts';
 import { killGroup } from './process-group.ts';
 import { defaultPlayed, type Played } from './played.ts';
 import type { Platform } from './platform.ts';
+import { startRendezvous, type Rendezvous } from './rendezvous.ts';
 import { startRouter } from './router.ts';
 import { startScheduler } from './scheduler.ts';
 import { createTokenStore, type Scope } from './tokens.ts';
@@ -29,6 +30,8 @@ export interface HerokuWorld {
   readonly githubUrl: string;
   /** Where public host names of apps are served, by Host and SNI. */
   readonly router: { readonly http: Address; readonly https: Address };
+  /** Where the terminals of attached one-off dynos are. */
+  readonly rendezvous: Pick<Rendezvous, 'attached' | 'refuse'>;
   readonly played: Played;
   readonly faults: FaultSwitch;
   readonly requests: RecordedRequest[];
@@ -49,7 +52,7 @@ export interface Address {
 
 export interface HerokuOptions {
   log: Log;
-  /** Signs the certificates of the router. */
+  /** Signs the certificates of the router and of the rendezvous. */
   authority: Authority;
   played?: Partial<Played>;
   /** Numbers in [0, 1) from which ids are made; for runs that can be repeated. */
@@ -66,6 +69,7 @@ export async function startHeroku(options: HerokuOptions): Promise<HerokuWorld> 
     played: { ...defaultPlayed, ...options.played },
     log,
     baseUrl: '',
+    rendezvous: await startRendezvous(authority),
     account: {
       id: ids.uuid(),
       email: 'owner@example.com',
@@ -97,6 +101,7 @@ export async function startHeroku(options: HerokuOptions): Promise<HerokuWorld> 
     metricsUrl: controlPlane.url,
     githubUrl: controlPlane.url,
     router,
+    rendezvous: platform.rendezvous,
     played: platform.played,
     faults,
     requests,
@@ -117,6 +122,7 @@ export async function startHeroku(options: HerokuOptions): Promise<HerokuWorld> 
       await router.close();
       await controlPlane.close();
       await Promise.all(platform.apps.flatMap(({ dynos }) => dynos).map((dyno) => endDyno(dyno)));
+      await platform.rendezvous.close();
     },
   };
 }

@@ -24,6 +24,8 @@ export interface AppEnvironmentInput {
   set: Record<string, string>;
   /** New values that this migration makes: addresses, certificates. */
   replacements: Record<string, { value: string; secret: boolean; reason: string }>;
+  /** What stands in for variables that only dynos have. Without a value each component has its own. */
+  equivalents?: Record<string, { value: string | undefined; reason: string }>;
 }
 
 /** Made by Heroku for its dynos. */
@@ -31,7 +33,8 @@ const PLATFORM = /^(HEROKU_.*|DYNO|DYNO_RAM|PORT|STACK)$/;
 
 /**
  * Accounts for every config var: none is dropped in silence and none is invented. The order of the rules is: what
- * migration.yml decides, what this migration replaces, what belongs to Heroku, and the rest is kept as it is.
+ * migration.yml decides, what this migration replaces, what stands in for dyno metadata, what belongs to Heroku, and the
+ * rest is kept as it is.
  */
 export function appEnvironment(input: AppEnvironmentInput): {
   variables: AppVariable[];
@@ -42,6 +45,7 @@ export function appEnvironment(input: AppEnvironmentInput): {
   const names = new Set([
     ...Object.keys(input.configVars),
     ...Object.keys(input.replacements),
+    ...Object.keys(input.equivalents ?? {}),
     ...Object.keys(input.set),
   ]);
 
@@ -84,6 +88,11 @@ function decide(name: string, old: string | undefined, input: AppEnvironmentInpu
   if (twin !== undefined && !name.startsWith('HEROKU_')) {
     const [other, { value, secret }] = twin;
     return { fate: 'replaced', reason: `it has the same value as ${other}`, value, secret };
+  }
+  const equivalent = input.equivalents?.[name];
+  if (equivalent !== undefined) {
+    const { value, reason } = equivalent;
+    return { fate: changed, reason, secret: false, ...(value === undefined ? {} : { value }) };
   }
   if (PLATFORM.test(name)) return { fate: 'dropped', reason: 'it belongs to Heroku', secret: false };
   const addOn = input.movedAddOns.get(name);

@@ -7,7 +7,8 @@ type Plain = Record<string, unknown>;
  * that is not sent back are lost for good, so whatever the plan does not speak of stays as it is read.
  *
  * Objects are merged key by key. In lists whose items have names (components, variables, domains) equal names are merged,
- * and items that only the live spec has are kept and told in `kept`. Other lists are replaced.
+ * and items that only the live spec has are kept and told in `kept`. Other lists are replaced. What a component only
+ * starts with (`STARTING_VALUES`) is not put back once the live spec says something else.
  */
 export function mergeSpec(live: Plain, planned: Plain): { spec: Plain; changed: boolean; kept: string[] } {
   const kept: string[] = [];
@@ -15,9 +16,21 @@ export function mergeSpec(live: Plain, planned: Plain): { spec: Plain; changed: 
   return { spec, changed: !isDeepStrictEqual(spec, live), kept };
 }
 
+/** A person tunes these in the control panel, so they are set where the live spec has none. */
+const STARTING_VALUES = new Set([
+  'alerts',
+  'termination',
+  'timeout',
+  'port',
+  'initial_delay_seconds',
+  'period_seconds',
+  'timeout_seconds',
+  'failure_threshold',
+]);
+
 /**
- * Gives encrypted values back as they are read (`EV[1:…]`), so that DigitalOcean keeps what they hold: variables and
- * registry credentials. The caller knows, by a digest, that none of the planned secrets has changed.
+ * Gives encrypted values back as they are read (`EV[1:…]`), so that DigitalOcean keeps what they hold: variables,
+ * registry credentials and the credentials of log destinations. The caller knows, by a digest, that none of the planned secrets has changed.
  */
 export function keepEncrypted(live: Plain, planned: Plain): Plain {
   const encrypted = new Map<string, unknown>();
@@ -44,16 +57,35 @@ export function keepEncrypted(live: Plain, planned: Plain): Plain {
 
 function keepCredentials(live: Plain[], component: Plain): Plain {
   const twin = live.find(({ name }) => name === component.name);
+  return twin === undefined ? component : keepRegistry(twin, keepLogs(twin, component));
+}
+
+function keepRegistry(twin: Plain, component: Plain): Plain {
   const image = component.image;
-  if (!isPlain(image) || image.registry_credentials === undefined || !isPlain(twin?.image)) return component;
+  if (!isPlain(image) || image.registry_credentials === undefined || !isPlain(twin.image)) return component;
   const { registry_credentials: kept } = twin.image;
   return kept === undefined ? component : { ...component, image: { ...image, registry_credentials: kept } };
+}
+
+/** Whether App Platform shows a log destination's key again is not documented: whatever it shows goes back. */
+function keepLogs(twin: Plain, component: Plain): Plain {
+  if (component.log_destinations === undefined) return component;
+  const live = asObjects(twin.log_destinations);
+  return {
+    ...component,
+    log_destinations: asObjects(component.log_destinations).map(
+      (one) => live.find(({ name }) => name === one.name) ?? one,
+    ),
+  };
 }
 
 function mergeObject(live: Plain, planned: Plain, path: string, kept: string[]): Plain {
   const merged: Plain = { ...live };
   for (const [key, value] of Object.entries(planned)) {
-    merged[key] = mergeValue(live[key], value, path === '' ? key : `${path}.${key}`, kept);
+    const at = path === '' ? key : `${path}.${key}`;
+    merged[key] = STARTING_VALUES.has(key)
+      ? startWith(value, live[key])
+      : mergeValue(live[key], value, at, kept);
   }
   return merged;
 }
@@ -65,6 +97,21 @@ function mergeValue(live: unknown, planned: unknown, path: string, kept: string[
   }
   if (isPlain(planned) && isPlain(live)) return mergeObject(live, planned, path, kept);
   return planned;
+}
+
+/** The live value where there is one; the planned value fills the gaps. */
+function startWith(planned: unknown, live: unknown): unknown {
+  if (live === undefined || live === null) return planned;
+  if (isPlain(planned) && isPlain(live)) {
+    const filled: Plain = { ...live };
+    for (const [key, value] of Object.entries(planned)) filled[key] = startWith(value, live[key]);
+    return filled;
+  }
+  if (Array.isArray(planned) && Array.isArray(live)) {
+    const known = new Set(live.map(nameOf));
+    return [...(live as unknown[]), ...(planned as unknown[]).filter((item) => !known.has(nameOf(item)))];
+  }
+  return live;
 }
 
 function mergeList(live: unknown[], planned: unknown[], path: string, kept: string[]): unknown[] {

@@ -1,5 +1,17 @@
 import type { ImageSource } from './image-reference.ts';
 import type { AppVariable } from './app-environment.ts';
+import {
+  APP_ALERTS,
+  COMPONENT_ALERTS,
+  healthCheck,
+  RELEASE_TIMEOUT,
+  SCHEDULED_TIMEOUT,
+  SERVICE_TERMINATION,
+  WORKER_TERMINATION,
+  type Alert,
+  type HealthCheck,
+} from './component-operation.ts';
+import type { LogDestination } from './log-destination.ts';
 import { skipUnlessOpen, waitUntilOpen, type Gate } from './wait-until-open.ts';
 
 /** The parts of an app spec that we write (fields by godo's AppSpec, 2026-07; dots-wrapper's type lacks most). */
@@ -9,11 +21,11 @@ export interface AppSpec {
   vpc: { id: string };
   envs: SpecVariable[];
   services: ServiceSpec[];
-  workers: ComponentSpec[];
+  workers: WorkerSpec[];
   jobs: JobSpec[];
   domains: { domain: string; type: 'PRIMARY' | 'ALIAS' }[];
   ingress: { rules: { match: { path: { prefix: string } }; component: { name: string } }[] };
-  alerts: { rule: string }[];
+  alerts: Alert[];
 }
 
 export interface SpecVariable {
@@ -29,17 +41,27 @@ export interface ComponentSpec {
   run_command: string;
   instance_size_slug: string;
   instance_count: number;
+  /** Of this component alone. */
+  envs?: SpecVariable[];
+  log_destinations?: LogDestination[];
 }
 
 export interface ServiceSpec extends ComponentSpec {
   http_port: number;
-  health_check?: { http_path: string; initial_delay_seconds: number };
+  health_check: HealthCheck;
+  termination: { drain_seconds: number; grace_period_seconds: number };
+  alerts: Alert[];
+}
+
+export interface WorkerSpec extends ComponentSpec {
+  termination: { grace_period_seconds: number };
+  alerts: Alert[];
 }
 
 export interface JobSpec extends ComponentSpec {
   kind: 'PRE_DEPLOY' | 'SCHEDULED';
   schedule?: { cron: string; time_zone: string };
-  timeout?: string;
+  timeout: string;
 }
 
 export interface PlannedProcess {
@@ -62,6 +84,10 @@ export interface AppSpecInput {
   variables: AppVariable[];
   domains: string[];
   healthPath: string | undefined;
+  /** Where every component's output goes, beside App Platform's own log. */
+  logDestinations: LogDestination[];
+  /** What a component of this name has beside the app's variables. */
+  variablesOf?: (process: PlannedProcess) => AppVariable[];
   /** In front of workers and scheduled jobs; undefined only when there are none. */
   gate: Gate | undefined;
 }
@@ -82,6 +108,8 @@ export function buildAppSpec(input: AppSpecInput): AppSpec {
     run_command: command,
     instance_size_slug: process.instanceSize,
     instance_count: process.count,
+    ...inCase('envs', (input.variablesOf?.(process) ?? []).map(specVariable)),
+    ...inCase('log_destinations', input.logDestinations),
   });
   const gated = (process: PlannedProcess, wrap: typeof waitUntilOpen): string => {
     if (input.gate === undefined)
@@ -94,26 +122,26 @@ export function buildAppSpec(input: AppSpecInput): AppSpec {
   const services = ofKind('service').map((process) => ({
     ...component(process, process.command),
     http_port: HTTP_PORT,
-    ...(input.healthPath === undefined
-      ? {}
-      : { health_check: { http_path: input.healthPath, initial_delay_seconds: 5 } }),
+    health_check: healthCheck(input.healthPath, HTTP_PORT),
+    termination: SERVICE_TERMINATION,
+    alerts: [...COMPONENT_ALERTS],
   }));
   return {
     name: input.name,
     region: input.region,
     vpc: { id: input.vpcId },
-    envs: input.variables.map(({ key, value, secret }) => ({
-      key,
-      value,
-      scope: 'RUN_TIME',
-      type: secret ? 'SECRET' : 'GENERAL',
-    })),
+    envs: input.variables.map(specVariable),
     services,
-    workers: ofKind('worker').map((process) => component(process, gated(process, waitUntilOpen))),
+    workers: ofKind('worker').map((process) => ({
+      ...component(process, gated(process, waitUntilOpen)),
+      termination: WORKER_TERMINATION,
+      alerts: [...COMPONENT_ALERTS],
+    })),
     jobs: [
       ...ofKind('release').map((process) => ({
         ...component(process, process.command),
         kind: 'PRE_DEPLOY' as const,
+        timeout: RELEASE_TIMEOUT,
       })),
       ...ofKind('scheduled').map((process) => ({
         ...component(process, gated(process, skipUnlessOpen)),
@@ -122,14 +150,24 @@ export function buildAppSpec(input: AppSpecInput): AppSpec {
           cron: process.schedule?.cron ?? '',
           time_zone: process.schedule?.timeZone ?? 'UTC',
         },
+        timeout: SCHEDULED_TIMEOUT,
       })),
     ],
     domains: input.domains.map((domain, index) => ({ domain, type: index === 0 ? 'PRIMARY' : 'ALIAS' })),
     ingress: {
       rules: services.map(({ name }) => ({ match: { path: { prefix: '/' } }, component: { name } })),
     },
-    alerts: [{ rule: 'DEPLOYMENT_FAILED' }, { rule: 'DOMAIN_FAILED' }],
+    alerts: [...APP_ALERTS],
   };
+}
+
+/** For the container only: a secret that the build may read would be left in the image's layers. */
+function specVariable({ key, value, secret }: AppVariable): SpecVariable {
+  return { key, value, scope: 'RUN_TIME', type: secret ? 'SECRET' : 'GENERAL' };
+}
+
+function inCase<K extends string, T>(key: K, list: T[]): Partial<Record<K, T[]>> {
+  return list.length === 0 ? {} : ({ [key]: list } as Partial<Record<K, T[]>>);
 }
 
 /** A process type as a component's name: lower case, digits and hyphens, 2 to 32 characters. */

@@ -1,3 +1,4 @@
+import { READ_FROM_DYNO } from './buildpack-secrets.ts';
 import { automatic, blocked, decide, told, type Item } from './item.ts';
 import type { PlanFacts } from './plan.ts';
 import { scheduleId } from './plan-schedule.ts';
@@ -232,11 +233,12 @@ function variables({ inventory, variables: fates, found }: PlanFacts): Item[] {
         id: 'variable/SECRET_KEY_BASE',
         area: 'variable',
         what: 'SECRET_KEY_BASE is not a config var',
-        question: 'May every session end and every signed address become void at the cutover?',
-        options: ['sessions-end', 'not-used'],
+        question:
+          'May provision read it once from a one-off dyno, or may every session end and every signed address become void?',
+        options: [READ_FROM_DYNO, 'sessions-end', 'not-used'],
         why: 'the Ruby buildpack makes one for Rails that exists only inside dynos, and Rails takes it before its credentials; a new one ends every session',
         remedy:
-          'Read it with `heroku run printenv SECRET_KEY_BASE` and set it as a config var: then it moves.',
+          'Read it with `heroku run printenv SECRET_KEY_BASE` and set it as a config var: then it moves. Or let provision read it, over a session that is in no log; its token needs the scope `write`.',
       }),
     );
   }

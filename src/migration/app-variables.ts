@@ -3,6 +3,7 @@ import { classifyConfigVar } from '../heroku/config-var-class.ts';
 import type { HerokuInventory } from '../heroku/inventory.ts';
 import { addOnFate, isMoved } from './add-on-kinds.ts';
 import type { MigrationConfig } from './config.ts';
+import { equivalentsOf, type NewMetadata } from './dyno-metadata.ts';
 
 /** The new side's addresses as the application gets them. */
 export interface NewAddresses {
@@ -21,6 +22,8 @@ export interface AppVariablesInput {
   answers: Readonly<Record<string, string>>;
   appName: string;
   addresses: NewAddresses;
+  /** Variables of dynos that the code reads and that get an equivalent. */
+  dynoMetadata?: NewMetadata & { names: readonly string[] };
 }
 
 /** For a plan: what becomes of each variable does not depend on the addresses. */
@@ -51,6 +54,8 @@ export function appVariables(input: AppVariablesInput): { variables: AppVariable
     movedAddOns: new Map(moved),
     drop: [...config.config.drop, ...dropped],
     set: config.config.set,
+    equivalents:
+      input.dynoMetadata === undefined ? {} : equivalentsOf(input.dynoMetadata.names, input.dynoMetadata),
     replacements: {
       DATABASE_URL: secret(
         addresses.databaseUrl,

@@ -1,5 +1,9 @@
-import { automatic, blocked, decide, idPart, type Item } from './item.ts';
+import { logServiceOf } from '../digitalocean/log-destination.ts';
+import { automatic, blocked, decide, idPart, told, type Item } from './item.ts';
 import type { PlanFacts } from './plan.ts';
+
+/** What becomes of a log drain to somebody to whom App Platform sends logs by itself. */
+export const LOG_DESTINATION = 'a log destination of every component';
 
 /** How visitors and others reach the app, and what tells of it: domains, log drains, webhooks, features. */
 export function trafficItems(facts: PlanFacts): Item[] {
@@ -73,6 +77,17 @@ function drains({ inventory }: PlanFacts): Item[] {
         what: `the log drain of the add-on ${addOn}`,
         becomes: 'left behind: it is decided with the add-on',
         why: 'the add-on made it, and it ends with it',
+      });
+    }
+    const service = logServiceOf(host);
+    if (service !== undefined) {
+      return told({
+        id: `traffic/drain/${idPart(host)}`,
+        area: 'traffic',
+        what: `the log drain to ${host}`,
+        becomes: LOG_DESTINATION,
+        why: `App Platform sends logs to ${service} by itself: every component gets a log destination with the same credential`,
+        remedy: `The lines look different there (no router lines, other source names): look at saved searches and alerts in ${service}.`,
       });
     }
     return decide({

@@ -1,3 +1,5 @@
+import { READ_FROM_DYNO } from '../migration/buildpack-secrets.ts';
+import { EQUIVALENT, equivalentNote } from '../migration/dyno-metadata.ts';
 import { automatic, decide, idPart, told, type Item } from '../migration/item.ts';
 import { autoscalerItem } from '../migration/mover-items.ts';
 import { placesTold } from './evidence.ts';
@@ -54,12 +56,13 @@ function dynoMetadata({ facts, app }: ItemContext): Item[] {
         remedy: 'Let the code read DATABASE_URL (or REDIS_URL), before the cutover.',
       });
     }
+    const note = equivalentNote(name);
     return decide({
       id,
       area: 'variable',
       what: `the code reads ${name}, which only dynos have`,
-      question: 'What should it read on App Platform?',
-      options: ['it-does-without', 'set-in-migration-yml'],
+      question: `What should it read on App Platform?${note === undefined ? '' : ` By default ${note}.`}`,
+      options: [...(note === undefined ? [] : [EQUIVALENT]), 'it-does-without', 'set-in-migration-yml'],
       why: where,
       remedy:
         REMEDIES[name] ??
@@ -261,11 +264,11 @@ function secretKey({ facts, app }: ItemContext): Item[] {
       what: 'the key that signs sessions may exist only inside dynos (SECRET_KEY_BASE)',
       question:
         has === undefined
-          ? 'Is SECRET_KEY_BASE a config var? If not, every session and signed address ends at the cutover.'
-          : 'May every session end and every signed address become void at the cutover?',
-      options: has === undefined ? ['sessions-end', 'it-is-a-config-var'] : ['sessions-end', 'not-used'],
+          ? 'Is SECRET_KEY_BASE a config var? If not, may provision read it once from a one-off dyno, or may every session and signed address end?'
+          : 'May provision read it once from a one-off dyno, or may every session end and every signed address become void?',
+      options: [READ_FROM_DYNO, 'sessions-end', has === undefined ? 'it-is-a-config-var' : 'not-used'],
       why: `Rails ${facts.rails.version ?? ''} on Heroku's Ruby buildpack, and ${has === undefined ? NAMES_UNKNOWN : 'no config var SECRET_KEY_BASE'}: the buildpack makes one up, and Rails takes it before ${credentials === '' ? 'anything else' : credentials}`,
-      remedy: `\`heroku config:set -a ${app.appName} SECRET_KEY_BASE="$(heroku run --no-tty -a ${app.appName} -- printenv SECRET_KEY_BASE)"\` keeps the value; it restarts the dynos once.`,
+      remedy: `\`heroku config:set -a ${app.appName} SECRET_KEY_BASE="$(heroku run --no-tty -a ${app.appName} -- printenv SECRET_KEY_BASE)"\` keeps the value; it restarts the dynos once. Or let provision read it, over a session that is in no log; its token needs the scope \`write\`.`,
     }),
   ];
 }

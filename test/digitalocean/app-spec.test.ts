@@ -1,14 +1,24 @@
 import { expect, test } from '@jest/globals';
 import { appEnvironment } from '../../src/digitalocean/app-environment.ts';
 import { keepEncrypted, mergeSpec } from '../../src/digitalocean/app-spec-merge.ts';
-import { buildAppSpec, componentName, type AppSpec } from '../../src/digitalocean/app-spec.ts';
+import {
+  buildAppSpec,
+  componentName,
+  type AppSpec,
+  type AppSpecInput,
+} from '../../src/digitalocean/app-spec.ts';
 import { parseImageReference } from '../../src/digitalocean/image-reference.ts';
 import { ConfigurationError } from '../../src/errors.ts';
+import { componentMetadata } from '../../src/migration/dyno-metadata.ts';
 
 const digest = `sha256:${'a'.repeat(64)}`;
 
 function spec(): AppSpec {
-  return buildAppSpec({
+  return buildAppSpec(planned());
+}
+
+function planned(): AppSpecInput {
+  return {
     name: 'shop-staging',
     region: 'fra',
     vpcId: 'vpc-1',
@@ -45,8 +55,9 @@ function spec(): AppSpec {
     ],
     domains: ['shop.example.com', 'www.shop.example.com'],
     healthPath: '/health',
+    logDestinations: [],
     gate: { language: 'node', key: 'open' },
-  });
+  };
 }
 
 /** The spec as DigitalOcean gives it back: secrets encrypted, its own defaults beside ours, parts that a person added. */
@@ -60,7 +71,14 @@ function live(): Record<string, unknown> {
       ...planned.envs.map((one) => (one.type === 'SECRET' ? { ...one, value: 'EV[1:abc:def]' } : one)),
       { key: 'ADDED_BY_HAND', value: 'EV[1:xyz:uvw]', scope: 'RUN_TIME', type: 'SECRET' },
     ],
-    services: planned.services.map((one) => ({ ...one, termination: { drain_seconds: 30 } })),
+    services: planned.services.map((one) => ({
+      ...one,
+      // Tuned by hand.
+      termination: { drain_seconds: 60, grace_period_seconds: 600 },
+      health_check: { ...one.health_check, period_seconds: 30 },
+      alerts: one.alerts.map((alert) => ({ ...alert, disabled: alert.rule === 'RESTART_COUNT' })),
+      liveness_health_check: { http_path: '/alive' },
+    })),
   };
 }
 
@@ -87,13 +105,93 @@ test('an update keeps dedicated egress, encrypted values and what was added by h
     (merged.envs as { key: string; value: string }[]).map(({ key, value }) => [key, value]),
   );
   expect(values).toMatchObject({ DATABASE_URL: 'EV[1:abc:def]', ADDED_BY_HAND: 'EV[1:xyz:uvw]' });
-  expect(merged.services).toMatchObject([{ instance_count: 3, termination: { drain_seconds: 30 } }]);
+  expect(merged.services).toMatchObject([{ instance_count: 3, termination: { drain_seconds: 60 } }]);
   expect(kept).toEqual(['envs: ADDED_BY_HAND']);
 });
 
 test('a plan that says nothing new changes nothing', () => {
   const before = live();
   expect(mergeSpec(before, keepEncrypted(before, { ...spec() })).changed).toBe(false);
+});
+
+test("what a component only starts with is not put back over what a person tuned; the path of the check is the plan's", () => {
+  const before = live();
+  const moved = spec().services.map((one) => ({
+    ...one,
+    health_check: { ...one.health_check, http_path: '/up' },
+  }));
+  const { spec: merged } = mergeSpec(before, keepEncrypted(before, { ...spec(), services: moved }));
+  expect(merged.services).toMatchObject([
+    {
+      termination: { drain_seconds: 60, grace_period_seconds: 600 },
+      health_check: { http_path: '/up', period_seconds: 30, timeout_seconds: 5 },
+      alerts: [{ disabled: false }, { disabled: false }, { rule: 'RESTART_COUNT', disabled: true }],
+      liveness_health_check: { http_path: '/alive' },
+    },
+  ]);
+});
+
+test('an app without them gets health check, drain and alerts, and nothing that it has is lost', () => {
+  const bare = live();
+  const services = (bare.services as Record<string, unknown>[]).map((one) => ({
+    ...one,
+    health_check: undefined,
+    termination: undefined,
+    alerts: undefined,
+  }));
+  const { spec: merged, changed } = mergeSpec({ ...bare, services }, keepEncrypted(bare, { ...spec() }));
+  expect(changed).toBe(true);
+  expect(merged.services).toMatchObject(spec().services);
+  expect(merged.services).toMatchObject([{ liveness_health_check: { http_path: '/alive' } }]);
+});
+
+test('nothing is cut off earlier than at Heroku', () => {
+  const [web] = spec().services;
+  const [worker] = spec().workers;
+  // R10: 60 s to bind; H12: 30 s to the first byte; 30 s from SIGTERM to SIGKILL.
+  const { initial_delay_seconds: delay = 0, period_seconds: period = 0 } = web?.health_check ?? {};
+  expect(delay + period * (web?.health_check.failure_threshold ?? 0)).toBeGreaterThan(60);
+  expect(web?.termination.drain_seconds).toBeGreaterThanOrEqual(30);
+  expect(web?.termination.grace_period_seconds).toBeGreaterThanOrEqual(30);
+  expect(worker?.termination.grace_period_seconds).toBeGreaterThanOrEqual(30);
+});
+
+test('every secret is for the container only: a build would leave it in the image', () => {
+  expect(new Set(spec().envs.map(({ scope }) => scope))).toEqual(new Set(['RUN_TIME']));
+  expect(spec().envs.find(({ key }) => key === 'DATABASE_URL')?.type).toBe('SECRET');
+});
+
+test('each component has its own name where the code reads DYNO', () => {
+  const { services, workers, jobs } = buildAppSpec({
+    ...planned(),
+    variablesOf: ({ name }) => componentMetadata(['DYNO'], name),
+  });
+  expect([...services, ...workers, ...jobs].map(({ envs }) => envs)).toEqual(
+    ['web', 'worker', 'release', 'nightly'].map((name) => [
+      { key: 'DYNO', value: `${name}.1`, scope: 'RUN_TIME', type: 'GENERAL' },
+    ]),
+  );
+});
+
+test('a log destination is on every component, and what App Platform shows of its key goes back as it is', () => {
+  const logDestinations = [{ name: 'Better Stack', logtail: { token: 'canary' } }];
+  const plan = { ...buildAppSpec({ ...planned(), logDestinations }) };
+  const shown = JSON.parse(JSON.stringify(plan).replaceAll('canary', 'EV[1:log:token]')) as typeof plan;
+  const byHand = { name: 'mine', endpoint: 'https://logs.example.com' };
+  const before = {
+    ...shown,
+    workers: shown.workers.map((one) => ({
+      ...one,
+      log_destinations: [...(one.log_destinations ?? []), byHand],
+    })),
+  };
+  expect([...plan.services, ...plan.workers, ...plan.jobs].map((one) => one.log_destinations)).toEqual(
+    Array.from({ length: 4 }, () => logDestinations),
+  );
+  const { spec: merged, changed } = mergeSpec(before, keepEncrypted(before, plan));
+  expect(changed).toBe(false);
+  expect(JSON.stringify(merged)).not.toContain('canary');
+  expect(JSON.stringify(merged.workers)).toContain('logs.example.com');
 });
 
 test('a domain carries no zone: App Platform would point its record at itself before the switch', () => {

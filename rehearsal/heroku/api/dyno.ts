@@ -55,11 +55,6 @@ function createDyno(call: Call): unknown {
       force_no_tty: z.boolean().nullish(),
     }),
   );
-  if (body.attach) {
-    throw invalid(
-      'This played Heroku has no terminal to attach to: run it detached and read its output in the logs.',
-    );
-  }
   const release = currentRelease(app);
   if (!release?.slug) throw invalid('Cannot run a command before the first deployment.');
   const size = body.size
@@ -76,9 +71,10 @@ function createDyno(call: Call): unknown {
     release,
     oneOff: true,
     environment: body.env ?? {},
+    attach: body.attach === true,
   });
   endInTime(platform, app, dyno, body.time_to_live ?? 86_400);
-  return dynoView(app, dyno);
+  return { ...dynoView(app, dyno), attach_url: dyno.session?.url ?? null };
 }
 
 function endInTime(platform: Platform, app: App, dyno: Dyno, seconds: number): void {
@@ -108,7 +104,7 @@ function dynosOf(app: App, idOrName = ''): [Dyno, ...Dyno[]] {
   return [first, ...others];
 }
 
-function dynoView(app: App, dyno: Dyno): unknown {
+function dynoView(app: App, dyno: Dyno): Record<string, unknown> {
   return {
     attach_url: null,
     command: dyno.command,

@@ -1,0 +1,160 @@
+import type { App } from '../../src/digitalocean/app.ts';
+import type { VariableFate } from '../../src/digitalocean/app-environment.ts';
+import { buildAppSpec, type AppSpec } from '../../src/digitalocean/app-spec.ts';
+import type { ImageSource } from '../../src/digitalocean/image-reference.ts';
+import {
+  credentialOf,
+  logDestinationOf,
+  type LogDestination,
+} from '../../src/digitalocean/log-destination.ts';
+import { findVpc } from '../../src/digitalocean/vpc.ts';
+import { readAddOns } from '../../src/heroku/inventory.ts';
+import { readOwnLogDrains } from '../../src/heroku/log-drains.ts';
+import { appVariables } from '../../src/migration/app-variables.ts';
+import { answersOf } from '../../src/migration/decisions.ts';
+import { componentMetadata, equivalentsIn } from '../../src/migration/dyno-metadata.ts';
+import { canonicalJson } from '../../src/migration/json.ts';
+import { keyedDigest } from '../../src/migration/secrets.ts';
+import { readSource } from '../../src/migration/source.ts';
+import { NotProvisionedError, readTarget, type Target } from '../../src/migration/target.ts';
+import { LOG_DESTINATION } from '../../src/migration/traffic-items.ts';
+import { OPEN_KEY } from '../../src/redis/rights.ts';
+import { herokuOf } from '../parties.ts';
+import { DIGEST_VARIABLE, OWNER_VARIABLE } from './app-mark.ts';
+import { buildpackSecrets, type SecretRead } from './buildpack-secrets.ts';
+import { postgresAddresses } from './postgres-address.ts';
+import type { Provisioning } from './provision.ts';
+import { targetSubject } from './target-subject.ts';
+
+export interface PlannedSpec {
+  spec: AppSpec;
+  /** What became of every config var, and what was added. */
+  fates: VariableFate[];
+  target: Target;
+  /** What a dyno was asked for, now. */
+  secretsRead: SecretRead[];
+}
+
+/**
+ * The app spec as the plan wants it, with the addresses, config vars and secrets as they are at this moment. `live` is
+ * the app that is there already: what only it has is taken from it. Changes nothing; it may start one one-off dyno.
+ *
+ * @throws NotProvisionedError while the infrastructure is not complete
+ */
+export async function plannedSpec(
+  p: Provisioning,
+  image: ImageSource,
+  live: App | undefined,
+): Promise<PlannedSpec> {
+  const { plan, names, client, edge, subject } = p;
+  const heroku = herokuOf(edge);
+  const [source, addOns, target, vpc] = await Promise.all([
+    readSource(heroku, plan.herokuApp, edge),
+    readAddOns(heroku, plan.herokuApp),
+    readTarget(client, targetSubject(p)),
+    findVpc(client, names.vpc),
+  ]);
+  if (vpc === undefined || (plan.redis !== null && target.redis === undefined)) {
+    throw new NotProvisionedError(
+      'The infrastructure is not complete: run provision with `stage: infrastructure` first. Nothing was changed.',
+    );
+  }
+  const metadata = equivalentsIn(plan.items);
+  const { variables, fates } = appVariables({
+    configVars: source.configVars,
+    addOns,
+    config: subject.config,
+    answers: answersOf(subject.config, subject.environment),
+    appName: names.app,
+    addresses: newAddresses(p, target),
+    dynoMetadata: { names: metadata, herokuApp: plan.herokuApp, imageDigest: image.digest },
+  });
+  const inDynos = await buildpackSecrets(p, live, new Set(fates.map(({ name }) => name)));
+  const logDestinations = await logDestinationsOf(p);
+  const credentials = edge.inputs.optionalSecret('registry-credentials');
+  // `user:token`: an error of the registry would quote the token alone.
+  if (credentials !== undefined) edge.mask(credentials.slice(credentials.indexOf(':') + 1));
+  // Without those of dynos: they are never compared, since they are read only once.
+  const secrets = [
+    credentials ?? '',
+    ...variables.filter(({ secret }) => secret).map(({ key, value }) => `${key}=${value}`),
+    ...logDestinations.map((one) => canonicalJson(one)),
+  ];
+  // What migration.yml sets or drops is not set a second time.
+  const perComponent = metadata.filter(
+    (name) => fates.some((one) => one.name === name && one.fate !== 'dropped') && !isSet(variables, name),
+  );
+  const spec = buildAppSpec({
+    name: names.app,
+    region: plan.region,
+    vpcId: vpc.id,
+    image,
+    registryCredentials: credentials,
+    processes: plan.components.map(({ name, kind, command, instanceSize, count, schedule }) => ({
+      name,
+      kind,
+      command,
+      instanceSize,
+      count,
+      ...(schedule === null ? {} : { schedule }),
+    })),
+    variables: [
+      ...variables,
+      ...inDynos.variables,
+      { key: OWNER_VARIABLE, value: names.tag, secret: false },
+      { key: DIGEST_VARIABLE, value: keyedDigest(p.key, canonicalJson(secrets)), secret: false },
+    ],
+    variablesOf: ({ name }) => componentMetadata(perComponent, name),
+    domains: plan.domains,
+    healthPath: subject.config.checks.find(({ status }) => status === 200)?.path,
+    logDestinations,
+    gate: plan.language === null ? undefined : { language: plan.language, key: OPEN_KEY },
+  });
+  const told = [...fates, ...inDynos.fates].sort((a, b) => (a.name < b.name ? -1 : 1));
+  for (const { name, fate, reason } of told) {
+    if (fate !== 'kept') edge.log.info(`Config var ${name}: ${fate} (${reason})`);
+  }
+  return { spec, fates: told, target, secretsRead: inDynos.read };
+}
+
+function isSet(variables: readonly { key: string }[], name: string): boolean {
+  return variables.some(({ key }) => key === name);
+}
+
+/** Where the application finds its databases: the private network, which nothing outside reaches. */
+function newAddresses(p: Provisioning, target: Target): Parameters<typeof appVariables>[0]['addresses'] {
+  const { redis } = target;
+  const postgres = postgresAddresses(p, target);
+  if (redis === undefined) return { ...postgres, redis: undefined };
+
+  const { username = '', password = '', tls } = redis.app;
+  const url = `rediss://${username}:${password}@${redis.privateHost}:${redis.port}/0`;
+  p.edge.maskUrl(url);
+  const ca = tls.mode === 'verify' ? tls.ca : '';
+  return {
+    ...postgres,
+    redis: { url, ca, serverName: p.names.redisServerName },
+  };
+}
+
+/** From the log drains that the plan takes along; their addresses are read only then. */
+async function logDestinationsOf({ plan, edge }: Provisioning): Promise<LogDestination[]> {
+  if (!plan.items.some(({ id, becomes }) => id.startsWith('traffic/drain/') && becomes === LOG_DESTINATION))
+    return [];
+  const found: LogDestination[] = [];
+  for (const url of await readOwnLogDrains(herokuOf(edge), plan.herokuApp)) {
+    const destination = logDestinationOf(url);
+    if (destination === undefined) {
+      edge.log.warning(
+        `The log drain to ${URL.parse(url)?.hostname ?? 'an address that cannot be read'} is not taken along: add a log destination by hand.`,
+      );
+      continue;
+    }
+    edge.mask(credentialOf(destination) ?? '');
+    const namesakes = found.filter(({ name }) => name.startsWith(destination.name)).length;
+    const name = namesakes === 0 ? destination.name : `${destination.name} ${namesakes + 1}`;
+    found.push({ ...destination, name });
+    edge.log.info(`Log destination ${name}: as the log drain of ${plan.herokuApp}`);
+  }
+  return found;
+}
