@@ -104,8 +104,10 @@ export function scopeFor(method: string, path: string): string {
   const [first = '', second = '', third = ''] = path.replace(/\?.*$/, '').split('/').filter(Boolean);
   const resource = RESOURCES[first] ?? first;
   if (first === 'apps' && second === 'propose') return 'app:read';
-  // What lies below a cluster, an app or a domain is part of it; but a cluster's databases, users and pools are created.
-  const below = third !== '' && !(first === 'databases' && CREATED_BELOW.has(third));
+  // What lies below a cluster, an app or a domain is part of it; but a cluster's databases, users and pools are created,
+  // and alerts are all that there is of monitoring (`/monitoring/alerts/ID`).
+  const below =
+    third !== '' && first !== 'monitoring' && !(first === 'databases' && CREATED_BELOW.has(third));
   const verb =
     method === 'GET'
       ? 'read'

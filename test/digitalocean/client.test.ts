@@ -156,12 +156,15 @@ test('a wrong token and a missing scope are told with what to do', async () => {
   const scoped = await serve((_request, response) =>
     json(response, 403, { id: 'forbidden', message: 'You are not authorized' }),
   );
-  const scope = async (method: 'GET' | 'POST' | 'PUT', path: string): Promise<string> =>
+  const scope = async (method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string): Promise<string> =>
     (await failureOf(client(scoped.url).request(method, path, z.unknown()))).message;
   expect(await scope('POST', '/vpcs')).toContain('`vpc:create`');
   expect(await scope('PUT', '/databases/1/firewall')).toContain('`database:update`');
   expect(await scope('POST', '/databases/1/dbs')).toContain('`database:create`');
   expect(await scope('POST', '/apps/propose')).toContain('`app:read`');
+  expect(await scope('POST', '/monitoring/alerts')).toContain('`monitoring:create`');
+  expect(await scope('DELETE', '/monitoring/alerts/1')).toContain('`monitoring:delete`');
+  expect(await scope('DELETE', '/domains/example.com/records/1')).toContain('`domain:update`');
 });
 
 test("what dots-wrapper's own client would throw never gets out: no token, no request body", async () => {
