@@ -13,3 +13,8 @@ export class NotSupportedError extends ConfigurationError {}
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
+
+/** A cause as a sentence of a longer message: with one full stop, whether it came with one or not. */
+export function asSentence(text: string): string {
+  return /[.!?…]$/.test(text.trimEnd()) ? text.trimEnd() : `${text.trimEnd()}.`;
+}

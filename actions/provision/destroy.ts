@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { clusterAddresses, findCluster } from '../../src/digitalocean/cluster.ts';
 import type { DigitalOcean } from '../../src/digitalocean/client.ts';
-import { ConfigurationError, messageOf } from '../../src/errors.ts';
+import { asSentence, ConfigurationError, messageOf } from '../../src/errors.ts';
 import type { Edge } from '../../src/github/run.ts';
 import { JOURNAL_DATABASE, type Journal } from '../../src/migration/journal.ts';
 import { targetNames } from '../../src/migration/names.ts';
@@ -88,7 +88,7 @@ function requireConfirmation(edge: Edge, { environment }: Subject): void {
 }
 
 function refused(reason: string): ConfigurationError {
-  return new ConfigurationError(`Nothing was removed: ${reason}.`);
+  return new ConfigurationError(`Nothing was removed: ${asSentence(reason)}`);
 }
 
 function zoneOf({ config }: Subject): { zone: string | undefined } {

@@ -1,4 +1,4 @@
-import { ConfigurationError } from '../errors.ts';
+import { asSentence, ConfigurationError } from '../errors.ts';
 import { decideFiles, type DecidedFiles, type ProposedFile } from './file-decisions.ts';
 import { blobId, createGitData, type GitData, type NewEntry } from './git-data.ts';
 import { isOurs, newBody, renewedBody } from './pull-request-body.ts';
@@ -255,7 +255,7 @@ function isForbidden(error: unknown): error is RefusedError {
 
 function mayNotWrite(cause: RefusedError): ConfigurationError {
   return cannot(
-    `${cause.message}. Give the job \`permissions: contents: write\` and \`pull-requests: write\` (a run of a fork's pull request gets neither), or give the input github-token a token that has both`,
+    `${asSentence(cause.message)} Give the job \`permissions: contents: write\` and \`pull-requests: write\` (a run of a fork's pull request gets neither), or give the input github-token a token that has both`,
   );
 }
 

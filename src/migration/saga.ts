@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import { ConfigurationError, messageOf } from '../errors.ts';
+import { asSentence, ConfigurationError, messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { StepJournal, StepRow, Writer } from './journal.ts';
 import type { Json } from './json.ts';
@@ -163,8 +163,8 @@ async function lookAtPointOfNoReturn(
   } catch (error) {
     if (isSuperseded(error)) throw error;
     throw new StuckError(
-      `It is not known whether "${step.name}", the point of no return, was passed: ${messageOf(error)}. ` +
-        (failure === undefined ? '' : `It had failed with: ${messageOf(failure)}. `) +
+      `It is not known whether "${step.name}", the point of no return, was passed: ${asSentence(messageOf(error))} ` +
+        (failure === undefined ? '' : `It had failed with: ${asSentence(messageOf(failure))} `) +
         'So nothing was undone and nothing continued. Once that can be reached again, run the same job again: it looks, and goes on or undoes.',
       { cause: error },
     );
@@ -269,14 +269,14 @@ async function afterFailure(
   }
   if (saga.passed()) {
     throw new UnfinishedError(
-      `${saga.options.phase} stopped at "${step.name}", after the point of no return: ${reason}. ` +
+      `${saga.options.phase} stopped at "${step.name}", after the point of no return: ${asSentence(reason)} ` +
         'What was done stays done. Mend the reason and run the same job again: it goes on from this step.',
       { cause: failure },
     );
   }
   const undone = await undo(saga, `"${step.name}" failed: ${reason}`);
   throw new UndoneError(
-    `${saga.options.phase} stopped at "${step.name}": ${reason}. ` +
+    `${saga.options.phase} stopped at "${step.name}": ${asSentence(reason)} ` +
       (undone.length > 0 ? `Everything was undone: ${undone.join(', ')}. ` : 'There was nothing to undo. ') +
       promiseOf(saga).trim(),
     { cause: failure },
@@ -374,7 +374,7 @@ async function undoStep(saga: Saga, step: Step, row: StepRow, remaining: readonl
         const pause = UNDO_PAUSES_MS[attempt];
         if (pause === undefined) {
           throw new StuckError(
-            `${phase} is half undone: undoing "${step.name}" failed with: ${messageOf(error)}. ` +
+            `${phase} is half undone: undoing "${step.name}" failed with: ${asSentence(messageOf(error))} ` +
               `Still to be undone, in this order: ${remaining.join(', ')}. ` +
               'Mend the reason and run the same job again: it continues with undoing.',
             { cause: error },

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { Clock } from '../clock.ts';
-import { ConfigurationError, messageOf } from '../errors.ts';
+import { asSentence, ConfigurationError, messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { APPLYING } from './capture-sql.ts';
 import {
@@ -200,7 +200,7 @@ async function lockAll(client: pg.Client, options: FenceOptions): Promise<Table[
     if (Array.isArray(outcome)) return outcome;
     if (options.clock.now().getTime() > deadline)
       throw new Error(
-        `The tables could not be locked in ${attempt + 1} attempts: ${outcome.reason}. Nothing is held. ${await blockers(client, outcome.tables)}`,
+        `The tables could not be locked in ${attempt + 1} attempts: ${asSentence(outcome.reason)} Nothing is held. ${await blockers(client, outcome.tables)}`,
       );
     options.log.debug(`Attempt ${attempt + 1} to lock the tables (${attemptMs} ms): ${outcome.reason}`);
     // Every other attempt, so that writers that wait for us get through in between.
@@ -348,7 +348,7 @@ async function commit(
   } catch (thrown) {
     await client.query('ROLLBACK').catch(() => undefined);
     throw new FenceNotCommitted(
-      `The point of no return was not passed: ${messageOf(thrown)}. The old side takes writes as before.`,
+      `The point of no return was not passed: ${asSentence(messageOf(thrown))} The old side takes writes as before.`,
     );
   }
   try {

@@ -57,6 +57,20 @@ const commit = (more: Partial<Step> = {}): Step => ({
 const run = (steps: Step[], more: Partial<SagaOptions> = {}) =>
   runSteps(journal, lease, steps, { phase: 'cutover', log: silentLog, clock, ...more });
 
+test('a cause that is a sentence ends with one full stop in every message that quotes it', async () => {
+  const said = new Error('Heroku answered 503. Try again later.');
+  const broken = { act: () => Promise.reject(said) };
+  const quoted = /Try again later\. (?!\.)/;
+  await expect(run([step('a', broken)])).rejects.toThrow(quoted);
+  await expect(run([commit(), step('b', broken)], { phase: 'provision' })).rejects.toThrow(quoted);
+  const stuck = step('a', { undo: () => Promise.reject(said) });
+  await expect(run([stuck, failing('b')], { phase: 'copy' })).rejects.toThrow(quoted);
+  const lost = commit({ ...broken, settle: () => Promise.reject(said) });
+  await expect(run([lost], { phase: 'switch' })).rejects.toThrow(
+    /Try again later\. It had failed with: .*Try again later\. So nothing/,
+  );
+});
+
 test('steps run in order, each with its result kept, and a second run changes nothing and says so', async () => {
   const steps = [step('a'), commit(), step('b')];
   expect(await run(steps)).toEqual({
