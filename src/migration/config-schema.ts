@@ -80,6 +80,12 @@ const schedule = z
       .refine(isTimeZone, { error: 'must be a time zone such as UTC or Europe/Berlin' })
       .default('UTC')
       .describe('Time zone of the cron expression. Heroku Scheduler knows UTC only.'),
+    'runs-in': z
+      .enum(['app-platform', 'sidekiq-cron'])
+      .default('app-platform')
+      .describe(
+        'Who starts it on the new side: App Platform, as a job of its own, or sidekiq-cron in a worker that runs Sidekiq, by the config/schedule.yml that provision proposes.',
+      ),
   })
   .describe('One job of Heroku Scheduler: its API does not list them, so they are declared here.');
 

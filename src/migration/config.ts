@@ -80,6 +80,8 @@ export interface ScheduledJob {
   command: string;
   cron: string;
   timeZone: string;
+  /** sidekiq-cron starts it in a worker; otherwise it is a job of App Platform's. */
+  runsIn?: 'sidekiq-cron';
 }
 export interface HttpCheck {
   path: string;
@@ -222,11 +224,12 @@ function fromFile(file: ConfigFile): MigrationConfig {
     },
     language: file.language,
     workers: { quietTimeoutMs: milliseconds(file.workers['quiet-timeout']) },
-    schedule: file.schedule.map(({ name, command, cron, 'time-zone': timeZone }) => ({
+    schedule: file.schedule.map(({ name, command, cron, 'time-zone': timeZone, 'runs-in': runsIn }) => ({
       name,
       command,
       cron,
       timeZone,
+      ...(runsIn === 'sidekiq-cron' ? { runsIn } : {}),
     })),
     checks: file.checks.map(({ path, status, contains }) => ({ path, status, contains })),
     decisions: file.decisions,

@@ -3,7 +3,7 @@ import type { Catalogue } from '../digitalocean/prices.ts';
 import type { HerokuInventory } from '../heroku/inventory.ts';
 import { sameName } from './cost.ts';
 import { EDITION, editionsOf, type Edition } from './edition.ts';
-import { blocked, type Item } from './item.ts';
+import { automatic, blocked, type Item } from './item.ts';
 import type { InstanceOffer } from './known-sizes.ts';
 import type { Plan, PlanComponent, PlanInput } from './plan.ts';
 import { scheduleId, type MergedSchedules } from './plan-schedule.ts';
@@ -23,9 +23,16 @@ import {
 export function placeProcesses(
   { inventory, catalogue }: Pick<PlanInput, 'inventory' | 'catalogue'>,
   { jobs, dynoSizes }: Pick<MergedSchedules, 'jobs' | 'dynoSizes'>,
-): { components: PlanComponent[]; leftOut: Plan['leftOut']; homeless: Item[] } {
+): {
+  components: PlanComponent[];
+  leftOut: Plan['leftOut'];
+  sidekiqCron: Plan['sidekiqCron'];
+  /** Of what has no component: a blocker, or the home that it has instead. */
+  homeless: Item[];
+} {
   const components: PlanComponent[] = [];
   const leftOut: Plan['leftOut'] = [];
+  const sidekiqCron: Plan['sidekiqCron'] = [];
   const homeless: Item[] = [];
 
   for (const [type, command] of Object.entries(processTypesOf(inventory)).sort(byName)) {
@@ -61,7 +68,18 @@ export function placeProcesses(
       why: `${placed.why}${scaled?.max == null ? '' : `; as many as its autoscaler may start today (${scaled.max})`}`,
     });
   }
-  for (const { name, command, cron, timeZone } of jobs) {
+  const sidekiq = components.find(
+    ({ kind, command }) => kind === 'worker' && /\bsidekiq(swarm)?\b/.test(command),
+  );
+  for (const { name, command, cron, timeZone, runsIn } of jobs) {
+    if (runsIn === 'sidekiq-cron') {
+      if (sidekiq === undefined) homeless.push(withoutSidekiq(name));
+      else {
+        sidekiqCron.push({ name, command, cron, timeZone });
+        homeless.push(inSidekiq({ name, command, cron, timeZone }, sidekiq.name));
+      }
+      continue;
+    }
     const placed = placeBrief(dynoSizes[name], { inventory, catalogue });
     if ('problem' in placed) homeless.push(homelessItem(scheduleId(name), 'schedule', name, placed.problem));
     else
@@ -71,7 +89,27 @@ export function placeProcesses(
         schedule: { cron, timeZone },
       });
   }
-  return { components, leftOut, homeless };
+  return { components, leftOut, sidekiqCron, homeless };
+}
+
+function inSidekiq({ name, command, cron, timeZone }: Plan['sidekiqCron'][number], worker: string): Item {
+  return automatic({
+    id: scheduleId(name),
+    area: 'schedule',
+    what: `${name}: ${command}`,
+    becomes: `sidekiq-cron in ${worker}, ${cron} ${timeZone}`,
+    why: 'migration.yml says `runs-in: sidekiq-cron`; the image must hold the config/schedule.yml that provision proposes',
+  });
+}
+
+function withoutSidekiq(name: string): Item {
+  return blocked({
+    id: scheduleId(name),
+    area: 'schedule',
+    what: `${name} has nothing that starts it`,
+    why: 'migration.yml says `runs-in: sidekiq-cron`, and no worker that moves runs Sidekiq',
+    remedy: 'Leave `runs-in` out: then App Platform starts it.',
+  });
 }
 
 type Offered = Pick<PlanInput, 'inventory' | 'catalogue'>;

@@ -69,6 +69,10 @@ export const planSchema = z.object({
   language: z.enum(['node', 'ruby', 'python']).nullable(),
   components: z.array(componentSchema),
   leftOut: z.array(z.object({ process: z.string(), why: z.string() })),
+  /** Scheduled jobs that sidekiq-cron starts in a worker: they have no component. */
+  sidekiqCron: z
+    .array(z.object({ name: z.string(), command: z.string(), cron: z.string(), timeZone: z.string() }))
+    .default([]),
   cluster: z.object({
     engine: z.enum(['pg', 'advanced_pg']),
     version: z.string(),
@@ -161,7 +165,7 @@ export function buildPlan(input: PlanInput): Plan {
   const answers = answersOf(config, environment);
   const datacentre = datacentreOf(environment.region);
   const schedules = mergeSchedules(config.schedule, input.scheduler, answers);
-  const { components, leftOut, homeless } = placeProcesses(input, schedules);
+  const { components, leftOut, sidekiqCron, homeless } = placeProcesses(input, schedules);
   const postgres = placePostgres(input, answers, datacentre);
   const droplet = input.hasRedis ? placeRedis(input, datacentre) : null;
   const language = config.language ?? languageOf(inventory.buildpacks);
@@ -223,6 +227,7 @@ export function buildPlan(input: PlanInput): Plan {
     language,
     ...placed,
     leftOut,
+    sidekiqCron,
     variables: [...input.variables].sort((a, b) => (a.name < b.name ? -1 : 1)),
     costs: { before, after, notKnown: notInTheCost(placed, before, after) },
     roadmap: makeRoadmap(placed, datacentre, input.catalogue),
@@ -260,6 +265,9 @@ export function planDigest(plan: Plan): string {
       }))
       .sort((a, b) => (`${a.kind} ${a.name}` < `${b.kind} ${b.name}` ? -1 : 1)),
     leftOut: plan.leftOut.map(({ process }) => process).sort(),
+    ...(plan.sidekiqCron.length === 0
+      ? {}
+      : { sidekiqCron: [...plan.sidekiqCron].sort((a, b) => (a.name < b.name ? -1 : 1)) }),
     cluster: {
       engine: plan.cluster.engine,
       version: plan.cluster.version,
