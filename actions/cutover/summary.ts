@@ -27,7 +27,6 @@ const DOWNTIME = [
 export function cutoverSummary(subject: Subject, moved: Timeline & { changed: boolean }): string {
   const { name } = subject.environment;
   const steps = moved.steps.filter(({ finishedAt }) => finishedAt !== null);
-  const live = steps.some(({ name: step }) => step === 'final-drain');
   return [
     heading(`${subject.config.application} (${name}) now runs on DigitalOcean`, 2),
     moved.changed
@@ -58,12 +57,8 @@ export function cutoverSummary(subject: Subject, moved: Timeline & { changed: bo
       ),
     ),
     ...redisPart(moved),
-    'Heroku is parked, in maintenance mode and closed for writes; `roll-back` returns to it as long as the new side has taken no writes.',
-    ...(live
-      ? [
-          'What is written on the new side is captured, and `catch-up` brings it back to the database on Heroku.',
-        ]
-      : []),
+    'Heroku is parked, in maintenance mode and closed for writes.',
+    `**The way back is open.** What is written here is logged, and \`roll-back\` brings all of it to Heroku. Let \`catch-up\` run on its schedule: without it the log ends after ${formatDuration(subject.config.live.leaseMs)}, and the way back with it.`,
   ].join('\n\n');
 }
 
