@@ -5,7 +5,7 @@ import { automatic, blocked, decide, idPart, told, type Item } from './item.ts';
 import { namesOf } from './names-in-words.ts';
 
 /** What becomes of one kind of object, as the copy really does it (restore-list.ts, grants.ts, fence.ts, target.ts). */
-type Fate = (found: FoundObjects, about: { id: string; area: 'postgres' }) => Item | undefined;
+type Fate = (found: FoundObjects, about: { id: string; area: 'postgres' }) => Item | Item[] | undefined;
 
 /** What becomes of what a catalogue holds beside tables: no kind can be left out. */
 export function objectItems(obstacles: Obstacles): Item[] {
@@ -336,10 +336,11 @@ const FATES: Record<ObstacleKind, Fate> = {
   setting: (found, about) => {
     const settings = [...new Set(found.examples.map(({ name }) => name))];
     const left = settings.filter(isSettingLeft);
-    const taken = settings.filter((name) => !isSettingLeft(name));
-    return automatic({
+    const own = settings.filter((name) => !isSettingLeft(name) && name.includes('.'));
+    const taken = settings.filter((name) => !isSettingLeft(name) && !name.includes('.'));
+    const usual = automatic({
       ...about,
-      what: `settings of the database or its role: ${namesOf(settings)}`,
+      what: `settings of the database or its role: ${namesOf([...taken, ...left])}`,
       becomes: [
         ...(taken.length > 0
           ? ['set on the new database (what a managed cluster refuses is said in the log)']
@@ -348,6 +349,10 @@ const FATES: Record<ObstacleKind, Fate> = {
       ].join('; '),
       why: 'pg_db_role_setting; values are not shown',
     });
+    return [
+      ...(taken.length + left.length > 0 ? [usual] : []),
+      ...(own.length > 0 ? [ownSettings(own)] : []),
+    ];
   },
   settingOfOtherRole: (found, about) =>
     told({
@@ -386,6 +391,19 @@ const FATES: Record<ObstacleKind, Fate> = {
     });
   },
 };
+
+/** `app.tenant` and the like: PostgreSQL takes them from a superuser alone, unless the module that knows them is loaded. */
+function ownSettings(settings: string[]): Item {
+  return decide({
+    id: 'postgres/own-settings',
+    area: 'postgres',
+    what: `settings of your own making on the database or its role: ${namesOf(settings)}`,
+    question: 'Only a superuser can attach them, and the cluster gives none. Who sets them on the new side?',
+    options: ['the application sets them when it connects', 'not needed'],
+    why: 'pg_db_role_setting; without it `current_setting` fails or is empty. Values are not shown',
+    remedy: `Let the application set it in each connection: SET ${settings[0] ?? ''} = '…', or \`options=-c ${settings[0] ?? ''}=…\` in its address, from a config var.`,
+  });
+}
 
 /** What a server of DigitalOcean's has, too. */
 function isUsual(name: string, value: string): boolean {

@@ -14,7 +14,7 @@ const PASSING: readonly RegExp[] = [
   /^postgres\/live\/connections-/,
   /^postgres\/sequence\//,
   /^(postgres|redis)\/(unread|maintenance|maintenance-window)\//,
-  /^redis\/(not-read|size|memory|caches|growing|huge-keys|big-keys|sizes|streams|scripts|pubsub|modules|module-commands|jobs-not-all-seen)$/,
+  /^redis\/(not-read|size|memory|caches|growing|huge-keys|big-keys|sizes|streams|scripts|flush|pubsub|modules|module-commands|jobs-not-all-seen)$/,
   /^redis\/(jobs|type)\//,
   // What an address without a promise answered, or did not.
   /^app\/not-read\//,

@@ -524,6 +524,20 @@ function useItems({ facts: { commands, functions, pubsub } }: About): Item[] {
         why: 'FUNCTION LIST',
       }),
     );
+  if (commands !== null && commands.flushes > 0)
+    items.push(
+      decide({
+        id: 'redis/flush',
+        area: 'redis',
+        what: `all of a database was cleared at once: ${formatCount(commands.flushes)} calls of FLUSHDB or FLUSHALL`,
+        question:
+          'The application’s user may not do that on the new side. Was it a person, or has the application been changed?',
+        options: ['by-hand', 'application-changed'],
+        why: 'INFO commandstats, since the server started; there it would also clear the key that starting workers look for',
+        remedy:
+          '`Rails.cache.clear` and Django’s `cache.clear()` send FLUSHDB: give the cache a namespace (`namespace:` in Rails; in Django `cache.delete_pattern` of django-redis) or a Redis of its own.',
+      }),
+    );
   const published = commands?.publish ?? 0;
   const channels = (pubsub?.channels ?? 0) + (pubsub?.patterns ?? 0);
   if (published > 0 || channels > 0)

@@ -8,6 +8,8 @@ export interface CommandUse {
   subscribe: number;
   /** XADD and everything on consumer groups. */
   streams: number;
+  /** FLUSHDB and FLUSHALL. */
+  flushes: number;
   /** Commands that only a module has, by what stands before the dot: `json`, `ft`, `bf`. */
   modules: Record<string, number>;
 }
@@ -37,6 +39,7 @@ export function commandUseIn(info: ReadonlyMap<string, string>): CommandUse {
     publish: sum(['publish', 'spublish']),
     subscribe: sum(['subscribe', 'psubscribe', 'ssubscribe']),
     streams: sum(STREAMS),
+    flushes: sum(['flushdb', 'flushall']),
     modules: Object.fromEntries([...modules].sort(([a], [b]) => (a < b ? -1 : 1))),
   };
 }

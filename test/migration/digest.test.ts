@@ -138,6 +138,7 @@ test.each([
   ['the budget', 'downtime-budget: 1m'],
   ['the size of Postgres', 'postgres: { size: db-s-1vcpu-2gb }'],
   ['the size of Redis', 'redis: { size: s-1vcpu-2gb }'],
+  ['the image of Redis', `redis: { image: "redis:7.4@sha256:${'a'.repeat(64)}" }`],
   ['keys that stay behind', "redis: { skip: ['cache:*'] }"],
   ['a config var that is dropped', 'config: { drop: [OLD] }'],
   ['a config var with another value', "config: { set: { FLAG: 'on' } }"],

@@ -48,6 +48,7 @@ test('a database with everything wrong: each thing has its verdict, why, and wha
     `consumer/credential/bi_${suffix}`,
     `consumer/credential/etl_${suffix}`,
     'postgres/invalid-index',
+    'postgres/own-settings',
     'postgres/policy-for-role',
     'postgres/sequence/public.old_ids_seq',
   ]);
@@ -68,6 +69,10 @@ test('a database with everything wrong: each thing has its verdict, why, and wha
   expect(itemOf(items, 'postgres/tables-without-key').remedy).toContain(
     'ALTER TABLE public.keyless ADD COLUMN',
   );
+  const own = itemOf(items, 'postgres/own-settings');
+  expect(own.what).toContain('app.jwt_secret');
+  expect(own.remedy).toContain('SET app.jwt_secret');
+  expect(itemOf(items, 'postgres/setting').what).not.toContain('app.jwt_secret');
   expect(JSON.stringify(items)).not.toContain('very-secret');
 });
 

@@ -27,7 +27,7 @@ const facts: RedisAssessFacts = {
   memory: { dataBytes: 8_000_000, peakBytes: 10_000_000, evictedKeys: 0 },
   persistence: { appendOnly: true, lastSnapshot: null },
   replicas: 0,
-  commands: { scripts: 0, functions: 0, publish: 0, subscribe: 0, streams: 0, modules: {} },
+  commands: { scripts: 0, functions: 0, publish: 0, subscribe: 0, streams: 0, flushes: 0, modules: {} },
   modules: [],
   functions: { libraries: [], functions: 0 },
   pubsub: { channels: 0, patterns: 0 },
@@ -107,6 +107,16 @@ test.each<[string, Partial<RedisAssessFacts>, string]>([
   expect(item?.verdict).toBe('blocked');
   expect(item?.why).not.toBe('');
   expect(item?.remedy).toMatch(/\.$/);
+});
+
+test('who clears a whole database is asked for: the new side refuses that to the application', () => {
+  expect(itemOf('redis/flush', {})).toBeUndefined();
+  const commands = { ...facts.commands, flushes: 3 } as RedisAssessFacts['commands'];
+  expect(itemOf('redis/flush', { commands })).toMatchObject({
+    verdict: 'decide',
+    what: expect.stringContaining('3 calls of FLUSHDB or FLUSHALL'),
+    remedy: expect.stringContaining('Rails.cache.clear'),
+  });
 });
 
 test('a policy that evicts is a question, graver with jobs in it', () => {

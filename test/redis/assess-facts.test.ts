@@ -73,6 +73,9 @@ test('everything about a store as on Heroku is read over TLS, and nothing on it 
   await redis.set('blob', 'x'.repeat(3_000_000));
   await redis.eval('return 1', 0);
   await redis.publish('nobody', 'hears');
+  await redis.select(9);
+  await redis.flushdb();
+  await redis.select(0);
   await redis.call(
     'FUNCTION',
     'LOAD',
@@ -94,7 +97,7 @@ test('everything about a store as on Heroku is read over TLS, and nothing on it 
     memory: { evictedKeys: 0 },
     persistence: { appendOnly: true, lastSnapshot: null },
     replicas: 0,
-    commands: { scripts: 1, functions: 0, publish: 1, streams: 2, modules: {} },
+    commands: { scripts: 1, functions: 0, publish: 1, streams: 2, flushes: 1, modules: {} },
     modules: [],
     functions: { libraries: ['mylib'], functions: 1 },
     pubsub: { channels: 0, patterns: 0 },

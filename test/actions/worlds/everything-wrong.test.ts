@@ -76,6 +76,7 @@ test('everything that somebody must decide is a question with options', () => {
     'postgres/edition',
     'postgres/invalid-index',
     'postgres/maintenance/postgresql',
+    'postgres/own-settings',
     'postgres/policy-for-role',
     'postgres/sequence/public.old_ids_seq',
     'process/slow',
