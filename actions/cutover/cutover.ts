@@ -10,10 +10,13 @@ import { latestSection, recordedPlanDigest } from '../../src/migration/record.ts
 import { runSteps } from '../../src/migration/saga.ts';
 import type { Strategy } from '../../src/migration/strategy.ts';
 import { tellingFailure } from '../failed-phase.ts';
+import type { Parties } from '../parties.ts';
 import { gatherParties, withLease } from '../parties.ts';
 import { copiedStrategy, plannedStrategy } from '../strategy.ts';
 import type { Subject } from '../subject.ts';
 import { readSubject, recordPhase, refuseUnsupported } from '../subject.ts';
+import { driftFindings } from './drift.ts';
+import { refuseUnlessWell } from './findings.ts';
 import { preFlight } from './pre-flight.ts';
 import type { Checks } from './steps.ts';
 import { cutoverSteps } from './steps.ts';
@@ -34,7 +37,7 @@ export async function cutover(edge: Edge): Promise<void> {
   if (edge.inputs.boolean('dry-run')) {
     const { parties, journal } = await gatherParties(edge, subject);
     try {
-      await preFlight(parties, await strategyOf(subject, journal));
+      await preFlight(parties, await strategyOf(subject, journal), await driftFindings(parties));
     } finally {
       await journal.close();
     }
@@ -49,7 +52,7 @@ export async function cutover(edge: Edge): Promise<void> {
     withLease(edge, subject, async (parties, journal, lease) => {
       await refuseDuringRollBack(journal);
       const strategy = await strategyOf(subject, journal);
-      const checks = checksOf(edge, subject, planDigest, () => preFlight(parties, strategy));
+      const checks = checksOf(edge, parties, planDigest, () => preFlight(parties, strategy));
       const { changed } = await runSteps(journal, lease, cutoverSteps(parties, checks, strategy), {
         phase: 'cutover',
         whenUndone: 'Heroku serves as before.',
@@ -98,14 +101,16 @@ async function strategyOf(subject: Subject, journal: Journal): Promise<Strategy>
 
 function checksOf(
   edge: Edge,
-  subject: Subject,
+  parties: Parties,
   recordedDigest: string,
   preFlight: Checks['preFlight'],
 ): Checks {
+  const { subject } = parties;
   return {
     gate: async () => {
       refuseOtherDecisions(subject);
-      return await checkGate({
+      const unchanged = refuseUnlessWell(await driftFindings(parties), edge.log);
+      const evidence = await checkGate({
         mode: edge.inputs.choice('gate', ['environment', 'second-dispatch', 'none'] satisfies GateMode[]),
         environment: edge.inputs.required('github-environment'),
         protected: subject.environment.protected,
@@ -116,6 +121,7 @@ function checksOf(
         token: edge.inputs.optionalSecret('github-token'),
         signal: edge.signal,
       });
+      return { ...evidence, checks: [...evidence.checks, ...unchanged] };
     },
     preFlight,
   };

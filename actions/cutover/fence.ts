@@ -6,6 +6,7 @@ import { holdFence, readFence } from '../../src/postgres/fence.ts';
 import { terminateStale } from '../../src/postgres/settle.ts';
 import { together } from '../../src/together.ts';
 import type { Parties } from '../parties.ts';
+import { refuseNewCode, refuseScaled } from './drift.ts';
 
 /** What is done while a side's writers are held. */
 export interface Held {
@@ -46,7 +47,7 @@ export function fenceSteps(parties: Parties): FenceSteps {
       act: async (_prior, { signal }) => {
         await fence?.release();
         await endOlderRuns(parties);
-        await together(signal, preparations);
+        await together(signal, [...preparations, () => refuseNewCode(parties), () => refuseScaled(parties)]);
         fence = await holdFence(oldSide.database, { migrationId, epoch, log, clock, signal });
         return { tables: fence.tables };
       },
@@ -59,7 +60,8 @@ export function fenceSteps(parties: Parties): FenceSteps {
       name: 'point-of-no-return',
       pointOfNoReturn: true,
       act: async () => {
-        if (!(await isParked(heroku, app))) {
+        const [parked] = await Promise.all([isParked(heroku, app), refuseScaled(parties)]);
+        if (!parked) {
           throw new Error(
             `Somebody released ${app} on Heroku during the cutover: its code may write to the old Redis.`,
           );

@@ -20,22 +20,22 @@ import { checkHosts } from '../http-checks.ts';
 import { captureLimits, describeLag, forward, lagProblem, liveOptions } from '../live.ts';
 import type { Parties } from '../parties.ts';
 import { recordedStrategy } from '../strategy.ts';
+import type { Finding } from './findings.ts';
+import { refuseUnlessWell } from './findings.ts';
 import { forecastOf } from './forecast.ts';
-
-interface Finding {
-  what: string;
-  found: string;
-  /** What to do about it; absent when all is well. */
-  remedy?: string;
-}
 
 /**
  * Everything that can be known before anything is touched: the new side is deployed, healthy, certified and closed, DNS
  * can be written, Heroku's token may change the app, and the forecast fits the budget. Changes nothing. Throws one
- * ConfigurationError that lists all that is not.
+ * ConfigurationError that lists all that is not. `beforeItBegins` is told with it: what only a cutover that has not begun
+ * yet must meet.
  */
-export async function preFlight(parties: Parties, strategy: Strategy): Promise<Json> {
-  const findings = (
+export async function preFlight(
+  parties: Parties,
+  strategy: Strategy,
+  beforeItBegins: readonly Finding[] = [],
+): Promise<Json> {
+  const found = (
     await Promise.all([
       slugApp(parties),
       changeableApp(parties),
@@ -49,19 +49,7 @@ export async function preFlight(parties: Parties, strategy: Strategy): Promise<J
       decidedPlan(parties),
     ])
   ).flat();
-  for (const { what, found, remedy } of findings) {
-    parties.log.info(`${remedy === undefined ? 'ok' : 'NOT OK'}  ${what}: ${found}`);
-  }
-  const missing = findings.filter(({ remedy }) => remedy !== undefined);
-  if (missing.length > 0) {
-    throw new ConfigurationError(
-      [
-        'The cutover cannot begin; nothing was touched:',
-        ...missing.map(({ what, found, remedy }) => `  ${what}: ${found}. ${remedy ?? ''}`),
-      ].join('\n'),
-    );
-  }
-  return findings.map(({ what, found }) => ({ what, found }));
+  return refuseUnlessWell([...beforeItBegins, ...found], parties.log);
 }
 
 async function slugApp({ oldSide: { heroku, app } }: Parties): Promise<Finding> {
@@ -80,7 +68,9 @@ async function slugApp({ oldSide: { heroku, app } }: Parties): Promise<Finding> 
  * Whether the token may change the app: asked by setting maintenance mode to what it is. A token that may only read
  * would be noticed at the first step that it cannot undo either, with the workers quiet.
  */
-async function changeableApp({ oldSide: { heroku, app } }: Parties): Promise<Finding> {
+export async function changeableApp({
+  oldSide: { heroku, app },
+}: Pick<Parties, 'oldSide'>): Promise<Finding> {
   const what = 'Heroku token may change the app';
   try {
     await setMaintenance(heroku, app, await readMaintenance(heroku, app));

@@ -4,7 +4,7 @@ import type { HerokuClient } from './client.ts';
 import { readFormation } from './formation.ts';
 import { emptySlugArchive } from './empty-slug.ts';
 
-const release = z.object({
+export const releaseSchema = z.object({
   id: z.string(),
   version: z.number(),
   status: z.string(),
@@ -13,6 +13,7 @@ const release = z.object({
   slug: z.object({ id: z.string() }).nullable().optional(),
 });
 
+const release = releaseSchema;
 export type Release = z.infer<typeof release>;
 
 const slug = z.object({
@@ -67,7 +68,7 @@ export async function isParked(client: HerokuClient, app: string): Promise<boole
  * Tells releases of the empty slug by the slug: a config var that is set, or a database address that Heroku rotates,
  * while the app is parked makes a release with a description of its own, and there is no code in it all the same.
  */
-function emptyAmong(releases: readonly Release[]): (one: Release) => boolean {
+export function emptyAmong(releases: readonly Release[]): (one: Release) => boolean {
   const empty = new Set(
     releases
       .filter(({ description }) => description === PARKED)

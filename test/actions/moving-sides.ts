@@ -21,6 +21,7 @@ import { journalDatabase } from '../migration/support/journal-database.ts';
 import { recordingLog, twoSides, type TwoSides } from '../postgres/two-sides.ts';
 import { clientOf } from '../redis/two-sides.ts';
 import { testPostgres, testRedis } from '../support/servers.ts';
+import { plannedRecord } from './planned-record.ts';
 import { CONFIG } from './played-sides.ts';
 
 /** An app on the played Heroku with real databases on both sides, and a journal: what a cutover moves. */
@@ -53,6 +54,8 @@ export interface MovingOptions {
   withoutPause?: boolean;
   withoutRedis?: boolean;
   sql?: string;
+  /** The record holds a plan that saw the app as it is at the start. */
+  planned?: boolean;
 }
 
 let heroku: Promise<HerokuWorld> | undefined;
@@ -95,6 +98,7 @@ export async function movingSides(options: MovingOptions = {}): Promise<MovingSi
   const config = parseMigrationConfig(options.config ?? CONFIG, 'migration.yml');
   const environment = environmentOf(config, 'staging');
   const { migrationId } = environment;
+  const record = options.planned === true ? plannedRecord(app) : { sections: [] };
   const log = recordingLog();
   const journal: Journal = await openJournal(journalled.address, migrationId);
   const tools = await findPostgresTools(15, { environmentPath: server.binaries.bin });
@@ -105,7 +109,7 @@ export async function movingSides(options: MovingOptions = {}): Promise<MovingSi
         config,
         environment,
         recordPath: 'record.json',
-        record: { sections: [] },
+        record,
       },
       oldSide: {
         heroku,

@@ -1,0 +1,47 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, afterEach, expect, test } from '@jest/globals';
+import { stopAll } from '../../rehearsal/servers/process.ts';
+import { scale } from '../../src/heroku/formation.ts';
+import { deployNewCode } from '../heroku/support/deploy.ts';
+import { movingSides, stopHeroku, type MovingSides } from './moving-sides.ts';
+
+let sides: MovingSides | undefined;
+
+afterEach(async () => {
+  await sides?.close();
+  sides = undefined;
+});
+afterAll(async () => {
+  await stopHeroku();
+  await stopAll();
+});
+
+test('a deploy after the approval, while workers end, stops the cutover at the fence; Heroku serves what was deployed', async () => {
+  sides = await movingSides({ withoutRedis: true, planned: true });
+  const { app, parties, cutOver, postgres } = sides;
+  await delay(1000); // the second in which the plan was made is over
+  let version = 0;
+  const deploy = async (): Promise<void> => {
+    version = await deployNewCode(parties.oldSide.heroku, app.name);
+  };
+  await expect(cutOver({ before: { 'maintenance-mode': deploy } })).rejects.toThrow(
+    /stopped at "fence": The code of shop-\w+ is not the plan's: v\d+ was deployed since.*Everything was undone/s,
+  );
+  expect(app.maintenance()).toBe(false);
+  expect(app.formation()).toMatchObject({ web: { quantity: 1 }, worker: { quantity: 1 } });
+  expect(app.releases().at(-1)?.description).toBe(`heroku-to-digitalocean: the code of v${version} again`);
+  await postgres.onSource(`INSERT INTO orders (note) VALUES ('Heroku takes writes')`);
+}, 90_000);
+
+test('an autoscaler that adds a dyno inside the fence stops the cutover before its point of no return', async () => {
+  sides = await movingSides({ withoutRedis: true, planned: true });
+  const { app, parties, cutOver, postgres } = sides;
+  const autoscaler = (): Promise<void> =>
+    scale(parties.oldSide.heroku, app.name, [{ type: 'web', quantity: 1 }]);
+  await expect(cutOver({ before: { 'count-jobs': autoscaler } })).rejects.toThrow(
+    /stopped at "point-of-no-return": Somebody scaled shop-\w+ on Heroku during the cutover \(web=1:Standard-1X\)/,
+  );
+  expect(app.maintenance()).toBe(false);
+  expect(app.formation()).toMatchObject({ web: { quantity: 1 }, worker: { quantity: 1 } });
+  await postgres.onSource(`INSERT INTO orders (note) VALUES ('Heroku takes writes')`);
+}, 90_000);
