@@ -47,6 +47,8 @@ export function readAttached(attachUrl: string, options: RendezvousOptions): Pro
       );
     };
     ended.addEventListener('abort', onAbort);
+    // Cancelled before this began: there is no event any more.
+    if (ended.aborted) onAbort();
     socket.setEncoding('latin1');
     socket.once('secureConnect', () => socket.write(`${url.pathname.slice(1)}\r\n`));
     socket.on('data', (part: string) => {

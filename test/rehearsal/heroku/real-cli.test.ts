@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { cacheDirectory } from '../../../rehearsal/servers/cache-directory.ts';
 import type { HerokuApp, HerokuWorld } from '../../../rehearsal/heroku/world.ts';
-import { playedHeroku, shop, until } from './played-heroku.ts';
+import { playedHeroku, shop, testAuthority, until } from './played-heroku.ts';
 
 const run = promisify(execFile);
 
@@ -31,6 +31,7 @@ beforeAll(async () => {
     );
   }
   home = mkdtempSync(join(tmpdir(), 'h2d-cli-'));
+  writeFileSync(join(home, 'ca.pem'), (await testAuthority()).pem);
   world = await playedHeroku();
   app = await shop(world, {
     name: 'demo',
@@ -66,6 +67,7 @@ async function heroku(...words: string[]): Promise<string> {
         DISABLE_TELEMETRY: 'true',
         CI: '1',
         NO_COLOR: '1',
+        NODE_EXTRA_CA_CERTS: join(home, 'ca.pem'),
       },
     },
   );
@@ -110,4 +112,11 @@ full('domains', async () => {
 full('pg:info and redis:info', async () => {
   expect(await heroku('pg:info', '-a', 'demo')).toMatch(/Plan:\s+Standard 0/);
   expect(await heroku('redis:info', '-a', 'demo')).toMatch(/Timeout:\s+300/);
+});
+
+full('run attaches to the terminal of a one-off dyno', async () => {
+  const output = await heroku('run', '--no-tty', '-a', 'demo', '--', 'printenv', 'GREETING');
+  expect(output).toContain('hello');
+  expect(world.rendezvous.attached).toBe(1);
+  expect(app.logs().filter((line) => line.includes('app[run.'))).toEqual([]);
 });
