@@ -14,6 +14,7 @@ import { appVariables } from '../../src/migration/app-variables.ts';
 import { answersOf } from '../../src/migration/decisions.ts';
 import { componentMetadata, equivalentsIn } from '../../src/migration/dyno-metadata.ts';
 import { canonicalJson } from '../../src/migration/json.ts';
+import { scheduleVariables } from '../../src/migration/schedule-variable.ts';
 import { keyedDigest } from '../../src/migration/secrets.ts';
 import { readSource } from '../../src/migration/source.ts';
 import { NotProvisionedError, readTarget, type Target } from '../../src/migration/target.ts';
@@ -101,6 +102,7 @@ export async function plannedSpec(
     variables: [
       ...variables,
       ...inDynos.variables,
+      ...scheduleVariables(plan),
       { key: OWNER_VARIABLE, value: names.tag, secret: false },
       { key: DIGEST_VARIABLE, value: keyedDigest(p.key, canonicalJson(secrets)), secret: false },
     ],
