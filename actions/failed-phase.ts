@@ -32,13 +32,21 @@ export interface FailedPhase {
 /** For each outcome the verdict, and what holds now: for whoever must decide what to do next. */
 export type FailureWords = Record<FailedOutcome, { verdict: string; now: string }>;
 
+interface Told {
+  subject: Subject;
+  phase: Phase;
+  words: FailureWords;
+  /** Tells others of it; what it returns stands in the record, too. */
+  onFailure?: (outcome: FailedOutcome) => Promise<Record<string, unknown>>;
+}
+
 /**
  * Runs a phase made of steps. When it fails, the record and the step summary tell why, what was undone and what holds
  * now, before the error goes on. It rests on what this process saw, so that it also tells when the journal is gone.
  */
 export async function tellingFailure<T>(
   edge: Edge,
-  told: { subject: Subject; phase: Phase; words: FailureWords },
+  told: Told,
   body: (onStep: (report: StepReport) => void) => Promise<T>,
 ): Promise<T> {
   const reports: StepReport[] = [];
@@ -56,13 +64,15 @@ export async function tellingFailure<T>(
 
 async function tell(
   edge: Edge,
-  { subject, phase, words }: { subject: Subject; phase: Phase; words: FailureWords },
+  { subject, phase, words, onFailure }: Told,
   failed: FailedPhase,
 ): Promise<void> {
   const { verdict, now } = words[failed.outcome];
   await edge.summary(failureSummary(subject, verdict, now, failed));
+  const more = await onFailure?.(failed.outcome);
   await recordPhase(edge, subject, phase, {
     ...failed,
+    ...more,
     changed: failed.outcome === 'unfinished' || failed.outcome === 'stuck',
     now,
   });

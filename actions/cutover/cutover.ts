@@ -9,6 +9,7 @@ import { decisionsDigest } from '../../src/migration/decisions.ts';
 import { latestSection, recordedPlanDigest } from '../../src/migration/record.ts';
 import { runSteps } from '../../src/migration/saga.ts';
 import type { Strategy } from '../../src/migration/strategy.ts';
+import type { FailedOutcome } from '../failed-phase.ts';
 import { tellingFailure } from '../failed-phase.ts';
 import type { Parties } from '../parties.ts';
 import { gatherParties, withLease } from '../parties.ts';
@@ -17,6 +18,7 @@ import type { Subject } from '../subject.ts';
 import { readSubject, recordPhase, refuseUnsupported } from '../subject.ts';
 import { driftFindings } from './drift.ts';
 import { refuseUnlessWell } from './findings.ts';
+import { cutoverNotices } from './notices.ts';
 import { preFlight } from './pre-flight.ts';
 import type { Checks } from './steps.ts';
 import { cutoverSteps } from './steps.ts';
@@ -30,6 +32,15 @@ import { timelineOf } from './timeline.ts';
  */
 export async function cutover(edge: Edge): Promise<void> {
   const subject = await readSubject(edge);
+  const notices = cutoverNotices(edge, subject);
+  if (edge.inputs.boolean('notify-test')) {
+    await notices.test();
+    edge.log.info('A test notice went out on every channel. Nothing else was done.');
+    edge.setOutput('record', subject.recordPath);
+    edge.setOutput('outcome', 'tested');
+    edge.setOutput('changed', false);
+    return;
+  }
   refuseUnsupported(subject);
   const planDigest = recordedPlanDigest(subject.record);
   edge.setOutput('plan-digest', planDigest);
@@ -48,7 +59,11 @@ export async function cutover(edge: Edge): Promise<void> {
     return;
   }
 
-  const moved = await tellingFailure(edge, { subject, phase: 'cutover', words: CUTOVER_FAILED }, (onStep) =>
+  const told = {
+    ...({ subject, phase: 'cutover', words: CUTOVER_FAILED } as const),
+    onFailure: (outcome: FailedOutcome) => notices.failed(outcome),
+  };
+  const moved = await tellingFailure(edge, told, (onStep) =>
     withLease(edge, subject, async (parties, journal, lease) => {
       await refuseDuringRollBack(journal);
       const strategy = await strategyOf(subject, journal);
@@ -59,7 +74,10 @@ export async function cutover(edge: Edge): Promise<void> {
         log: edge.log,
         clock: edge.clock,
         signal: edge.signal,
-        onStep,
+        onStep: (report) => {
+          onStep(report);
+          notices.onStep(report);
+        },
       });
       return { changed, ...(await timelineOf(journal)) };
     }),
@@ -69,6 +87,7 @@ export async function cutover(edge: Edge): Promise<void> {
     outcome: moved.changed ? 'moved' : 'unchanged',
     planDigest,
     ...moved,
+    ...(await notices.finished(moved.changed)),
   });
   edge.setOutput('downtime-ms', moved.downtimeMs);
   await edge.summary(cutoverSummary(subject, moved));

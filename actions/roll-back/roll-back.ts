@@ -14,6 +14,7 @@ import type { Parties } from '../parties.ts';
 import { gatherParties, withLease } from '../parties.ts';
 import { copiedStrategy } from '../strategy.ts';
 import { readSubject, recordPhase } from '../subject.ts';
+import { rollBackNotices } from './notices.ts';
 import { rollBackSteps } from './steps.ts';
 import { ROLL_BACK_FAILED, rollBackSummary } from './summary.ts';
 
@@ -52,14 +53,20 @@ export async function rollBack(edge: Edge): Promise<void> {
     edge.setOutput('changed', false);
     return;
   }
+  const notices = rollBackNotices(edge, subject);
   const done = await tellingFailure(
     edge,
-    { subject, phase: 'roll-back', words: ROLL_BACK_FAILED },
+    { subject, phase: 'roll-back', words: ROLL_BACK_FAILED, onFailure: (outcome) => notices.failed(outcome) },
     (onStep) =>
-      withLease(edge, subject, (parties, journal, lease) => goBack(edge, parties, journal, lease, onStep)),
+      withLease(edge, subject, (parties, journal, lease) =>
+        goBack(edge, parties, journal, lease, (report) => {
+          onStep(report);
+          notices.onStep();
+        }),
+      ),
   );
   edge.log.info(`Heroku serves: ${done.outcome}.`);
-  await recordPhase(edge, subject, 'roll-back', { ...done });
+  await recordPhase(edge, subject, 'roll-back', { ...done, ...(await notices.finished(done.outcome)) });
   await edge.summary(rollBackSummary(subject, done));
 }
 

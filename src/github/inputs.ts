@@ -1,7 +1,14 @@
 import { ConfigurationError } from '../errors.ts';
 
 /** Inputs that are secrets in every action; they are masked before anything else happens. */
-export const SECRET_INPUTS = ['heroku-token', 'digitalocean-token', 'migration-key', 'github-token'] as const;
+export const SECRET_INPUTS = [
+  'heroku-token',
+  'digitalocean-token',
+  'migration-key',
+  'github-token',
+  'notify-slack-url',
+  'notify-webhook-url',
+] as const;
 
 /** Reads the action's inputs; every error is a ConfigurationError that names the input. */
 export interface Inputs {
