@@ -94,7 +94,11 @@ function passFor({ environment, clock }: Edge, address: string): RunnerPass {
   };
 }
 
-/** The post step: runs also when the job failed or was cancelled. */
+/**
+ * The post step: runs also when the job failed or was cancelled. Rules of the Redis firewall carry no mark, so the
+ * cluster's mark speaks for both: while another job holds the address, neither is closed to it. Redis comes first; where
+ * it fails the mark stays, and by it the next job takes the address out of both.
+ */
 export async function dismissRunner(edge: Edge): Promise<void> {
   const address = edge.getState('runner-address');
   if (address === '') return;
@@ -105,19 +109,19 @@ export async function dismissRunner(edge: Edge): Promise<void> {
     log: edge.log,
     clock: edge.clock,
   });
-  const firewallId = edge.getState('firewall');
-  const results = await Promise.allSettled([
-    trustedSource.dismissRunner(
-      client,
-      edge.getState('cluster'),
-      { address, holder: edge.getState('runner-holder') },
-      edge.getState('runner-unmarked') === 'true',
-    ),
-    firewallId === ''
-      ? Promise.resolve()
-      : firewall.dismissRunner(client, firewallId, address, Number(edge.getState('redis-port'))),
-  ]);
-  const failed = results.find((result) => result.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
-  edge.log.info(`The new databases are closed to this runner (${address}) again.`);
+  const cluster = edge.getState('cluster');
+  const pass = { address, holder: edge.getState('runner-holder') };
+  const redis = { firewall: edge.getState('firewall'), port: Number(edge.getState('redis-port')) };
+  const closesRedis = redis.firewall !== '' && !(await trustedSource.isHeldByAnother(client, cluster, pass));
+  if (closesRedis) await firewall.dismissRunner(client, redis.firewall, address, redis.port);
+  const unmarked = edge.getState('runner-unmarked') === 'true';
+  if (!(await trustedSource.dismissRunner(client, cluster, pass, unmarked))) {
+    edge.log.info(`The new databases are closed to this runner (${address}) again.`);
+    return;
+  }
+  // It may have begun in this moment, and have found the rule that has just gone.
+  if (closesRedis) await firewall.admitRunner(client, redis.firewall, address, redis.port);
+  edge.log.info(
+    `Another job behind this runner's address (${address}) is at work: it closes the new databases.`,
+  );
 }

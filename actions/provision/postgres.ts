@@ -76,9 +76,13 @@ export async function ensurePlannedCluster(p: Provisioning, vpc: Vpc): Promise<C
 export async function letRunnerIn(p: Provisioning, clusterId: string, range: string): Promise<string> {
   const { client, names, plan } = p;
   const { address, swept } = await admitToCluster(p.edge, client, clusterId, [networkRule(range)]);
-  const firewall = swept.length === 0 ? undefined : await findFirewall(client, names.firewall);
-  if (firewall !== undefined && plan.redis !== null)
+  const firewall = plan.redis === null ? undefined : await findFirewall(client, names.firewall);
+  if (firewall !== undefined && plan.redis !== null) {
+    // Another job behind the same address may end before this one, and leave it to this one to close Redis.
+    p.edge.saveState('firewall', firewall.id);
+    p.edge.saveState('redis-port', String(plan.redis.port));
     for (const stale of swept) await dismissRunner(client, firewall.id, stale, plan.redis.port);
+  }
   return address;
 }
 

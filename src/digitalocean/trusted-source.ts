@@ -70,14 +70,15 @@ export async function admitRunner(
  * own stays. Refuses to leave an empty list, which would open the cluster to everybody.
  *
  * @param unmarked the rule was made by this job although DigitalOcean does not keep our mark
+ * @returns whether another job of ours holds the address: then whatever else is open to it must stay so
  */
 export async function dismissRunner(
   client: DigitalOcean,
   clusterId: string,
   pass: Pick<RunnerPass, 'address' | 'holder'>,
   unmarked = false,
-): Promise<void> {
-  await amend(client, clusterId, (before) => {
+): Promise<boolean> {
+  const rules = await amend(client, clusterId, (before) => {
     const kept = before.flatMap((rule) => {
       if (!isAddress(rule, pass.address)) return [rule];
       if (readMark(rule.description) === undefined) return unmarked ? [] : [rule];
@@ -91,6 +92,23 @@ export async function dismissRunner(
     }
     return kept;
   });
+  return isHeldIn(rules, pass);
+}
+
+/** Whether another job of ours holds the address at this moment. */
+export async function isHeldByAnother(
+  client: DigitalOcean,
+  clusterId: string,
+  pass: Pick<RunnerPass, 'address' | 'holder'>,
+): Promise<boolean> {
+  return isHeldIn(await readRules(client, clusterId), pass);
+}
+
+function isHeldIn(rules: readonly Rule[], pass: Pick<RunnerPass, 'address' | 'holder'>): boolean {
+  const holders = rules
+    .filter((rule) => isAddress(rule, pass.address))
+    .flatMap(({ description }) => readMark(description) ?? []);
+  return holders.some(({ holder }) => holder !== pass.holder);
 }
 
 /** Takes out what a run that is known to be dead has left; returns the addresses that are out now. */

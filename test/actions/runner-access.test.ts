@@ -1,0 +1,154 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { admitRunner, dismissRunner } from '../../actions/runner-access.ts';
+import { systemClock } from '../../src/clock.ts';
+import { ensureCluster } from '../../src/digitalocean/cluster.ts';
+import { createDigitalOcean, type DigitalOcean } from '../../src/digitalocean/client.ts';
+import { ensureFirewall, findFirewall } from '../../src/digitalocean/firewall.ts';
+import { networkRule } from '../../src/digitalocean/trusted-source.ts';
+import type { Edge } from '../../src/github/run.ts';
+import { silentLog } from '../../src/log.ts';
+import type { Target } from '../../src/migration/target.ts';
+import { testWorld, token, type TestWorld } from '../rehearsal/digitalocean/played-world.ts';
+import { edgeOf } from './edge-of.ts';
+
+// Whom the new databases are open to while jobs come and go, against the played control plane.
+
+const RANGE = '10.114.0.0/20';
+const ADDRESS = '203.0.113.10';
+const PORT = 6379;
+const TAG = 'heroku-to-digitalocean:shop-test';
+
+let world: TestWorld;
+let client: DigitalOcean;
+let target: Target;
+const egress = createServer((_request, response) => response.end(`${ADDRESS}\n`));
+
+beforeAll(async () => {
+  world = await testWorld({ clusterMs: 60_000 });
+  client = createDigitalOcean({ token, apiUrl: world.apiUrl, log: silentLog, clock: systemClock });
+  const vpc = (await world.api('POST', '/vpcs', { name: 'shop', region: 'fra1', ip_range: RANGE })).body.vpc;
+  const { cluster } = await ensureCluster(client, {
+    engine: 'pg',
+    version: String((await world.api('GET', '/databases/options')).body.options.pg.versions[0]),
+    size: 'db-s-1vcpu-1gb',
+    nodes: 1,
+    datacentre: 'fra1',
+    name: 'shop-test',
+    vpcId: vpc.id,
+    tag: TAG,
+    storageMib: null,
+    trusted: [networkRule(RANGE)],
+  });
+  const { firewall } = await ensureFirewall(client, {
+    name: 'shop-test-redis',
+    tag: TAG,
+    port: PORT,
+    range: RANGE,
+  });
+  target = { clusterId: cluster.id, redis: { firewallId: firewall.id, port: PORT } } as Target;
+  egress.listen(0, '127.0.0.1');
+  await once(egress, 'listening');
+});
+afterAll(() => {
+  egress.close();
+  egress.closeAllConnections();
+});
+beforeEach(async () => {
+  await world.api('PUT', `/databases/${target.clusterId}/firewall`, { rules: [networkRule(RANGE)] });
+  const rule = { protocol: 'tcp', ports: String(PORT), sources: { addresses: [ADDRESS] } };
+  await world.api('DELETE', `/firewalls/${target.redis?.firewallId}/rules`, { inbound_rules: [rule] });
+});
+
+/** A job of a run, with the state that its post step finds again. */
+function job(runId: string, attempt = '1'): Edge {
+  const state = new Map<string, string>();
+  return {
+    ...edgeOf(
+      {
+        'egress-url': `http://127.0.0.1:${(egress.address() as AddressInfo).port}/`,
+        'digitalocean-token': token,
+        'digitalocean-api-url': world.apiUrl,
+      },
+      { environment: { GITHUB_RUN_ID: runId, GITHUB_RUN_ATTEMPT: attempt } },
+    ),
+    saveState: (name, value) => void state.set(name, value),
+    getState: (name) => state.get(name) ?? '',
+  };
+}
+
+function withToken(edge: Edge, given: string): Edge {
+  const { inputs } = edge;
+  const secret = (name: string): string => (name === 'digitalocean-token' ? given : inputs.secret(name));
+  return { ...edge, inputs: { ...inputs, secret } };
+}
+
+async function begun(runId: string, attempt?: string): Promise<Edge> {
+  const edge = job(runId, attempt);
+  await admitRunner(edge, client, target);
+  return edge;
+}
+
+/** To which databases the runner's address leads. */
+async function openTo(): Promise<string[]> {
+  const { rules } = (await world.api('GET', `/databases/${target.clusterId}/firewall`)).body;
+  const firewall = await findFirewall(client, 'shop-test-redis');
+  const sources = (firewall?.inbound_rules ?? []).flatMap((rule) =>
+    (rule.sources.addresses ?? []).map((one) => one.replace('/32', '')),
+  );
+  return [
+    ...(rules.some(({ value }) => value === ADDRESS) ? ['cluster'] : []),
+    ...(sources.includes(ADDRESS) ? ['redis'] : []),
+  ];
+}
+
+test('a job alone: both are open while it lasts, and closed after it', async () => {
+  const one = await begun('17');
+  expect(await openTo()).toEqual(['cluster', 'redis']);
+  await dismissRunner(one);
+  expect(await openTo()).toEqual([]);
+  await dismissRunner(one);
+  expect(await openTo()).toEqual([]);
+});
+
+test('two jobs behind one address: the one that ends first leaves both open to the other', async () => {
+  const one = await begun('17');
+  const other = await begun('18');
+  await dismissRunner(one);
+  expect(await openTo()).toEqual(['cluster', 'redis']);
+  await dismissRunner(other);
+  expect(await openTo()).toEqual([]);
+});
+
+test('a job that begins while another closes keeps both open', async () => {
+  const one = await begun('17');
+  const other = job('18');
+  const seen = world.requests.length;
+  const closing = dismissRunner(one);
+  while (!world.requests.slice(seen).some(({ path }) => path.includes('/firewalls/'))) await delay(1);
+  await Promise.all([closing, admitRunner(other, client, target)]);
+  expect(await openTo()).toEqual(['cluster', 'redis']);
+  await dismissRunner(other);
+  expect(await openTo()).toEqual([]);
+});
+
+test.each([
+  ['Redis', 'firewall:update', ['cluster', 'redis']],
+  ['the cluster', 'database:update', ['cluster']],
+])('%s cannot be closed: the mark stays, and the next job closes both', async (_what, scope, left) => {
+  world.tokens.add(
+    `dop_v1_without_${scope}`,
+    ['database:read', 'database:update', 'firewall:read', 'firewall:update'].filter((one) => one !== scope),
+  );
+  const one = await begun('17');
+  await expect(dismissRunner(withToken(one, `dop_v1_without_${scope}`))).rejects.toThrow(scope);
+  expect(await openTo()).toEqual(left);
+  // Another attempt of the run says that the first one is over.
+  const next = await begun('17', '2');
+  expect(await openTo()).toEqual(['cluster', 'redis']);
+  await dismissRunner(next);
+  expect(await openTo()).toEqual([]);
+});
