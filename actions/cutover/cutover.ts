@@ -17,6 +17,7 @@ import { copiedStrategy, plannedStrategy } from '../strategy.ts';
 import type { Subject } from '../subject.ts';
 import { readSubject, recordPhase, refuseUnsupported } from '../subject.ts';
 import { driftFindings } from './drift.ts';
+import type { Finding } from './findings.ts';
 import { refuseUnlessWell } from './findings.ts';
 import { cutoverNotices } from './notices.ts';
 import { preFlight } from './pre-flight.ts';
@@ -24,6 +25,7 @@ import type { Checks } from './steps.ts';
 import { cutoverSteps } from './steps.ts';
 import { CUTOVER_FAILED, cutoverSummary } from './summary.ts';
 import { timelineOf } from './timeline.ts';
+import { waitForWindow, windowFinding } from './window.ts';
 
 /**
  * Moves production: gate, quiesce, fence, final copy (or, with the live strategy, the last drain), proof, point of no
@@ -48,7 +50,7 @@ export async function cutover(edge: Edge): Promise<void> {
   if (edge.inputs.boolean('dry-run')) {
     const { parties, journal } = await gatherParties(edge, subject);
     try {
-      await preFlight(parties, await strategyOf(subject, journal), await driftFindings(parties));
+      await preFlight(parties, await strategyOf(subject, journal), await beforeItBegins(parties));
     } finally {
       await journal.close();
     }
@@ -58,6 +60,7 @@ export async function cutover(edge: Edge): Promise<void> {
     edge.setOutput('changed', false);
     return;
   }
+  if (edge.inputs.boolean('wait-for-window')) await waitUntilItMayBegin(edge, subject);
 
   const told = {
     ...({ subject, phase: 'cutover', words: CUTOVER_FAILED } as const),
@@ -91,6 +94,22 @@ export async function cutover(edge: Edge): Promise<void> {
   });
   edge.setOutput('downtime-ms', moved.downtimeMs);
   await edge.summary(cutoverSummary(subject, moved));
+}
+
+/** Only before it begins: a cutover that has begun is continued at any hour. No lease is held meanwhile. */
+async function waitUntilItMayBegin(edge: Edge, subject: Subject): Promise<void> {
+  if (windowFinding(subject, edge.clock).remedy === undefined) return;
+  const { journal } = await gatherParties(edge, subject);
+  const begun = await journal
+    .steps('cutover')
+    .then((steps) => steps.some(({ status }) => status !== 'undone'))
+    .finally(() => journal.close());
+  if (!begun) await waitForWindow(subject, edge);
+}
+
+/** What a cutover must meet to begin, and no longer once it has begun. */
+async function beforeItBegins(parties: Parties): Promise<Finding[]> {
+  return [windowFinding(parties.subject, parties.clock), ...(await driftFindings(parties))];
 }
 
 /** A roll-back that has begun may have closed the new side or opened Heroku: only itself knows how to go on. */
@@ -128,7 +147,7 @@ function checksOf(
   return {
     gate: async () => {
       refuseOtherDecisions(subject);
-      const unchanged = refuseUnlessWell(await driftFindings(parties), edge.log);
+      const unchanged = refuseUnlessWell(await beforeItBegins(parties), edge.log);
       const evidence = await checkGate({
         mode: edge.inputs.choice('gate', ['environment', 'second-dispatch', 'none'] satisfies GateMode[]),
         environment: edge.inputs.required('github-environment'),

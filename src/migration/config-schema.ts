@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { IMAGE_BY_DIGEST } from '../digitalocean/redis-image.ts';
 import { BYTE_SIZE } from './byte-size.ts';
 import { cronProblem } from './cron.ts';
+import { WEEKDAYS } from './cutover-window.ts';
 import { DURATION } from './duration.ts';
 
 // The file as the user writes it: keys in kebab-case, durations as text. config.ts turns it into what the phases read.
@@ -37,6 +38,28 @@ const decisions = z.record(
     .min(1, { error: 'must not be empty' }),
 );
 
+const timeOfDay = z
+  .string({ error: 'must be a time of day such as 02:30' })
+  .regex(/^([01]\d|2[0-3]):[0-5]\d$/, { error: 'must be a time of day such as 02:30' });
+
+const window = z
+  .strictObject({
+    'not-before': timeOfDay.describe('When it opens, such as 02:00.'),
+    'not-after': timeOfDay.describe(
+      'When the cutover shall be over, by the upper end of its forecast. Not later than `not-before`: on the next day.',
+    ),
+    'time-zone': z
+      .string()
+      .refine(isTimeZone, { error: 'must be a time zone such as UTC or Europe/Berlin' })
+      .default('UTC')
+      .describe('Time zone of both.'),
+    days: z
+      .array(z.enum(WEEKDAYS))
+      .default([])
+      .describe('Days on which it opens (monday, tuesday, …); every day unless given.'),
+  })
+  .describe('When the cutover may take place; at any time unless given.');
+
 const environment = z
   .strictObject({
     'heroku-app': z
@@ -55,6 +78,7 @@ const environment = z
       .boolean()
       .optional()
       .describe('Whether the cutover needs a gate. Unless told otherwise, true for `production` only.'),
+    window: window.optional(),
     decisions: decisions
       .default({})
       .describe('Answers for this environment only; they win over those of the whole file.'),

@@ -7,6 +7,7 @@ import type { Problem } from './config-problems.ts';
 import { lineOf, problemsOf } from './config-problems.ts';
 import type { ConfigFile } from './config-schema.ts';
 import { configSchema } from './config-schema.ts';
+import type { CutoverWindow } from './cutover-window.ts';
 import { parseDuration } from './duration.ts';
 import { nearest } from './nearest.ts';
 
@@ -49,6 +50,8 @@ export interface EnvironmentConfig {
   domains: string[];
   /** A protected environment is cut over behind a gate only. */
   protected: boolean;
+  /** When its cutover may take place; undefined: at any time. */
+  window?: CutoverWindow | undefined;
   /** Answers for this environment only. */
   decisions: Record<string, string>;
 }
@@ -155,6 +158,13 @@ function contradictionsOf(file: ConfigFile): { path: PropertyKey[]; text: string
       });
     }
     apps.set(environment['heroku-app'], name);
+    const { window } = environment;
+    if (window !== undefined && window['not-before'] === window['not-after']) {
+      found.push({
+        path: [...path, 'window'],
+        text: `the window opens and closes at ${window['not-after']}: leave it out when any time will do`,
+      });
+    }
     for (const [index, domain] of environment.domains.entries()) {
       const at = [...path, 'domains', index];
       const owner = domains.get(domain);
@@ -205,6 +215,7 @@ function fromFile(file: ConfigFile): MigrationConfig {
           domains: environment.domains,
           // Leaving the line out must not leave production open.
           protected: environment.protected ?? name === 'production',
+          window: windowOf(environment.window),
           decisions: environment.decisions,
         },
       ]),
@@ -235,6 +246,12 @@ function fromFile(file: ConfigFile): MigrationConfig {
     decisions: file.decisions,
     config: file.config,
   };
+}
+
+function windowOf(window: ConfigFile['environments'][string]['window']): CutoverWindow | undefined {
+  if (window === undefined) return undefined;
+  const { 'not-before': notBefore, 'not-after': notAfter, 'time-zone': timeZone, days } = window;
+  return { notBefore, notAfter, timeZone, days };
 }
 
 function milliseconds(duration: string): number {
