@@ -8,6 +8,7 @@ import { answersOf } from '../../src/migration/decisions.ts';
 import { equivalentsIn } from '../../src/migration/dyno-metadata.ts';
 import { inventoryItems } from '../../src/migration/inventory-items.ts';
 import { decide, type Item } from '../../src/migration/item.ts';
+import { ownPostgresOf, type PlannedCluster } from '../../src/migration/own-postgres.ts';
 import { placePostgres, placeRedis } from '../../src/migration/placement.ts';
 import { buildPlan, languageOf, planDigest, type Plan, type PlanInput } from '../../src/migration/plan.ts';
 import { documentedOffer, postgresItems } from '../../src/migration/postgres-items.ts';
@@ -67,14 +68,16 @@ export function assessmentOf(found: AppFound, under: AssessedUnder): Assessment 
     answers,
     datacentreOf(environment.region),
   );
-  const codeItems = checkout === undefined ? [] : checkoutItems(checkout, inventory, offer?.connections);
+  const ownPostgres = ownPostgresOf(inventory, database);
+  const connections = ownPostgres === 'there' ? offer?.connections : undefined;
+  const codeItems = checkout === undefined ? [] : checkoutItems(checkout, inventory, connections);
   const { fates } = appVariables({
     configVars: source?.configVars ?? {},
     addOns: inventory.addOns,
     config,
     answers,
     appName: environment.migrationId,
-    addresses: plannedAddresses(hasRedis, config.postgres.pool !== undefined),
+    addresses: plannedAddresses(hasRedis, config.postgres.pool !== undefined, ownPostgres !== 'none'),
     dynoMetadata: {
       names: equivalentsIn(codeItems, answers),
       herokuApp: environment.herokuApp,
@@ -126,7 +129,7 @@ export function assessmentOf(found: AppFound, under: AssessedUnder): Assessment 
 /** The database in depth, against what the new one will be: asked of its maker's documentation while there is none. */
 function itemsOfDatabase(
   facts: AssessFacts,
-  { version, engine }: Plan['cluster'],
+  { version, engine }: PlannedCluster,
   { inventory }: AppFound,
   { config, environment }: AssessedUnder,
 ): Item[] {

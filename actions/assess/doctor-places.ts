@@ -7,6 +7,7 @@ import { messageOf } from '../../src/errors.ts';
 import type { HerokuInventory } from '../../src/heroku/inventory.ts';
 import type { EnvironmentConfig, MigrationConfig } from '../../src/migration/config.ts';
 import { answersOf } from '../../src/migration/decisions.ts';
+import { ownPostgresOf } from '../../src/migration/own-postgres.ts';
 import { offeredIn, placePostgres, placeProcesses, placeRedis } from '../../src/migration/placement.ts';
 import { proposeConfig } from '../../src/migration/propose-config.ts';
 import type { Declared } from './doctor-reading.ts';
@@ -101,15 +102,20 @@ function placeOne(
   const hasRedis = inventory.addOns.some(({ service }) => service === 'heroku-redis');
   const redis = hasRedis ? placeRedis({ config, redis: undefined, catalogue, inventory }, datacentre) : null;
   const droplet = catalogue?.dropletSizes.find(({ slug }) => slug === redis?.size);
+  const hasPostgres = ownPostgresOf(inventory, undefined) === 'there';
   const offers: OfferCheck[] = [
-    {
-      environment: name,
-      what: `PostgreSQL ${cluster.size === '' ? 'of a fitting size' : cluster.size} in ${datacentre}`,
-      offered: offer !== undefined && offeredIn(catalogue, cluster.engine, datacentre),
-      mend: '`doctl databases options regions --engine pg` lists what there is: choose another region, or another `postgres.size`, in migration.yml',
-      droplets: 0,
-      clusters: 1,
-    },
+    ...(hasPostgres
+      ? [
+          {
+            environment: name,
+            what: `PostgreSQL ${cluster.size === '' ? 'of a fitting size' : cluster.size} in ${datacentre}`,
+            offered: offer !== undefined && offeredIn(catalogue, cluster.engine, datacentre),
+            mend: '`doctl databases options regions --engine pg` lists what there is: choose another region, or another `postgres.size`, in migration.yml',
+            droplets: 0,
+            clusters: 1,
+          },
+        ]
+      : []),
     ...(redis === null
       ? []
       : [
@@ -134,6 +140,11 @@ function placeOne(
   ];
   return {
     offers,
-    cost: rehearsalCost(name, { components, cluster, redis }, inventory, offer?.priceIsFrom ?? false),
+    cost: rehearsalCost(
+      name,
+      { components, cluster: hasPostgres ? cluster : null, redis },
+      inventory,
+      offer?.priceIsFrom ?? false,
+    ),
   };
 }

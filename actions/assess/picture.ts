@@ -32,12 +32,14 @@ export function picture(plan: Plan, inventory: HerokuInventory): string {
       ['scheduled jobs', `${scheduled.length} jobs`],
     );
   }
-  move(
-    'postgres',
-    ['Heroku Postgres', planName(inventory, 'heroku-postgresql')],
-    [`PostgreSQL ${plan.cluster.version}`, `${plan.cluster.nodes} × ${plan.cluster.size}`],
-    'database',
-  );
+  if (plan.cluster !== null) {
+    move(
+      'postgres',
+      ['Heroku Postgres', planName(inventory, 'heroku-postgresql')],
+      [`PostgreSQL ${plan.cluster.version}`, `${plan.cluster.nodes} × ${plan.cluster.size}`],
+      'database',
+    );
+  }
   if (plan.redis !== null) {
     move(
       'redis',

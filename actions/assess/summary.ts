@@ -234,13 +234,17 @@ function places({ plan, database, redis }: Assessment): string {
         usd(usdPerMonth),
         why,
       ]),
-      [
-        databaseText(database),
-        `PostgreSQL ${plan.cluster.version}`,
-        `${plan.cluster.nodes} × ${plan.cluster.size}`,
-        usd(plan.cluster.usdPerMonth),
-        plan.cluster.why,
-      ],
+      ...(plan.cluster === null
+        ? []
+        : [
+            [
+              databaseText(database),
+              `PostgreSQL ${plan.cluster.version}`,
+              `${plan.cluster.nodes} × ${plan.cluster.size}`,
+              usd(plan.cluster.usdPerMonth),
+              plan.cluster.why,
+            ],
+          ]),
       ...(plan.redis === null
         ? []
         : [

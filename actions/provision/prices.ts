@@ -2,7 +2,7 @@ import type { DigitalOcean } from '../../src/digitalocean/client.ts';
 import { readCatalogue, type Catalogue } from '../../src/digitalocean/prices.ts';
 import { messageOf } from '../../src/errors.ts';
 import { BACKUP_SHARE } from '../../src/migration/cost.ts';
-import type { Plan } from '../../src/migration/plan.ts';
+import type { PlanWithCluster } from '../../src/migration/own-postgres.ts';
 import { clusterPrice, postgresOffers } from '../../src/migration/postgres-offer.ts';
 
 /** What things cost today, in US dollars a month; null where nobody says. */
@@ -54,7 +54,7 @@ export interface PriceLine {
 
 /** The prices of a stage line by line: what the reviewer of the plan saw, beside what DigitalOcean asks now. */
 export function comparePrices(
-  plan: Plan,
+  plan: PlanWithCluster,
   stage: 'infrastructure' | 'application',
   prices: LivePrices,
 ): PriceLine[] {

@@ -5,7 +5,8 @@ import type { Edge } from '../../src/github/run.ts';
 import { parseDuration } from '../../src/migration/duration.ts';
 import { targetNames, type TargetNames } from '../../src/migration/names.ts';
 import { blockersIn } from '../../src/migration/item.ts';
-import { planSchema, type Plan } from '../../src/migration/plan.ts';
+import type { PlanWithCluster } from '../../src/migration/own-postgres.ts';
+import { planSchema } from '../../src/migration/plan.ts';
 import { latestSection } from '../../src/migration/record.ts';
 import { requireMigrationKey, type MigrationKey } from '../../src/migration/secrets.ts';
 import { digitalOceanOf } from '../parties.ts';
@@ -21,7 +22,7 @@ import { provisionSummary, type ProvisionReport } from './summary.ts';
 export interface Provisioning {
   edge: Edge;
   subject: Subject;
-  plan: Plan;
+  plan: PlanWithCluster;
   names: TargetNames;
   key: MigrationKey;
   /** Its waiting ends at the deadline that the input `timeout` sets. */
@@ -99,7 +100,7 @@ const OUTCOMES = {
 };
 
 /** The plan that assess recorded: what is made here is what the reviewer saw. */
-function requirePlan(subject: Subject): Plan {
+function requirePlan(subject: Subject): PlanWithCluster {
   const section = latestSection(subject.record, 'assess', z.object({ plan: planSchema }));
   if (section === undefined) {
     throw new ConfigurationError(
@@ -113,5 +114,12 @@ function requirePlan(subject: Subject): Plan {
       `The plan is blocked (${blockers.map(({ what }) => what).join('; ')}): mend that and run assess again. Nothing was changed.`,
     );
   }
-  return plan;
+  const { cluster } = plan;
+  // Such a plan is blocked when assess makes it; a record may be older than that, or changed by hand.
+  if (cluster === null) {
+    throw new ConfigurationError(
+      'The plan has no Postgres cluster, and the journal of this migration is kept in it: run assess again. Nothing was changed.',
+    );
+  }
+  return { ...plan, cluster };
 }

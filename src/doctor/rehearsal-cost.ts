@@ -1,5 +1,6 @@
 import type { HerokuInventory } from '../heroku/inventory.ts';
 import { costAfter, type CostLine } from '../migration/cost.ts';
+import { ownPostgresOf } from '../migration/own-postgres.ts';
 import type { Plan } from '../migration/plan.ts';
 
 /** What a rehearsal creates, while it stands. */
@@ -27,7 +28,8 @@ export function rehearsalCost(
   inventory: HerokuInventory,
   priceIsFrom: boolean,
 ): RehearsalCost {
-  const lines = costAfter(placed, inventory, {}, priceIsFrom).lines.filter(
+  const ownPostgres = ownPostgresOf(inventory, undefined);
+  const lines = costAfter(placed, inventory, {}, { priceIsFrom, unread: false, ownPostgres }).lines.filter(
     ({ group }) => group !== 'add-ons',
   );
   const usdPerMonth = lines.reduce((sum, { usd }) => sum + (usd ?? 0), 0);

@@ -5,10 +5,10 @@ import { addOnFate, isMoved } from './add-on-kinds.ts';
 import type { MigrationConfig } from './config.ts';
 import { equivalentsOf, type NewMetadata } from './dyno-metadata.ts';
 
-/** The new side's addresses as the application gets them. */
+/** The new side's addresses as the application gets them; none of a database that it does not have. */
 export interface NewAddresses {
-  databaseUrl: string;
-  databaseCa: string;
+  databaseUrl: string | undefined;
+  databaseCa: string | undefined;
   /** Past the connection pool, where `databaseUrl` leads through one: for migrations and whatever needs a session. */
   directUrl?: string;
   redis: { url: string; ca: string; serverName: string } | undefined;
@@ -27,8 +27,9 @@ export interface AppVariablesInput {
 }
 
 /** For a plan: what becomes of each variable does not depend on the addresses. */
-export function plannedAddresses(hasRedis: boolean, hasPool = false): NewAddresses {
+export function plannedAddresses(hasRedis: boolean, hasPool = false, hasPostgres = true): NewAddresses {
   const redis = hasRedis ? { url: 'later', ca: 'later', serverName: 'later' } : undefined;
+  if (!hasPostgres) return { databaseUrl: undefined, databaseCa: undefined, redis };
   const direct = hasPool ? { directUrl: 'later' } : {};
   return { databaseUrl: 'later', databaseCa: 'later', ...direct, redis };
 }
@@ -57,14 +58,20 @@ export function appVariables(input: AppVariablesInput): { variables: AppVariable
     equivalents:
       input.dynoMetadata === undefined ? {} : equivalentsOf(input.dynoMetadata.names, input.dynoMetadata),
     replacements: {
-      DATABASE_URL: secret(
-        addresses.databaseUrl,
-        `the new cluster, over the private network${addresses.directUrl === undefined ? '' : ', through its connection pool'}`,
-      ),
+      ...(addresses.databaseUrl === undefined
+        ? {}
+        : {
+            DATABASE_URL: secret(
+              addresses.databaseUrl,
+              `the new cluster, over the private network${addresses.directUrl === undefined ? '' : ', through its connection pool'}`,
+            ),
+          }),
       ...(addresses.directUrl === undefined
         ? {}
         : { DATABASE_DIRECT_URL: secret(addresses.directUrl, 'the new cluster, past the connection pool') }),
-      DATABASE_CA_CERT: open(addresses.databaseCa, 'the CA that signs the new cluster'),
+      ...(addresses.databaseCa === undefined
+        ? {}
+        : { DATABASE_CA_CERT: open(addresses.databaseCa, 'the CA that signs the new cluster') }),
       DIGITALOCEAN_APP: open(input.appName, 'tells the application where it runs'),
       ...(addresses.redis === undefined
         ? {}

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { HerokuInventory } from '../heroku/inventory.ts';
 import { addOnFate, isMoved } from './add-on-kinds.ts';
+import type { OwnPostgres, PlannedCluster } from './own-postgres.ts';
 import type { Plan, PlanComponent } from './plan.ts';
 import { POSTGRES_PRICES_AS_OF } from './postgres-offer.ts';
 
@@ -94,33 +95,27 @@ export const BACKUP_SHARE = 0.2;
 const NO_TOKEN = 'unknown: no token for DigitalOcean was given';
 const LIVE_PRICE = "DigitalOcean's price, read live";
 
+/** How sure the price of the cluster is. */
+export interface PostgresKnown {
+  /** What is known is the price where its edition begins. */
+  priceIsFrom: boolean;
+  /** How much the database holds is not known, so the size that was chosen is the least. */
+  unread: boolean;
+  ownPostgres: OwnPostgres;
+}
+
 /**
  * What DigitalOcean will bill a month, and the add-ons that stay at Heroku: they are in both.
- *
- * @param postgresUnread how much the database holds is not known, so the size that was chosen is the least
  */
 export function costAfter(
   { components, cluster, redis }: Pick<Plan, 'components' | 'cluster' | 'redis'>,
   inventory: HerokuInventory,
   answers: Readonly<Record<string, string>>,
-  postgresPriceIsFrom = false,
-  postgresUnread = false,
+  postgres: PostgresKnown,
 ): Cost {
   return sumOf([
     ...components.map(componentLine),
-    line(
-      'postgres',
-      `PostgreSQL ${cluster.version}: ${cluster.nodes === 1 ? '' : `${cluster.nodes} × `}${cluster.size}`,
-      cluster.usdPerMonth,
-      cluster.usdPerMonth === null
-        ? 'unknown: DigitalOcean has no API for database prices'
-        : postgresPriceIsFrom
-          ? `where the Advanced Edition begins, as of ${POSTGRES_PRICES_AS_OF} (there is no API for it)`
-          : `pricing page as of ${POSTGRES_PRICES_AS_OF} (there is no API for it)${
-              postgresUnread ? '; the least, since the database could not be read' : ''
-            }`,
-      postgresPriceIsFrom || postgresUnread,
-    ),
+    ...(cluster === null ? absentCluster(postgres) : [clusterLine(cluster, postgres)]),
     ...(redis === null ? [] : redisLines(redis)),
     ...ownAddOns(inventory)
       .filter((addOn) => !isMoved(addOn))
@@ -134,6 +129,30 @@ export function costAfter(
       })
       .sort(byWhat),
   ]);
+}
+
+function clusterLine(
+  { version, nodes, size, usdPerMonth }: PlannedCluster,
+  { priceIsFrom, unread }: PostgresKnown,
+): CostLine {
+  return line(
+    'postgres',
+    `PostgreSQL ${version}: ${nodes === 1 ? '' : `${nodes} × `}${size}`,
+    usdPerMonth,
+    usdPerMonth === null
+      ? 'unknown: DigitalOcean has no API for database prices'
+      : priceIsFrom
+        ? `where the Advanced Edition begins, as of ${POSTGRES_PRICES_AS_OF} (there is no API for it)`
+        : `pricing page as of ${POSTGRES_PRICES_AS_OF} (there is no API for it)${
+            unread ? '; the least, since the database could not be read' : ''
+          }`,
+    priceIsFrom || unread,
+  );
+}
+
+function absentCluster({ ownPostgres }: PostgresKnown): CostLine[] {
+  if (ownPostgres === 'none') return [];
+  return [line('postgres', 'PostgreSQL', null, 'unknown: whether the app has a database could not be read')];
 }
 
 function componentLine({ name, kind, count, instanceSize, usdPerMonth }: PlanComponent): CostLine {

@@ -1,6 +1,7 @@
 import { EDITION } from './edition.ts';
 import { editionItems } from './edition-items.ts';
 import { blocked, decide, told, type Item } from './item.ts';
+import { withoutPostgresItem } from './own-postgres.ts';
 import { offeredIn, planOf, STANDBY } from './placement.ts';
 import type { PlanFacts } from './plan.ts';
 import { poolItems } from './pool-items.ts';
@@ -29,7 +30,9 @@ function postgres({
   unknown,
   datacentre,
   found,
+  ownPostgres,
 }: PlanFacts): Found {
+  if (ownPostgres === 'none') return [withoutPostgresItem()];
   if (facts === undefined) {
     return [
       blocked({

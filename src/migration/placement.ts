@@ -5,6 +5,7 @@ import { sameName } from './cost.ts';
 import { EDITION, editionsOf, type Edition } from './edition.ts';
 import { automatic, blocked, type Item } from './item.ts';
 import type { InstanceOffer } from './known-sizes.ts';
+import type { PlannedCluster } from './own-postgres.ts';
 import type { Plan, PlanComponent, PlanInput } from './plan.ts';
 import { scheduleId, type MergedSchedules } from './plan-schedule.ts';
 import { clusterPrice, postgresOffers, storageMibFor, type PostgresOffer } from './postgres-offer.ts';
@@ -180,7 +181,7 @@ function componentOf(
 }
 
 export interface PlacedPostgres {
-  cluster: Plan['cluster'];
+  cluster: PlannedCluster;
   needs: PostgresNeeds;
   /** What is offered under the chosen name; undefined when nothing is. */
   offer: PostgresOffer | undefined;

@@ -26,6 +26,7 @@ import {
 } from './item.ts';
 import { canonicalJson } from './json.ts';
 import { withoutOverlaps } from './overlaps.ts';
+import { ownPostgresOf, type OwnPostgres } from './own-postgres.ts';
 import { isPassing } from './passing.ts';
 import { placePostgres, placeProcesses, placeRedis, type PlacedPostgres } from './placement.ts';
 import { mergeSchedules, type MergedSchedules } from './plan-schedule.ts';
@@ -73,23 +74,26 @@ export const planSchema = z.object({
   sidekiqCron: z
     .array(z.object({ name: z.string(), command: z.string(), cron: z.string(), timeZone: z.string() }))
     .default([]),
-  cluster: z.object({
-    engine: z.enum(['pg', 'advanced_pg']),
-    version: z.string(),
-    size: z.string(),
-    /** More than one: the others are standbys. */
-    nodes: z.number(),
-    /** Disk in MiB, when it is not what the size includes. */
-    storageMib: z.number().nullable().default(null),
-    /** The connection pool between the application and Postgres; `size` in connections to Postgres. */
-    pool: z
-      .object({ mode: z.enum(['transaction', 'session']), size: z.number() })
-      .nullable()
-      .default(null),
-    /** All nodes together. */
-    usdPerMonth: z.number().nullable(),
-    why: z.string(),
-  }),
+  /** Null: the app has no Postgres, or none that is known of. */
+  cluster: z
+    .object({
+      engine: z.enum(['pg', 'advanced_pg']),
+      version: z.string(),
+      size: z.string(),
+      /** More than one: the others are standbys. */
+      nodes: z.number(),
+      /** Disk in MiB, when it is not what the size includes. */
+      storageMib: z.number().nullable().default(null),
+      /** The connection pool between the application and Postgres; `size` in connections to Postgres. */
+      pool: z
+        .object({ mode: z.enum(['transaction', 'session']), size: z.number() })
+        .nullable()
+        .default(null),
+      /** All nodes together. */
+      usdPerMonth: z.number().nullable(),
+      why: z.string(),
+    })
+    .nullable(),
   redis: z
     .object({
       size: z.string(),
@@ -149,6 +153,8 @@ export interface PlanFacts extends PlanInput {
   language: Plan['language'];
   components: PlanComponent[];
   leftOut: Plan['leftOut'];
+  ownPostgres: OwnPostgres;
+  /** Of an app without a database it says nothing. */
   postgres: PlacedPostgres;
   droplet: Plan['redis'];
   datacentre: string;
@@ -166,6 +172,7 @@ export function buildPlan(input: PlanInput): Plan {
   const datacentre = datacentreOf(environment.region);
   const schedules = mergeSchedules(config.schedule, input.scheduler, answers);
   const { components, leftOut, sidekiqCron, homeless } = placeProcesses(input, schedules);
+  const ownPostgres = ownPostgresOf(inventory, input.database);
   const postgres = placePostgres(input, answers, datacentre);
   const droplet = input.hasRedis ? placeRedis(input, datacentre) : null;
   const language = config.language ?? languageOf(inventory.buildpacks);
@@ -185,6 +192,7 @@ export function buildPlan(input: PlanInput): Plan {
     language,
     components,
     leftOut,
+    ownPostgres,
     postgres,
     droplet,
     datacentre,
@@ -202,14 +210,12 @@ export function buildPlan(input: PlanInput): Plan {
   ]);
   const items = applyAnswers(withoutOverlaps(seen, inventory), config, environment);
   const before = costBefore(inventory);
-  const placed = { components, cluster: postgres.cluster, redis: droplet };
-  const after = costAfter(
-    placed,
-    inventory,
-    answers,
-    postgres.offer?.priceIsFrom,
-    input.database === undefined,
-  );
+  const placed = { components, cluster: ownPostgres === 'there' ? postgres.cluster : null, redis: droplet };
+  const after = costAfter(placed, inventory, answers, {
+    priceIsFrom: postgres.offer?.priceIsFrom ?? false,
+    unread: input.database === undefined,
+    ownPostgres,
+  });
 
   return {
     version: 1,
@@ -268,7 +274,7 @@ export function planDigest(plan: Plan): string {
     ...(plan.sidekiqCron.length === 0
       ? {}
       : { sidekiqCron: [...plan.sidekiqCron].sort((a, b) => (a.name < b.name ? -1 : 1)) }),
-    cluster: {
+    cluster: plan.cluster && {
       engine: plan.cluster.engine,
       version: plan.cluster.version,
       size: plan.cluster.size,

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Catalogue } from '../digitalocean/prices.ts';
 import { BACKUP_SHARE } from './cost.ts';
 import { KNOWN_DROPLET_SIZES, KNOWN_INSTANCE_SIZES, type DropletOffer } from './known-sizes.ts';
+import type { PlannedCluster } from './own-postgres.ts';
 import type { Plan } from './plan.ts';
 
 export const roadmapSchema = z.object({
@@ -51,40 +52,52 @@ export function makeRoadmap(
       : plan.redis.usdPerMonth === null
         ? null
         : plan.redis.usdPerMonth * (1 + BACKUP_SHARE);
-  const database = plan.cluster.usdPerMonth;
-  const own = ownPostgres(plan.cluster, datacentre, catalogue);
+  const database = plan.cluster === null ? 0 : plan.cluster.usdPerMonth;
+  const own = plan.cluster === null ? undefined : ownPostgres(plan.cluster, datacentre, catalogue);
   return {
     steps: [
       {
         name: 'Now: App Platform',
-        what: 'App Platform runs the containers, DigitalOcean runs Postgres, Redis is on a droplet of yours',
+        what: [
+          'App Platform runs the containers',
+          ...(plan.cluster === null ? [] : ['DigitalOcean runs Postgres']),
+          ...(plan.redis === null ? [] : ['Redis is on a droplet of yours']),
+        ].join(', '),
         usdPerMonth: total([onPlatform, database, redis]),
-        pays: 'From the first day: no servers to look after but that of Redis.',
+        pays: `From the first day: no servers to look after${plan.redis === null ? '' : ' but that of Redis'}.`,
       },
       {
         name: 'Next: the same containers on droplets',
         what:
           host === undefined
             ? 'no droplet that is offered is large enough'
-            : `${host.count} × ${host.slug} with Docker (for example with Kamal), for ${(memoryMib / 1024).toFixed(1)} GiB of instances and one droplet to spare; Postgres stays managed`,
+            : `${host.count} × ${host.slug} with Docker (for example with Kamal), for ${(memoryMib / 1024).toFixed(1)} GiB of instances and one droplet to spare${plan.cluster === null ? '' : '; Postgres stays managed'}`,
         usdPerMonth: total([onDroplets, database, redis]),
         pays: pays(onPlatform, onDroplets, 'instances'),
       },
-      {
-        name: 'Later: Postgres on droplets, too',
-        what:
-          own === undefined
-            ? 'no droplet that is offered is large enough'
-            : `2 × ${own.slug}, the second as a standby, with backups to object storage`,
-        usdPerMonth: total([onDroplets, own?.usdPerMonth ?? null, redis]),
-        pays: `${pays(database, own?.usdPerMonth ?? null, 'database')} Backups, upgrades and the standby are yours then.`,
-      },
+      ...(plan.cluster === null
+        ? []
+        : [
+            {
+              name: 'Later: Postgres on droplets, too',
+              what:
+                own === undefined
+                  ? 'no droplet that is offered is large enough'
+                  : `2 × ${own.slug}, the second as a standby, with backups to object storage`,
+              usdPerMonth: total([onDroplets, own?.usdPerMonth ?? null, redis]),
+              pays: `${pays(database, own?.usdPerMonth ?? null, 'database')} Backups, upgrades and the standby are yours then.`,
+            },
+          ]),
     ],
     open: [
       'The app is an image from a Dockerfile of your own: it runs wherever Docker does.',
       'Config vars, commands and cron lines are plain; nothing is written for App Platform alone.',
       ...(plan.redis === null ? [] : ['Redis is on a droplet of yours already, and stays where it is.']),
-      'Postgres is the plain one, reached by DATABASE_URL over the private network, where droplets reach it, too.',
+      ...(plan.cluster === null
+        ? []
+        : [
+            'Postgres is the plain one, reached by DATABASE_URL over the private network, where droplets reach it, too.',
+          ]),
       'The domains are in a zone that can lead anywhere with one change of a record.',
     ],
   };
@@ -141,7 +154,7 @@ function hostsFor(
 
 /** Two droplets with the memory that the cluster has. */
 function ownPostgres(
-  cluster: Plan['cluster'],
+  cluster: PlannedCluster,
   datacentre: string,
   catalogue: Catalogue | undefined,
 ): { slug: string; usdPerMonth: number | null } | undefined {

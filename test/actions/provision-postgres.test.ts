@@ -6,7 +6,8 @@ import { systemClock } from '../../src/clock.ts';
 import { silentLog } from '../../src/log.ts';
 import { JOURNAL_DATABASE } from '../../src/migration/journal.ts';
 import { targetNames } from '../../src/migration/names.ts';
-import { planSchema, type Plan } from '../../src/migration/plan.ts';
+import type { PlannedCluster } from '../../src/migration/own-postgres.ts';
+import { planSchema } from '../../src/migration/plan.ts';
 import { addSection, latestSection, readRecord, writeRecord } from '../../src/migration/record.ts';
 import { requireMigrationKey } from '../../src/migration/secrets.ts';
 import { readTarget, type Target } from '../../src/migration/target.ts';
@@ -64,10 +65,10 @@ const changes = (): string[] =>
     .map(({ method, path }) => `${method} ${path}`);
 
 /** The record with a newer plan than the one that assess made. */
-async function recordWith(name: string, change: (cluster: Plan['cluster']) => void): Promise<string> {
+async function recordWith(name: string, change: (cluster: PlannedCluster) => void): Promise<string> {
   const record = await readRecord(join(sides.directory, 'migration-record.json'));
   const data = latestSection(record, 'assess', z.looseObject({ plan: planSchema }));
-  if (data === undefined) throw new Error('assess left no plan.');
+  if (!data?.plan.cluster) throw new Error('assess left no plan with a cluster.');
   change(data.plan.cluster);
   const run = {
     runId: '1',

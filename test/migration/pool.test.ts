@@ -14,7 +14,7 @@ function planWith(
 
 test('a pool is in the plan, and what transactions that share connections give up is told for the language', () => {
   const plan = planWith({ pool: { mode: 'transaction', size: 20 } });
-  expect(plan.cluster.pool).toEqual({ mode: 'transaction', size: 20 });
+  expect(plan.cluster?.pool).toEqual({ mode: 'transaction', size: 20 });
   const item = plan.items.find(({ id }) => id === 'postgres/pool');
   expect(item?.remedy).toContain('prepared_statements: false');
   expect(item?.remedy).toContain('DATABASE_DIRECT_URL');

@@ -15,6 +15,7 @@ interface Line {
   stage: string;
   verdict: string;
   before: { usdPerMonth: number; complete: boolean };
+  after: { usdPerMonth: number; complete: boolean };
 }
 
 function pipelineOf({ section }: Assessed): {
@@ -58,6 +59,16 @@ function pipelineOf({ section }: Assessed): {
   test('an app without dynos has a line, and costs nothing', () => {
     const line = pipelineOf(run).apps.find(({ app }) => app === WITHOUT_DYNOS);
     expect(line).toMatchObject({ stage: 'development', before: { usdPerMonth: 0, complete: true } });
+  });
+
+  test('a site without a database is blocked, and no cluster is in its price nor in the sum', () => {
+    const { apps } = pipelineOf(run);
+    const line = apps.find(({ app }) => app === 'bakery-staging');
+    expect(line?.verdict).toBe('blocked');
+    // One instance in the place of a Basic dyno.
+    expect(line?.after).toEqual({ usdPerMonth: 5, complete: true });
+    const sum = apps.reduce((all, { after }) => all + after.usdPerMonth, run.plan.costs.after.usdPerMonth);
+    expect(Number(run.outputs['cost-after'])).toBeCloseTo(sum, 2);
   });
 
   test('whoever lives on add-ons of another app is named on both sides', () => {
