@@ -9,6 +9,7 @@ import {
   BEFORE,
   accessOfTheRunner,
   at,
+  catchUp,
   changesAmong,
   cutOver,
   errorsOf,
@@ -214,6 +215,10 @@ test('after a roll-back it moves again, also when the runner dies after the poin
   await untilNamesExpire();
   await serves(shop, 'digitalocean');
   expect(await accessOfTheRunner(shop)).toEqual([]);
+  // With the window strategy, too, the schedule keeps the way back short and open.
+  const follows = await catchUp(shop);
+  expectConclusion(follows, 'success');
+  expect(logOf(follows)).toMatch(/Drained [\d,]+ rows from DigitalOcean back to Heroku/);
 }, 90_000);
 
 for (const step of full ? BACK : [pick(BACK, 5)]) {
