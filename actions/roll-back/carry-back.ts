@@ -1,11 +1,13 @@
 import type { Step } from '../../src/migration/saga.ts';
 import { defineStep } from '../../src/migration/saga.ts';
 import { endReverse, settleLive } from '../../src/postgres/live.ts';
+import { withRedis } from '../../src/redis/connect.ts';
 import {
   addLateJobs,
   dropCopiedJobs,
   dropSetAside,
   forgetJobs,
+  handOverRunningJobs,
   keepLateJobs,
 } from '../../src/redis/jobs/index.ts';
 import { redisOptionsBack } from '../copy-both.ts';
@@ -18,6 +20,7 @@ import type { Parties } from '../parties.ts';
 import {
   closeTheNewSide,
   fenceOfTheWayBack,
+  keepRunning,
   newRedis,
   quietNewWorkers,
   restartNewWorkers,
@@ -57,6 +60,7 @@ export function carryBack(parties: Parties, past: Past): DataBack {
       quietNewWorkers(parties),
       fence.hold,
       closeTheNewSide(parties, past.wasOpened),
+      keepRunning(parties),
       redis.returnTakenJobs,
       finalDrain(parties, backward(parties), fence, redis),
       redis.countJobs,
@@ -99,7 +103,8 @@ function keepLate({ subject, oldSide, log }: Parties): Step {
  * The jobs that were set aside at the switch have come back in their newest state, or have been run; late ones join
  * those that wait.
  */
-function forgetOldJobs({ subject, oldSide, log }: Parties, redis: Pick<RedisSteps, 'letGo'>): Step {
+function forgetOldJobs(parties: Parties, redis: Pick<RedisSteps, 'letGo'>): Step {
+  const { subject, oldSide, log } = parties;
   const { migrationId } = subject.environment;
   return defineStep({
     name: 'forget-old-jobs',
@@ -107,8 +112,20 @@ function forgetOldJobs({ subject, oldSide, log }: Parties, redis: Pick<RedisStep
       await redis.letGo();
       const keys = await sumOfEach(oldSide, { log }, (old) => dropSetAside(old, migrationId));
       await inEachDatabase(oldSide, { log }, (old) => addLateJobs(old, migrationId));
+      const jobs = await handOverRunning(parties);
       await inEachDatabase(oldSide, { log }, forgetJobs);
-      return { keys };
+      return { keys, jobs };
     },
   });
+}
+
+/** Jobs that the new side's workers still ran when it was closed are fetched first on Heroku. */
+async function handOverRunning(parties: Parties): Promise<number> {
+  const { subject, oldSide, log } = parties;
+  const { migrationId } = subject.environment;
+  const { redis: address } = oldSide;
+  if (address === undefined) return 0;
+  return sumOfEach(newRedis(parties), { log }, (from, database) =>
+    withRedis({ ...address, database }, { log }, (to) => handOverRunningJobs(from, to, migrationId)),
+  );
 }

@@ -4,7 +4,16 @@ import type { Step } from '../../src/migration/saga.ts';
 import { defineStep } from '../../src/migration/saga.ts';
 import { liftFence, holdFence, readFence, type Fence } from '../../src/postgres/fence.ts';
 import { terminateStale } from '../../src/postgres/settle.ts';
-import { forgetJobs, quietJobs, readJobs, resumeJobs, waitUntilIdle } from '../../src/redis/jobs/index.ts';
+import {
+  forgetJobs,
+  forgetRunningJobs,
+  keepRunningJobs,
+  quietJobs,
+  readJobs,
+  resumeJobs,
+  waitUntilIdle,
+} from '../../src/redis/jobs/index.ts';
+import { redisIs } from '../../src/redis/rights.ts';
 import { together } from '../../src/together.ts';
 import { endOlderRuns, type FenceSteps } from '../cutover/fence.ts';
 import { inEachDatabase, sumOfEach, type RedisSide } from '../jobs.ts';
@@ -36,7 +45,34 @@ export function quietNewWorkers(parties: Parties): Step {
       });
       return { told, waitedMs: clock.now().getTime() - started };
     },
+    // Of a run that died: they may have been started anew since, and take jobs. Those of a closed side cannot.
+    settle: async () => {
+      const { redis } = parties.newSide;
+      if (redis === undefined) return 'done';
+      return (await redisIs(redis.admin, redis.appUser)) === 'closed' ? 'done' : 'not-done';
+    },
     undo: () => wakeWorkers(parties),
+  });
+}
+
+/**
+ * Right after the side was closed: jobs that its workers run all the same can end there no more, neither well nor by a
+ * retry, so they are kept for Heroku.
+ */
+export function keepRunning(parties: Parties): Step {
+  const { subject, log } = parties;
+  const { migrationId } = subject.environment;
+  const side = newRedis(parties);
+  return defineStep({
+    name: 'keep-running-jobs',
+    act: async () => {
+      const jobs = await sumOfEach(side, { log }, (redis) => keepRunningJobs(redis, migrationId));
+      if (jobs > 0) log.info(`${jobs} jobs that are still running will run again on Heroku.`);
+      return { jobs };
+    },
+    undo: async () => {
+      await inEachDatabase(side, { log }, (redis) => forgetRunningJobs(redis, migrationId));
+    },
   });
 }
 
@@ -51,12 +87,13 @@ export function restartNewWorkers(parties: Parties): Step {
   });
 }
 
+/** Not asked whether any is quiet: on a closed side they cannot tell, and after a minute nothing names them any more. */
 async function wakeWorkers(parties: Parties): Promise<void> {
   const { subject, newSide, log } = parties;
   const found = await inEachDatabase(newRedis(parties), { log }, async (redis) => {
     await resumeJobs(redis);
     await forgetJobs(redis);
-    return (await readJobs(redis)).processes.length > 0;
+    return (await readJobs(redis)).present;
   });
   if (!found.includes(true)) return;
   const { app } = targetNames(subject.environment.migrationId, subject.config.application);

@@ -1,10 +1,20 @@
+import { z } from 'zod';
+
 import type { StepRow } from '../../src/migration/journal.ts';
 import { REVERSE_CAPTURE } from '../cutover/reverse.ts';
+import { dnsStepName } from '../cutover/switch.ts';
+
+const parkPrior = z.object({ release: z.string().nullable() });
+const parkedFrom = z.object({ parkedFrom: z.string() });
 
 /** What the journal knows of the cutover that is to be reversed. */
 export interface Past {
   /** The row of a step that was begun and is not undone. */
   step(name: string): StepRow | undefined;
+  /** The release that ran before Heroku was parked; `null` when it was not, or none had ever run. */
+  releaseBefore(): string | null;
+  /** Names whose record was changed, or may have been, whether migration.yml still lists them or not. */
+  movedNames: string[];
   /** The new side has been opened, or may have been. */
   wasOpened: boolean;
   /** The new side logs what changes there: it can be carried back. */
@@ -16,6 +26,14 @@ export function pastOf(cutover: readonly StepRow[]): Past {
     cutover.find((row) => row.name === name && row.status !== 'undone');
   return {
     step,
+    releaseBefore: () => {
+      const row = step('park');
+      if (row === undefined) return null;
+      return parkedFrom.safeParse(row.result).data?.parkedFrom ?? parkPrior.parse(row.prior).release;
+    },
+    movedNames: cutover
+      .filter(({ name, status }) => status !== 'undone' && name.startsWith(dnsStepName('')))
+      .map(({ name }) => name.slice(dnsStepName('').length)),
     wasOpened: step('open-new-side') !== undefined,
     isCaptured: step(REVERSE_CAPTURE)?.status === 'done',
   };

@@ -12,6 +12,7 @@ import { dnsStepName } from '../cutover/switch.ts';
 import type { Parties } from '../parties.ts';
 import { carryBack } from './carry-back.ts';
 import { pastOf, type Past } from './past.ts';
+import { lookBeforeGoingBack } from './pre-flight.ts';
 import { proveUnwritten } from './prove-unwritten.ts';
 
 const formation = z.array(
@@ -19,7 +20,7 @@ const formation = z.array(
 );
 const stoppedWorkers = z.object({ formation });
 const maintenance = z.object({ maintenance: z.boolean() });
-const parked = z.object({ release: z.string().nullable(), formation });
+const parked = z.object({ formation });
 const dnsPrior = z.object({
   record: z.object({ type: z.enum(['A', 'CNAME', 'TXT']), data: z.string(), ttl: z.number() }).nullable(),
 });
@@ -31,12 +32,15 @@ const dnsPrior = z.object({
 export function rollBackSteps(parties: Parties, cutover: readonly StepRow[]): Step[] {
   const past = pastOf(cutover);
   const data = past.isCaptured ? carryBack(parties, past) : proveUnwritten(parties, past);
+  // A name that left migration.yml since the switch goes back, too.
+  const names = new Set([...parties.subject.environment.domains, ...past.movedNames]);
   return [
+    lookBeforeGoingBack(parties, past),
     ...data.untilHerokuMayWrite,
     ...data.afterwards,
     unpark(parties, past),
     startWorkers(parties, past),
-    ...parties.subject.environment.domains.map((domain) => returnName(parties, past, domain)),
+    ...[...names].map((domain) => returnName(parties, past, domain)),
     endMaintenance(parties, past),
     ...data.onceItServes,
   ];
@@ -49,8 +53,7 @@ function unpark({ oldSide: { heroku, app } }: Parties, past: Past): Step {
       const step = past.step('park');
       if (step === undefined) return null;
       const prior = parked.parse(step.prior);
-      const from =
-        z.object({ parkedFrom: z.string() }).safeParse(step.result).data?.parkedFrom ?? prior.release;
+      const from = past.releaseBefore();
       if (from !== null && (await isParked(heroku, app))) await rollBackRelease(heroku, app, from);
       await restoreFormation(heroku, app, prior.formation);
       return { release: from };

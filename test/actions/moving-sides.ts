@@ -4,10 +4,13 @@ import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import { cutoverSteps } from '../../actions/cutover/steps.ts';
 import type { Parties } from '../../actions/parties.ts';
+import { rollBackSteps } from '../../actions/roll-back/steps.ts';
 import { startHeroku, type HerokuApp, type HerokuWorld } from '../../rehearsal/heroku/world.ts';
+import type { Scope } from '../../rehearsal/heroku/tokens.ts';
 import { createAuthority } from '../../rehearsal/servers/certificates.ts';
 import { temporaryDirectory } from '../../rehearsal/servers/process.ts';
 import { systemClock } from '../../src/clock.ts';
+import { createDigitalOcean } from '../../src/digitalocean/client.ts';
 import { createHeroku } from '../../src/heroku/client.ts';
 import { silentLog } from '../../src/log.ts';
 import { environmentOf, parseMigrationConfig } from '../../src/migration/config.ts';
@@ -23,6 +26,7 @@ import { clientOf } from '../redis/two-sides.ts';
 import { testPostgres, testRedis } from '../support/servers.ts';
 import { plannedRecord } from './planned-record.ts';
 import { CONFIG } from './played-sides.ts';
+import { playWorkers } from './played-workers.ts';
 
 /** An app on the played Heroku with real databases on both sides, and a journal: what a cutover moves. */
 export interface MovingSides {
@@ -37,15 +41,26 @@ export interface MovingSides {
    * Runs the cutover up to and with the step `last` (by default the old jobs are set aside), as a process of its own
    * would. `before` has something done right before a step.
    */
-  cutOver: (options?: {
-    strategy?: Strategy;
-    last?: string;
-    before?: Record<string, () => Promise<unknown>>;
-    signal?: AbortSignal;
-  }) => Promise<Record<string, unknown>>;
+  cutOver: (
+    options?: { strategy?: Strategy; last?: string } & Interference,
+  ) => Promise<Record<string, unknown>>;
+  /** What Heroku's token may do from now on; by default everything. */
+  allow: (scopes?: Scope[]) => void;
+  /** What App Platform was told to start anew. */
+  restarts: string[][];
+  /**
+   * Runs the way back, up to and with `last` (by default all of it), as a process of its own would; `before` as for
+   * `cutOver`.
+   */
+  goBack: (options?: { last?: string } & Interference) => Promise<Record<string, unknown>>;
   /** Undoes what the journal knows of a cutover, as a roll-back in a process of its own does. */
   undo: (strategy?: Strategy) => Promise<string[]>;
   close: () => Promise<void>;
+}
+
+export interface Interference {
+  before?: Record<string, () => Promise<unknown>>;
+  signal?: AbortSignal;
 }
 
 export interface MovingOptions {
@@ -74,6 +89,7 @@ export async function stopHeroku(): Promise<void> {
 }
 
 const TOKEN = 'HRKU-token-of-a-moving-side';
+const ALL_SCOPES: Scope[] = ['read', 'write', 'read-protected', 'write-protected'];
 const PASSWORD = 'old-redis-password';
 
 export async function movingSides(options: MovingOptions = {}): Promise<MovingSides> {
@@ -87,6 +103,11 @@ export async function movingSides(options: MovingOptions = {}): Promise<MovingSi
     journalDatabase(),
   ]);
   const app = await startApp(world);
+  const workers = await playWorkers('shop-staging');
+  const digitalOcean = createDigitalOcean({
+    ...{ token: 'dop_v1_of_a_moving_side', apiUrl: workers.apiUrl },
+    ...{ log: silentLog, clock: systemClock },
+  });
   const heroku = createHeroku({
     token: TOKEN,
     apiUrl: world.apiUrl,
@@ -119,9 +140,10 @@ export async function movingSides(options: MovingOptions = {}): Promise<MovingSi
         redis: options.withoutRedis === true ? undefined : source,
       },
       newSide: {
+        client: digitalOcean,
         owner: postgres.owner,
         loader: postgres.loader,
-        redis: options.withoutRedis === true ? undefined : { admin: target, appUser: 'default' },
+        redis: options.withoutRedis === true ? undefined : { admin: target, appUser: 'app' },
       },
       tools,
       epoch: lease.epoch,
@@ -170,6 +192,20 @@ export async function movingSides(options: MovingOptions = {}): Promise<MovingSi
         const { results } = await runSteps(journal, lease, steps, { ...saga, signal });
         return results;
       }),
+    allow: (scopes = ALL_SCOPES) => world.tokens.add(TOKEN, scopes),
+    restarts: workers.restarts,
+    goBack: ({ last, before = {}, signal = never } = {}) =>
+      withLease(signal, async (lease, parties) => {
+        const all = rollBackSteps(parties, await journal.steps('cutover'));
+        opened.push(...all.filter(({ name }) => name === 'follow-redis' || name === 'fence'));
+        const steps = upTo(all, last ?? all.at(-1)?.name ?? '', before);
+        const { results } = await runSteps(journal, lease, steps, {
+          ...{ ...saga, phase: 'roll-back', whenUndone: 'The new side serves as before.' },
+          signal,
+        });
+        if (last === undefined) await journal.retire(lease, ['cutover', 'roll-back'], 'rolled back');
+        return results;
+      }),
     undo: (strategy = 'window') =>
       withLease(never, (lease, parties) =>
         undoAll(journal, lease, stepsOf(parties, strategy), { ...saga, reason: 'given up' }),
@@ -178,6 +214,7 @@ export async function movingSides(options: MovingOptions = {}): Promise<MovingSi
       // What a run that ends without undoing leaves open would otherwise keep this process alive.
       for (const step of opened) await step.undo?.(null, null, { signal: never });
       await journal.close();
+      workers.close();
     },
   };
 }
@@ -185,7 +222,7 @@ export async function movingSides(options: MovingOptions = {}): Promise<MovingSi
 function upTo(steps: Step[], last: string, before: Record<string, () => Promise<unknown>>): Step[] {
   const places = steps.map(({ name }) => name);
   for (const name of [last, ...Object.keys(before)]) {
-    if (!places.includes(name)) throw new Error(`The cutover has no step ${name}: ${places.join(', ')}`);
+    if (!places.includes(name)) throw new Error(`There is no step ${name}: ${places.join(', ')}`);
   }
   return steps.slice(0, places.indexOf(last) + 1).map((step) => {
     const hook = before[step.name];
@@ -201,7 +238,7 @@ function upTo(steps: Step[], last: string, before: Record<string, () => Promise<
 }
 
 async function startApp(world: HerokuWorld): Promise<HerokuApp> {
-  world.tokens.add(TOKEN, ['read', 'write', 'read-protected', 'write-protected']);
+  world.tokens.add(TOKEN, ALL_SCOPES);
   const code = temporaryDirectory('code');
   mkdirSync(code, { recursive: true });
   writeFileSync(
@@ -232,7 +269,7 @@ async function redisServers({ withoutPause }: MovingOptions): Promise<{
   const user = `user app on >${PASSWORD} ~* &* +@all${withoutPause === true ? ' -client|pause -client|unpause' : ''}`;
   const [one, other] = await Promise.all([
     testRedis(['rename-command CONFIG ""', user]),
-    testRedis(['maxmemory-policy noeviction']),
+    testRedis(['maxmemory-policy noeviction', `user app on >${PASSWORD} ~* &* +@all -@dangerous -@write`]),
   ]);
   const tls = { mode: 'off' } as const;
   const source = { host: one.host, port: one.port, tls };

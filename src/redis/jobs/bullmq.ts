@@ -73,6 +73,9 @@ export function bullmq(place: Place & { system: 'bullmq' }): JobSystem {
 
     returnInProgress: () => Promise.resolve(0),
 
+    // They stand in `active`.
+    running: () => Promise.resolve([]),
+
     // Not `id`, or new jobs on the old side would take the names of old ones, and none of the jobs' own hashes: without
     // a list that names them nobody finds them.
     jobKeys: () =>

@@ -2,7 +2,16 @@ import type { Redis } from 'ioredis';
 import { OUR_PREFIX } from '../our-keys.ts';
 import { bullmq, resumeBullmq } from './bullmq.ts';
 import { findPlaces, findUsualPlaces } from './find.ts';
-import type { JobCount, JobFacts, JobSystem, Place, WaitOptions, WorkerProcess } from './job-system.ts';
+import type {
+  JobCount,
+  JobFacts,
+  JobSystem,
+  Place,
+  RunningJob,
+  WaitOptions,
+  WorkerProcess,
+} from './job-system.ts';
+import { inOneStep } from './one-step.ts';
 import { PAUSED_KEY } from './paused.ts';
 import { resque, resumeResque } from './resque.ts';
 import { addAside, bringBack, dropAside, isAside, setAside } from './set-aside.ts';
@@ -165,6 +174,44 @@ export async function returnInProgress(redis: Redis): Promise<number> {
   let returned = 0;
   for (const system of await findAndNote(redis)) returned += await system.returnInProgress(redis);
   return returned;
+}
+
+/**
+ * On a side that was closed while its workers ran: notes what they hold in memory only, for `handOverRunningJobs`;
+ * returns the number of jobs. Repeated, it keeps what it noted first: workers that are refused soon tell nothing more.
+ */
+export async function keepRunningJobs(redis: Redis, migrationId: string): Promise<number> {
+  const noted = await redis.llen(runningKey(migrationId));
+  if (noted > 0) return noted;
+  const jobs: RunningJob[] = [];
+  for (const system of await notedJobSystems(redis)) jobs.push(...(await system.running(redis)));
+  if (jobs.length > 0) await redis.rpush(runningKey(migrationId), ...jobs.map((job) => JSON.stringify(job)));
+  return jobs.length;
+}
+
+/** Undoes `keepRunningJobs`: the workers may write again. */
+export async function forgetRunningJobs(redis: Redis, migrationId: string): Promise<void> {
+  await redis.unlink(runningKey(migrationId));
+}
+
+/**
+ * Puts what was kept into its queues on another side, where it is fetched next; returns the number of jobs. Killed
+ * between the two servers, a repetition puts one job there a second time, and never none.
+ */
+export async function handOverRunningJobs(from: Redis, to: Redis, migrationId: string): Promise<number> {
+  for (let jobs = 0; ; jobs += 1) {
+    const next = await from.lindex(runningKey(migrationId), 0);
+    if (next === null) return jobs;
+    const { queues, queue, list, job } = JSON.parse(next) as RunningJob;
+    await inOneStep<true>(to, [], () =>
+      Promise.resolve({ commands: (multi) => multi.sadd(queues, queue).rpush(list, job), result: true }),
+    );
+    await from.lpop(runningKey(migrationId));
+  }
+}
+
+function runningKey(migrationId: string): string {
+  return `${OUR_PREFIX}${migrationId}-running`;
 }
 
 /**

@@ -21,6 +21,16 @@ export interface JobCount {
   size: number;
 }
 
+/** What a worker holds in its memory alone. */
+export interface RunningJob {
+  /** The set that names all queues, the name of this one in it, and its list; the keys with the prefix. */
+  queues: string;
+  queue: string;
+  list: string;
+  /** As it stood in the list. */
+  job: string;
+}
+
 export interface JobFacts {
   present: boolean;
   processes: WorkerProcess[];
@@ -62,6 +72,11 @@ export interface JobSystem {
   quiet(redis: Redis): Promise<number>;
   /** After the workers have ended: jobs that a dead process had taken go back to the queues they came from. How many. */
   returnInProgress(redis: Redis): Promise<number>;
+  /**
+   * Jobs that live workers run and that stand nowhere else: when such a worker may write no more, they are lost unless
+   * somebody else keeps them.
+   */
+  running(redis: Redis): Promise<RunningJob[]>;
   /**
    * Names that may hold jobs or their schedules and must not be found by a worker that is started on the old side,
    * whether they exist or not.

@@ -109,6 +109,9 @@ export function resque(place: Place & { system: 'resque' }): JobSystem {
       return returned;
     },
 
+    // They stand under `worker:<id>`.
+    running: () => Promise.resolve([]),
+
     async jobKeys(redis): Promise<string[]> {
       return [
         ...(await queueNames(redis)).map((name) => at(`queue:${name}`)),

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { pipelined } from '../scan.ts';
 import { parsed, returnTaken } from './in-progress.ts';
-import type { JobCount, JobSystem, Place, WorkerProcess } from './job-system.ts';
+import type { JobCount, JobSystem, Place, RunningJob, WorkerProcess } from './job-system.ts';
 
 /**
  * Sidekiq 5 to 8, and Pro and Enterprise as far as others have told. Its keys, from its own source (lib/sidekiq/api.rb,
@@ -83,6 +83,24 @@ export function sidekiq(place: Place & { system: 'sidekiq' }): JobSystem {
       let returned = 0;
       for (const list of taken) returned += await returnTaken(redis, prefix, list);
       return returned;
+    },
+
+    async running(redis): Promise<RunningJob[]> {
+      const lists = await pipelined(redis, taken, (pipeline, list) => pipeline.lrange(list, 0, -1));
+      const kept = new Set((lists as string[][]).flat());
+      const found: RunningJob[] = [];
+      for (const { identity } of await processes(redis))
+        for (const key of [at(`${identity}:work`), at(`${identity}:workers`)])
+          for (const entry of await redis.hvals(key)) {
+            const { queue, payload } = parsed(entry);
+            if (typeof queue !== 'string' || payload === undefined) continue;
+            // Sidekiq 5 and 6 write the job's fields, later ones the very text that stood in the queue.
+            const job = typeof payload === 'string' ? payload : JSON.stringify(payload);
+            const name = queue.replace(/^queue:/, '');
+            if (!kept.has(job))
+              found.push({ queues: at('queues'), queue: name, list: at(`queue:${name}`), job });
+          }
+      return found;
     },
 
     async jobKeys(redis): Promise<string[]> {

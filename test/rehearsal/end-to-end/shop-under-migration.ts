@@ -65,12 +65,14 @@ export const BEFORE_LIVE = [
 export const AFTER_LIVE = ['open-new-side', 'settle'] as const;
 /** The steps of a way back that carries something, before and after its own point of no return. */
 export const BACK = [
+  'pre-flight',
   'catch-up',
   'keep-late-jobs',
   'follow-redis',
   'quiet-workers',
   'fence',
   'close-new-side',
+  'keep-running-jobs',
   'return-taken-jobs',
   'final-drain',
   'count-jobs',

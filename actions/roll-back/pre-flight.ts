@@ -1,0 +1,62 @@
+import { readRecord } from '../../src/digitalocean/dns.ts';
+import { ConfigurationError } from '../../src/errors.ts';
+import { isParked, releaseSchema } from '../../src/heroku/release.ts';
+import type { Step } from '../../src/migration/saga.ts';
+import { defineStep } from '../../src/migration/saga.ts';
+import { refuseUnlessWell, type Finding } from '../cutover/findings.ts';
+import { changeableApp } from '../cutover/pre-flight.ts';
+import type { Parties } from '../parties.ts';
+import type { Past } from './past.ts';
+
+/**
+ * Whether Heroku can be brought back at all, before the new side is closed for it: afterwards neither would serve until
+ * a person has mended what could have been known.
+ */
+export function lookBeforeGoingBack(parties: Parties, past: Past): Step {
+  return defineStep({
+    name: 'pre-flight',
+    always: true,
+    act: async () => {
+      const findings = await Promise.all([
+        changeableApp(parties),
+        knownRelease(parties, past),
+        namesToReturn(parties, past),
+      ]);
+      return refuseUnlessWell(findings.flat(), parties.log, 'The way back');
+    },
+  });
+}
+
+async function knownRelease({ oldSide: { heroku, app } }: Parties, past: Past): Promise<Finding[]> {
+  const id = past.releaseBefore();
+  if (id === null) return [];
+  const what = 'release that ran on Heroku before';
+  if (!(await isParked(heroku, app))) return [{ what, found: 'not parked any more: what runs now stays' }];
+  const release = await heroku.find(`/apps/${encodeURIComponent(app)}/releases/${id}`, releaseSchema);
+  if (release?.slug != null) return [{ what, found: `v${release.version}` }];
+  const found = release === undefined ? 'Heroku does not know it any more' : `v${release.version}, no slug`;
+  return [{ what, found, remedy: `Deploy its commit to ${app} again; then run this again.` }];
+}
+
+async function namesToReturn({ subject, newSide }: Parties, past: Past): Promise<Finding[]> {
+  const { dns } = subject.config;
+  return Promise.all(
+    past.movedNames.map(async (domain) => {
+      const what = `DNS of ${domain}`;
+      if (dns === undefined) {
+        return {
+          what,
+          found: 'moved by the cutover, and migration.yml has no `dns` any more',
+          remedy: 'Put the section `dns` back as it was.',
+        };
+      }
+      try {
+        const record = await readRecord(newSide.client, dns.zone, domain);
+        return { what, found: record === undefined ? 'no record' : `${record.type} ${record.data}` };
+      } catch (error) {
+        if (!(error instanceof ConfigurationError)) throw error;
+        return { what, found: `not in the zone ${dns.zone}`, remedy: error.message };
+      }
+    }),
+  );
+}
