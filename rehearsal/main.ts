@@ -137,6 +137,7 @@ async function migrate(
 const BEFORE_POINT_OF_NO_RETURN = [
   'gate',
   'pre-flight',
+  'preboot-off',
   'catch-up',
   'follow-redis',
   'quiet-workers',

@@ -98,12 +98,9 @@ async function loneRedis({ oldSide: { heroku, app, redis } }: Parties): Promise<
 
 /** The wait for the last dyno looks at Heroku's list, and with preboot old dynos serve on for minutes without being in it. */
 async function listedDynos({ oldSide: { heroku, app } }: Parties): Promise<Finding> {
-  const what = 'every dyno of the old app is listed';
-  if (!(await hasPreboot(heroku, app))) return { what, found: 'no preboot' };
   return {
-    what,
-    found: 'preboot is on',
-    remedy: `Turn it off (\`heroku features:disable preboot -a ${app}\`), wait five minutes and run this again.`,
+    what: 'every dyno of the old app is listed',
+    found: (await hasPreboot(heroku, app)) ? 'preboot is on: the cutover turns it off' : 'no preboot',
   };
 }
 

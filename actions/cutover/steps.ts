@@ -9,6 +9,7 @@ import type { FenceSteps } from './fence.ts';
 import { fenceSteps } from './fence.ts';
 import { liveStrategy } from './live-strategy.ts';
 import { maintenanceMode, park, quietWorkers, stopWorkers } from './quiesce.ts';
+import { prebootOff } from './preboot.ts';
 import type { RedisSteps } from './redis.ts';
 import { redisSteps } from './redis.ts';
 import { redisOptions } from '../copy-both.ts';
@@ -51,6 +52,7 @@ export function cutoverSteps(parties: Parties, checks: Checks, strategy: Strateg
     // Evaluated once: to continue a cutover that has begun needs no second approval.
     defineStep({ name: 'gate', act: async () => asJson(await checks.gate()) }),
     defineStep({ name: 'pre-flight', always: true, act: checks.preFlight }),
+    prebootOff(parties),
     ...data.whileServing,
     redis.follow,
     quietWorkers(parties),

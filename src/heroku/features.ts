@@ -8,3 +8,8 @@ export async function hasPreboot(client: HerokuClient, app: string): Promise<boo
   const features = await client.list(`/apps/${encodeURIComponent(app)}/features`, feature);
   return features.some(({ name, enabled }) => name === 'preboot' && enabled);
 }
+
+/** Changes no dyno: the next release is the first to be with it or without. */
+export async function setPreboot(client: HerokuClient, app: string, enabled: boolean): Promise<void> {
+  await client.patch(`/apps/${encodeURIComponent(app)}/features/preboot`, { enabled }, feature);
+}

@@ -37,3 +37,11 @@ export async function releasedSince(client: HerokuClient, app: string, since: Da
       .map(({ version, description }) => `v${version} ${description ?? ''}`),
   };
 }
+
+/** When the newest release was made, whatever it changed. Throws for an app without one. */
+export async function newestReleaseAt(client: HerokuClient, app: string): Promise<Date> {
+  const path = `/apps/${encodeURIComponent(app)}/releases`;
+  const [newest] = await client.list(path, dated, 'version ..; order=desc, max=1');
+  if (newest === undefined) throw new Error(`${app} was never released.`);
+  return new Date(newest.created_at);
+}

@@ -43,6 +43,7 @@ describe('the steps of a cutover', () => {
     expect(stepsOf('window').map(({ name }) => name)).toEqual([
       'gate',
       'pre-flight',
+      'preboot-off',
       'follow-redis',
       'quiet-workers',
       'stop-workers',
@@ -66,6 +67,7 @@ describe('the steps of a cutover', () => {
     expect(stepsOf('live').map(({ name }) => name)).toEqual([
       'gate',
       'pre-flight',
+      'preboot-off',
       'catch-up',
       'follow-redis',
       'quiet-workers',

@@ -13,7 +13,7 @@ export const featureRoutes: Route[] = [
   change('PATCH', '/apps/:app/features/:feature', (call) => {
     const feature = featureOf(call);
     const { enabled } = bodyOf(call, z.object({ enabled: z.boolean() }));
-    if (enabled && feature.name === 'preboot') {
+    if (enabled && feature.name === 'preboot' && !call.app.onPaper) {
       throw invalid('This played Heroku replaces dynos without preboot and cannot turn it on.');
     }
     Object.assign(feature, { enabled, updatedAt: new Date() });
