@@ -3,11 +3,11 @@ import { readFile } from 'node:fs/promises';
 import { ConfigurationError, NotSupportedError } from '../src/errors.ts';
 import type { Edge } from '../src/github/run.ts';
 import type { EnvironmentConfig, MigrationConfig } from '../src/migration/config.ts';
-import { environmentOf, parseMigrationConfig } from '../src/migration/config.ts';
+import { configFor, environmentOf, parseMigrationConfig } from '../src/migration/config.ts';
 import type { MigrationRecord, Phase } from '../src/migration/record.ts';
 import { addSection, openRecord, writeRecord } from '../src/migration/record.ts';
 
-/** What a run is about: the user's decisions for one environment, and the record of what was done so far. */
+/** What a run is about: the user's decisions as they hold for one environment, and the record of what was done so far. */
 export interface Subject {
   config: MigrationConfig;
   environment: EnvironmentConfig;
@@ -49,7 +49,7 @@ export async function openSubject(
     application: config.application,
     environment: environment.name,
   });
-  return { config, environment, recordPath, record };
+  return { config: configFor(config, environment), environment, recordPath, record };
 }
 
 /** Says what this version cannot do yet, before anything is changed. */

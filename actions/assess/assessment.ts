@@ -2,8 +2,9 @@ import type { Catalogue } from '../../src/digitalocean/prices.ts';
 import { datacentreOf } from '../../src/digitalocean/region.ts';
 import type { HerokuInventory } from '../../src/heroku/inventory.ts';
 import type { readSchedulerJobs } from '../../src/heroku/scheduler.ts';
+import { addressItems } from '../../src/migration/address-items.ts';
 import { appVariables, plannedAddresses } from '../../src/migration/app-variables.ts';
-import type { EnvironmentConfig, MigrationConfig } from '../../src/migration/config.ts';
+import { configFor, type EnvironmentConfig, type MigrationConfig } from '../../src/migration/config.ts';
 import { answersOf } from '../../src/migration/decisions.ts';
 import { equivalentsIn } from '../../src/migration/dyno-metadata.ts';
 import { inventoryItems } from '../../src/migration/inventory-items.ts';
@@ -59,7 +60,8 @@ export interface AssessedUnder
 /** Decides a target for everything that was found of one app. Pure: the same world gives the same plan and digest. */
 export function assessmentOf(found: AppFound, under: AssessedUnder): Assessment {
   const { inventory, source, database, redis, checkout } = found;
-  const { config, environment, catalogue } = under;
+  const { environment, catalogue } = under;
+  const config = configFor(under.config, environment);
   const answers = answersOf(config, environment);
   const hasRedis =
     source?.redis !== undefined || inventory.addOns.some(({ service }) => service === 'heroku-redis');
@@ -69,7 +71,9 @@ export function assessmentOf(found: AppFound, under: AssessedUnder): Assessment 
     datacentreOf(environment.region),
   );
   const ownPostgres = ownPostgresOf(inventory, database);
-  const connections = ownPostgres === 'there' ? offer?.connections : undefined;
+  // Behind a pool clients share the cluster's connections, however many they are.
+  const isHeldAgainst = ownPostgres === 'there' && config.postgres.pool === undefined;
+  const connections = isHeldAgainst ? offer?.connections : undefined;
   const codeItems = checkout === undefined ? [] : checkoutItems(checkout, inventory, connections);
   const { fates } = appVariables({
     configVars: source?.configVars ?? {},
@@ -97,6 +101,7 @@ export function assessmentOf(found: AppFound, under: AssessedUnder): Assessment 
     catalogue,
     variables: fates,
     found: [
+      ...addressItems(source?.unmoved ?? []),
       ...inventoryItems(inventory, under.now),
       ...codeItems,
       ...(database?.inDepth === undefined ? [] : itemsOfDatabase(database.inDepth, cluster, found, under)),
@@ -142,8 +147,9 @@ function itemsOfDatabase(
 function itemsOfRedis(
   facts: RedisAssessFacts,
   inventory: HerokuInventory,
-  { config, environment, catalogue }: AssessedUnder,
+  { config: file, environment, catalogue }: AssessedUnder,
 ): Item[] {
+  const config = configFor(file, environment);
   const { size, memoryMib } = placeRedis(
     { config, redis: facts.server, catalogue, inventory },
     datacentreOf(environment.region),

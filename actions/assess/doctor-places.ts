@@ -5,7 +5,7 @@ import type { OfferCheck } from '../../src/doctor/digitalocean-checks.ts';
 import { rehearsalCost, type RehearsalCost } from '../../src/doctor/rehearsal-cost.ts';
 import { messageOf } from '../../src/errors.ts';
 import type { HerokuInventory } from '../../src/heroku/inventory.ts';
-import type { EnvironmentConfig, MigrationConfig } from '../../src/migration/config.ts';
+import { configFor, type EnvironmentConfig, type MigrationConfig } from '../../src/migration/config.ts';
 import { answersOf } from '../../src/migration/decisions.ts';
 import { ownPostgresOf } from '../../src/migration/own-postgres.ts';
 import { offeredIn, placePostgres, placeProcesses, placeRedis } from '../../src/migration/placement.ts';
@@ -86,9 +86,10 @@ function proposed(inventories: readonly HerokuInventory[], problems: Check[]): P
 }
 
 function placeOne(
-  { config, environment, inventory }: Placed,
+  { config: file, environment, inventory }: Placed,
   catalogue: Catalogue | undefined,
 ): { offers: OfferCheck[]; cost: RehearsalCost } {
+  const config = configFor(file, environment);
   const { name } = environment;
   const datacentre = datacentreOf(environment.region);
   const { components, homeless } = placeProcesses(

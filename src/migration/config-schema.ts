@@ -60,6 +60,57 @@ const window = z
   })
   .describe('When the cutover may take place; at any time unless given.');
 
+/** What the whole file and each environment may say of the cluster. */
+const postgresKeys = {
+  size: z
+    .string()
+    .regex(/^[a-z0-9-]+$/, { error: "must be one of DigitalOcean's sizes such as db-s-1vcpu-1gb" })
+    .optional()
+    .describe('Size of the cluster; the plan chooses one unless given.'),
+  storage: byteSize
+    .optional()
+    .describe(
+      'Disk of the cluster, when it shall be more than its size includes; rounded up to 10 GiB, and priced by the GiB.',
+    ),
+  pool: z
+    .strictObject({
+      mode: z
+        .enum(['transaction', 'session'])
+        .describe(
+          'Who has a connection: one transaction, or one client for as long as it is there. `transaction` needs prepared statements turned off in the application.',
+        ),
+      size: z
+        .int()
+        .min(1)
+        .max(1000)
+        .describe('Connections that the pool keeps to Postgres, of those that the cluster takes.'),
+    })
+    .optional()
+    .describe('A connection pool (PgBouncer) between the application and Postgres; none unless given.'),
+};
+
+/** Likewise of Redis. */
+const redisKeys = {
+  size: z
+    .string()
+    .regex(/^[a-z0-9-]+$/, { error: "must be one of DigitalOcean's sizes such as s-1vcpu-1gb" })
+    .optional()
+    .describe('Size of the droplet; the plan chooses one unless given.'),
+  port: z.int().min(1).max(65535).describe('Port of Redis with TLS.'),
+  image: z
+    .string()
+    .regex(IMAGE_BY_DIGEST, {
+      error: 'must be an image by its digest such as redis:7.4-alpine@sha256:…',
+    })
+    .optional()
+    .describe(
+      'Image of Redis, by digest. Another one than the droplet runs is taken up by the next `provision`: Redis restarts once.',
+    ),
+  skip: z
+    .array(z.string().min(1, { error: 'must not be empty' }))
+    .describe('Patterns of keys that need not be carried over, such as cache:*.'),
+};
+
 const environment = z
   .strictObject({
     'heroku-app': z
@@ -79,6 +130,14 @@ const environment = z
       .optional()
       .describe('Whether the cutover needs a gate. Unless told otherwise, true for `production` only.'),
     window: window.optional(),
+    postgres: z
+      .strictObject(postgresKeys)
+      .optional()
+      .describe('What of the cluster is otherwise here; all else is as `postgres` of the whole file says.'),
+    redis: z
+      .strictObject({ ...redisKeys, port: redisKeys.port.optional(), skip: redisKeys.skip.optional() })
+      .optional()
+      .describe('What of Redis is otherwise here; all else is as `redis` of the whole file says.'),
     decisions: decisions
       .default({})
       .describe('Answers for this environment only; they win over those of the whole file.'),
@@ -181,36 +240,7 @@ export const configSchema = z
       })
       .optional()
       .describe('Where the records of the domains are written at the cutover.'),
-    postgres: z
-      .strictObject({
-        size: z
-          .string()
-          .regex(/^[a-z0-9-]+$/, { error: "must be one of DigitalOcean's sizes such as db-s-1vcpu-1gb" })
-          .optional()
-          .describe('Size of the cluster; the plan chooses one unless given.'),
-        storage: byteSize
-          .optional()
-          .describe(
-            'Disk of the cluster, when it shall be more than its size includes; rounded up to 10 GiB, and priced by the GiB.',
-          ),
-        pool: z
-          .strictObject({
-            mode: z
-              .enum(['transaction', 'session'])
-              .describe(
-                'Who has a connection: one transaction, or one client for as long as it is there. `transaction` needs prepared statements turned off in the application.',
-              ),
-            size: z
-              .int()
-              .min(1)
-              .max(1000)
-              .describe('Connections that the pool keeps to Postgres, of those that the cluster takes.'),
-          })
-          .optional()
-          .describe('A connection pool (PgBouncer) between the application and Postgres; none unless given.'),
-      })
-      .prefault({})
-      .describe('The Postgres cluster.'),
+    postgres: z.strictObject(postgresKeys).prefault({}).describe('The Postgres cluster.'),
     redis: z
       .strictObject({
         kind: z
@@ -224,25 +254,9 @@ export const configSchema = z
           .describe(
             'A droplet that runs Redis with TLS. A managed Valkey cannot be closed before the switch and is refused.',
           ),
-        size: z
-          .string()
-          .regex(/^[a-z0-9-]+$/, { error: "must be one of DigitalOcean's sizes such as s-1vcpu-1gb" })
-          .optional()
-          .describe('Size of the droplet; the plan chooses one unless given.'),
-        port: z.int().min(1).max(65535).default(6379).describe('Port of Redis with TLS.'),
-        image: z
-          .string()
-          .regex(IMAGE_BY_DIGEST, {
-            error: 'must be an image by its digest such as redis:7.4-alpine@sha256:…',
-          })
-          .optional()
-          .describe(
-            'Image of Redis, by digest. Another one than the droplet runs is taken up by the next `provision`: Redis restarts once.',
-          ),
-        skip: z
-          .array(z.string().min(1, { error: 'must not be empty' }))
-          .default([])
-          .describe('Patterns of keys that need not be carried over, such as cache:*.'),
+        ...redisKeys,
+        port: redisKeys.port.default(6379),
+        skip: redisKeys.skip.default([]),
       })
       .prefault({})
       .describe('Where Redis goes.'),

@@ -52,6 +52,9 @@ export interface EnvironmentConfig {
   protected: boolean;
   /** When its cutover may take place; undefined: at any time. */
   window?: CutoverWindow | undefined;
+  /** What of the cluster and of Redis is otherwise here than in the whole file; `configFor` lays it over. */
+  postgres?: Partial<PostgresConfig>;
+  redis?: Partial<Omit<RedisConfig, 'kind'>>;
   /** Answers for this environment only. */
   decisions: Record<string, string>;
 }
@@ -125,6 +128,21 @@ export function environmentOf(config: MigrationConfig, name: string): Environmen
     `The input environment is "${name}", which migration.yml does not name${near === undefined ? '' : `; did you mean "${near}"?`} ` +
       `It names: ${known.join(', ')}.`,
   );
+}
+
+/**
+ * The file as it holds for one environment: what that says of Postgres and Redis is laid over what the whole file says,
+ * key by key. Laid over twice it is the same.
+ */
+export function configFor(
+  config: MigrationConfig,
+  { postgres, redis }: Pick<EnvironmentConfig, 'postgres' | 'redis'>,
+): MigrationConfig {
+  return {
+    ...config,
+    postgres: { ...config.postgres, ...postgres },
+    redis: { ...config.redis, ...redis },
+  };
 }
 
 /** The JSON Schema of migration.yml, for editors. */
@@ -216,16 +234,14 @@ function fromFile(file: ConfigFile): MigrationConfig {
           // Leaving the line out must not leave production open.
           protected: environment.protected ?? name === 'production',
           window: windowOf(environment.window),
+          ...(environment.postgres && { postgres: postgresOf(environment.postgres) }),
+          ...(environment.redis && { redis: environment.redis }),
           decisions: environment.decisions,
         },
       ]),
     ),
     dns: file.dns,
-    postgres: {
-      size: file.postgres.size,
-      storageBytes: file.postgres.storage === undefined ? undefined : bytes(file.postgres.storage),
-      pool: file.postgres.pool,
-    },
+    postgres: { size: undefined, storageBytes: undefined, pool: undefined, ...postgresOf(file.postgres) },
     redis: {
       kind: 'droplet',
       size: file.redis.size,
@@ -252,6 +268,11 @@ function windowOf(window: ConfigFile['environments'][string]['window']): Cutover
   if (window === undefined) return undefined;
   const { 'not-before': notBefore, 'not-after': notAfter, 'time-zone': timeZone, days } = window;
   return { notBefore, notAfter, timeZone, days };
+}
+
+/** Only what is written: an environment leaves all else as the whole file has it. */
+function postgresOf({ storage, ...rest }: ConfigFile['postgres']): Partial<PostgresConfig> {
+  return storage === undefined ? rest : { ...rest, storageBytes: bytes(storage) };
 }
 
 function milliseconds(duration: string): number {

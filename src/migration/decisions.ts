@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-import type { EnvironmentConfig, MigrationConfig } from './config.ts';
+import { configFor, type EnvironmentConfig, type MigrationConfig } from './config.ts';
 import { blocked, told, type Item } from './item.ts';
 import { canonicalJson } from './json.ts';
 import { nearest } from './nearest.ts';
@@ -11,11 +11,18 @@ import { isPassing } from './passing.ts';
  * does not hold for a file that was changed since, be it only a pattern of keys that stay behind. In which order the file
  * lists things decides nothing.
  */
-export function decisionsDigest(config: MigrationConfig, environment: EnvironmentConfig): string {
+export function decisionsDigest(file: MigrationConfig, environment: EnvironmentConfig): string {
+  const config = configFor(file, environment);
   const decided = canonicalJson({
     ...config,
-    // An answer is the same one wherever in the file it stands.
-    environments: { ...environment, domains: sorted(environment.domains), decisions: {} },
+    // An answer is the same one wherever in the file it stands, and so is a size.
+    environments: {
+      ...environment,
+      postgres: undefined,
+      redis: undefined,
+      domains: sorted(environment.domains),
+      decisions: {},
+    },
     decisions: answersOf(config, environment),
     redis: { ...config.redis, skip: sorted(config.redis.skip) },
     schedule: sorted(config.schedule),

@@ -10,7 +10,7 @@ import type { LiveFacts } from '../postgres/live-facts.ts';
 import type { RedisFacts } from '../redis/facts.ts';
 import { addOnItems } from './add-on-items.ts';
 import { appItems } from './app-items.ts';
-import type { EnvironmentConfig, MigrationConfig } from './config.ts';
+import { configFor, type EnvironmentConfig, type MigrationConfig } from './config.ts';
 import { costAfter, costBefore, costSchema, notInTheCost } from './cost.ts';
 import { databaseItems } from './database-items.ts';
 import { answersOf, applyAnswers, decisionsDigest } from './decisions.ts';
@@ -166,8 +166,10 @@ export interface PlanFacts extends PlanInput {
  * cannot place is an item that blocks, so nothing is dropped in silence; sizes are never smaller than today's use with
  * headroom unless migration.yml says so, and then an item tells it.
  */
-export function buildPlan(input: PlanInput): Plan {
-  const { config, environment, inventory } = input;
+export function buildPlan(read: PlanInput): Plan {
+  const { environment, inventory } = read;
+  const config = configFor(read.config, environment);
+  const input = { ...read, config };
   const answers = answersOf(config, environment);
   const datacentre = datacentreOf(environment.region);
   const schedules = mergeSchedules(config.schedule, input.scheduler, answers);
