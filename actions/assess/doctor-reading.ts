@@ -11,13 +11,14 @@ import type { Edge } from '../../src/github/run.ts';
 import { readHerokuAccess, type HerokuAccess } from '../../src/heroku/access.ts';
 import type { HerokuClient } from '../../src/heroku/client.ts';
 import { readInventory, type HerokuInventory } from '../../src/heroku/inventory.ts';
+import { addressItems } from '../../src/migration/address-items.ts';
 import {
   environmentOf,
   parseMigrationConfig,
   type EnvironmentConfig,
   type MigrationConfig,
 } from '../../src/migration/config.ts';
-import { readSource } from '../../src/migration/source.ts';
+import { lookAtSource } from '../../src/migration/source.ts';
 import { withConnection } from '../../src/postgres/connect.ts';
 import { findPostgresTools } from '../../src/postgres/tools.ts';
 import { digitalOceanOf, herokuOf } from '../parties.ts';
@@ -98,7 +99,7 @@ async function readOneApp(
   client: HerokuClient,
   app: string,
 ): Promise<{ inventory?: HerokuInventory; database?: DatabaseSeen; checks: Check[] }> {
-  const source = await orWhy(edge, () => readSource(client, app, edge));
+  const source = await orWhy(edge, () => lookAtSource(client, app, edge));
   const inventory = await orWhy(edge, () => readInventory(client, app, undefined));
   return {
     ...('value' in inventory ? { inventory: inventory.value } : {}),
@@ -106,10 +107,14 @@ async function readOneApp(
     ...('value' in source && source.value.postgres !== undefined
       ? { database: await majorOf(edge, app, source.value.postgres) }
       : {}),
-    checks:
-      'why' in inventory
+    checks: [
+      ...('why' in inventory
         ? [unanswered('Heroku', `Inventory of ${app}`, inventory.why, 'Mend what the message names')]
-        : [],
+        : []),
+      ...('value' in source ? addressItems(source.value.unmoved) : []).map(({ what, why, remedy }) =>
+        missing('Heroku', `Databases of ${app}`, `${what}: ${why}`, remedy ?? ''),
+      ),
+    ],
   };
 }
 

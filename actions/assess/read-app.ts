@@ -4,7 +4,8 @@ import type { Edge } from '../../src/github/run.ts';
 import type { HerokuClient } from '../../src/heroku/client.ts';
 import { readInventory, type HerokuInventory, type InventoryOptions } from '../../src/heroku/inventory.ts';
 import { readSchedulerJobs } from '../../src/heroku/scheduler.ts';
-import { readSource, requirePostgres, sourceOf, type Source } from '../../src/migration/source.ts';
+import { lookAtSource, requirePostgres, sourceOf, type SeenSource } from '../../src/migration/source.ts';
+import { READ_WHOLE } from '../../src/migration/unknown-items.ts';
 import { readFence } from '../../src/postgres/fence.ts';
 import { readCheckout, type Checkout } from './checkout.ts';
 import {
@@ -23,8 +24,8 @@ export interface AppFound {
   /** `brief`: one of the pipeline's other apps. */
   depth: 'full' | 'brief';
   inventory: HerokuInventory;
-  /** `undefined`: the token may not read the config vars, or an address in them cannot be read. */
-  source: Source | undefined;
+  /** `undefined`: the token may not read the config vars. */
+  source: SeenSource | undefined;
   /** `undefined` in these: there is none, or it is among the unknown. */
   database: DatabaseRead | undefined;
   redis: RedisRead | undefined;
@@ -54,7 +55,7 @@ export async function readApp(
 ): Promise<AppFound | MovedApp> {
   const sampleMs = sampleOf(edge);
   const unknowns = createUnknowns(edge);
-  const source = await unknowns.orTell('config vars', () => readSource(heroku, app, edge));
+  const source = await unknowns.orTell('config vars', () => lookAtSource(heroku, app, edge));
   const inventory = await edge.log.group(`Inventory of ${app}`, async () =>
     withReason(
       await readInventory(heroku, app, source?.configVars, { unofficial: unofficialOf(edge) }),
@@ -72,8 +73,8 @@ export async function readApp(
     'Databases, schedule and repository',
     () =>
       Promise.all([
-        postgres && unknowns.orTell('the database', () => readDatabase(edge, postgres, sampleMs)),
-        redis && unknowns.orTell('Redis', () => readRedis(edge, redis)),
+        postgres && unknowns.orTell(READ_WHOLE.postgres, () => readDatabase(edge, postgres, sampleMs)),
+        redis && unknowns.orTell(READ_WHOLE.redis, () => readRedis(edge, redis)),
         schedulerJobs(edge, inventory),
         unknowns.orTell('the repository', () => readCheckout(edge)),
       ]),
@@ -97,13 +98,11 @@ export async function readAppBriefly(
   configVars: Record<string, string> | undefined,
 ): Promise<AppFound> {
   const unknowns = createUnknowns(edge);
-  const source =
-    configVars &&
-    (await unknowns.orTell('config vars', () => Promise.resolve().then(() => sourceOf(configVars))));
+  const source = configVars && sourceOf(configVars);
   const { postgres, redis } = inventory.parked ? {} : (source ?? {});
   const [database, redisRead, scheduler] = await Promise.all([
-    postgres && unknowns.orTell('the database', () => readDatabaseBriefly(edge, postgres)),
-    redis && unknowns.orTell('Redis', () => readRedisBriefly(edge, redis)),
+    postgres && unknowns.orTell(READ_WHOLE.postgres, () => readDatabaseBriefly(edge, postgres)),
+    redis && unknowns.orTell(READ_WHOLE.redis, () => readRedisBriefly(edge, redis)),
     schedulerJobs(edge, inventory),
   ]);
   return {

@@ -1,3 +1,4 @@
+import { UNMOVED } from './address-items.ts';
 import { EDITION } from './edition.ts';
 import { editionItems } from './edition-items.ts';
 import { blocked, decide, told, type Item } from './item.ts';
@@ -7,6 +8,7 @@ import type { PlanFacts } from './plan.ts';
 import { poolItems } from './pool-items.ts';
 import { OFFERED_EXTENSIONS, postgresOffers } from './postgres-offer.ts';
 import { redisPlaceItems } from './redis-place-items.ts';
+import { whyNotRead } from './unknown-items.ts';
 
 type Found = (Item | false | undefined)[];
 
@@ -22,29 +24,42 @@ export function databaseItems(facts: PlanFacts): Item[] {
   ].filter((item) => typeof item === 'object');
 }
 
-function postgres({
-  database: facts,
-  catalogue,
-  postgres: { cluster, offer },
-  inventory,
-  unknown,
-  datacentre,
-  found,
-  ownPostgres,
-}: PlanFacts): Found {
-  if (ownPostgres === 'none') return [withoutPostgresItem()];
-  if (facts === undefined) {
+/** Why nothing is known of the database: Heroku does not say which it is, or it cannot be reached. */
+function postgresNotRead(facts: PlanFacts): Found {
+  const { inventory, found } = facts;
+  if (found.some(({ id }) => id === UNMOVED.DATABASE_URL)) return [];
+  const named = inventory.configVars?.some(({ name }) => name === 'DATABASE_URL');
+  const addOn = inventory.addOns.find(({ service }) => service === 'heroku-postgresql');
+  const area = 'postgres';
+  const id = 'postgres/not-read';
+  const what = 'the database could not be read';
+  const why = whyNotRead(facts, 'postgres');
+  if (why === undefined && named === false && addOn !== undefined) {
     return [
       blocked({
-        id: 'postgres/not-read',
-        area: 'postgres',
-        what: 'the database could not be read',
-        why: unknown.join('; ') || 'no config var DATABASE_URL',
-        remedy:
-          'Check that DATABASE_URL is set and that the token has the scope read-protected, then run assess again.',
+        ...{ id, area, what },
+        why: `no config var DATABASE_URL says which it is, though there is the add-on ${addOn.name}`,
+        remedy: `Attach it: \`heroku addons:attach ${addOn.name} --as DATABASE\`, then run assess again.`,
       }),
     ];
   }
+  return [
+    blocked({
+      ...{ id, area, what },
+      why: why ?? 'DATABASE_URL was not tried',
+      remedy:
+        inventory.configVars !== null
+          ? 'Mend what the reason names, then run assess again.'
+          : 'Give a token with the scope read-protected, then run assess again.',
+    }),
+  ];
+}
+
+function postgres(all: PlanFacts): Found {
+  const { database: facts, catalogue, inventory, datacentre, found } = all;
+  const { cluster, offer } = all.postgres;
+  if (all.ownPostgres === 'none') return [withoutPostgresItem()];
+  if (facts === undefined) return postgresNotRead(all);
   const missing = facts.extensions.map(({ name }) => name).filter((name) => !OFFERED_EXTENSIONS.has(name));
   const offered = postgresOffers(catalogue).map(({ slug }) => slug);
   const versions = [...new Set(Object.values(catalogue?.postgres ?? {}).flatMap((one) => one.versions))];

@@ -1,10 +1,12 @@
 import type { Catalogue } from '../digitalocean/prices.ts';
 import { redisMaxMemoryMib } from '../digitalocean/redis-cloud-init.ts';
 import { formatBytes, formatCount } from '../report/format.ts';
+import { UNMOVED } from './address-items.ts';
 import { blocked, decide, told, type Item } from './item.ts';
 import { planOf } from './placement.ts';
 import type { PlanFacts } from './plan.ts';
 import { keyValueConnections, keyValueLimitBytes } from './sizing.ts';
+import { whyNotRead } from './unknown-items.ts';
 
 /** Redis's default of `maxclients`, which the droplet's redis.conf leaves as it is. */
 const REDIS_MAX_CLIENTS = 10_000;
@@ -18,27 +20,10 @@ function dropletSizes({ dropletSizes: sizes }: Catalogue, datacentre: string): s
 }
 
 /** Whether there is a droplet for Redis, and what is less there than today. */
-export function redisPlaceItems({
-  hasRedis,
-  redis: facts,
-  droplet,
-  inventory,
-  config,
-  catalogue,
-  datacentre,
-}: PlanFacts): (Item | false)[] {
+export function redisPlaceItems(all: PlanFacts): (Item | false)[] {
+  const { hasRedis, redis: facts, droplet, inventory, config, catalogue, datacentre } = all;
   if (!hasRedis) return [];
-  if (facts === undefined || droplet === null) {
-    return [
-      blocked({
-        id: 'redis/not-read',
-        area: 'redis',
-        what: 'Redis could not be read',
-        why: 'REDIS_URL gave no connection',
-        remedy: 'See the log of this run, mend it, and run assess again.',
-      }),
-    ];
-  }
+  if (facts === undefined || droplet === null) return redisNotRead(all);
   const plan = planOf(inventory, 'heroku-redis');
   const today = facts.maxmemoryBytes ?? keyValueLimitBytes(plan);
   const clients = keyValueConnections(plan);
@@ -121,4 +106,23 @@ export function redisPlaceItems({
         remedy: 'Let the app bear minutes without Redis, which a restart of the droplet takes.',
       }),
   ];
+}
+
+/** Why nothing is known of Redis: the reason is Heroku's, the address's or the server's. */
+function redisNotRead(facts: PlanFacts): Item[] {
+  const { inventory, found } = facts;
+  if (found.some(({ id }) => id === UNMOVED.REDIS_URL)) return [];
+  const named = inventory.configVars?.some(({ name }) => name === 'REDIS_URL');
+  const addOn = inventory.addOns.find(({ service }) => service === 'heroku-redis')?.name ?? '<redis>';
+  const why =
+    named === false
+      ? `no config var REDIS_URL says which it is, though there is the add-on ${addOn}`
+      : (whyNotRead(facts, 'redis') ?? 'REDIS_URL was not tried');
+  const remedy =
+    named === false
+      ? `Attach it: \`heroku addons:attach ${addOn} --as REDIS\`, then run assess again.`
+      : named === true
+        ? 'Mend what the reason names, then run assess again.'
+        : 'Give a token with the scope read-protected, then run assess again.';
+  return [blocked({ id: 'redis/not-read', area: 'redis', what: 'Redis could not be read', why, remedy })];
 }

@@ -1,4 +1,4 @@
-import { ConfigurationError } from '../errors.ts';
+import { asSentence, ConfigurationError, messageOf } from '../errors.ts';
 import type { HerokuClient } from '../heroku/client.ts';
 import { namesASecret } from '../heroku/config-var-class.ts';
 import { readConfigVars } from '../heroku/config-vars.ts';
@@ -14,28 +14,70 @@ export interface Source {
   configVars: Record<string, string>;
 }
 
+/** A config var that should lead to a database of ours and leads elsewhere, or nowhere. */
+export interface UnmovedAddress {
+  variable: 'DATABASE_URL' | 'REDIS_URL';
+  /** `mysql2`; empty for what is no address at all. */
+  scheme: string;
+  /** Why it cannot be read; never with the value. */
+  why: string;
+}
+
+/** The source as far as its addresses can be read: for whoever tells of the others and goes on. */
+export interface SeenSource extends Source {
+  unmoved: UnmovedAddress[];
+}
+
 /**
  * Reads the config vars, masks every value, and takes the databases' addresses from DATABASE_URL and REDIS_URL.
  * Heroku's certificates cannot be verified (facts of Heroku: self-signed), so the connections are encrypted only.
+ *
+ * @throws ConfigurationError for an address that is none of Postgres or Redis: nothing may go on as if there were none
  */
 export async function readSource(
   client: HerokuClient,
   app: string,
   edge: { mask: (value: string) => void; maskUrl: (url: string) => void },
 ): Promise<Source> {
+  const { unmoved, ...source } = await lookAtSource(client, app, edge);
+  const [first] = unmoved;
+  if (first === undefined) return source;
+  throw new ConfigurationError(`${first.variable} of the Heroku app ${app}: ${asSentence(first.why)}`);
+}
+
+/** The same for whoever only tells what is there: an address that cannot be read is told beside the others. */
+export async function lookAtSource(
+  client: HerokuClient,
+  app: string,
+  edge: { mask: (value: string) => void; maskUrl: (url: string) => void },
+): Promise<SeenSource> {
   const configVars = await readConfigVars(client, app);
   maskConfigVars(configVars, edge);
   return sourceOf(configVars);
 }
 
-/** The databases' addresses among config vars whose values are masked; ConfigurationError for one that cannot be read. */
-export function sourceOf(configVars: Record<string, string>): Source {
-  const { DATABASE_URL: database, REDIS_URL: redis } = configVars;
-  return {
-    configVars,
-    postgres: database === undefined ? undefined : parsePostgresUrl(database, { mode: 'unverified' }),
-    redis: redis === undefined ? undefined : parseRedisUrl(redis, { mode: 'unverified' }),
+/** The databases' addresses among config vars whose values are masked. */
+export function sourceOf(configVars: Record<string, string>): SeenSource {
+  const unmoved: UnmovedAddress[] = [];
+  const read = <T>(variable: UnmovedAddress['variable'], parse: (url: string) => T): T | undefined => {
+    const url = configVars[variable];
+    if (url === undefined) return undefined;
+    try {
+      return parse(url);
+    } catch (error) {
+      if (!(error instanceof ConfigurationError)) throw error;
+      unmoved.push({ variable, scheme: schemeOf(url), why: messageOf(error) });
+      return undefined;
+    }
   };
+  const postgres = read('DATABASE_URL', (url) => parsePostgresUrl(url, { mode: 'unverified' }));
+  const redis = read('REDIS_URL', (url) => parseRedisUrl(url, { mode: 'unverified' }));
+  return { configVars, postgres, redis, unmoved };
+}
+
+/** `mysql2` of `mysql2://…`, `jdbc:mysql` of `jdbc:mysql://…`. */
+function schemeOf(url: string): string {
+  return /^\s*((?:jdbc:)?[a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase() ?? '';
 }
 
 /** The source's Postgres address, or a ConfigurationError for an app without one. */
@@ -64,8 +106,9 @@ function maskConfigValue(
   value: string,
   edge: { mask: (value: string) => void; maskUrl: (url: string) => void },
 ): void {
-  const url = URL.parse(value);
-  if (url !== null && url.password !== '') edge.maskUrl(value);
+  // `jdbc:` stands before an address.
+  const url = URL.parse(value.replace(/^jdbc:/i, ''));
+  if (url !== null && url.password !== '') edge.maskUrl(url.href);
   else if (namesASecret(name) ? value.length >= 4 : looksRandom(value)) edge.mask(value);
 }
 

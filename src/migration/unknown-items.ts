@@ -40,6 +40,21 @@ interface Gap {
   essential: boolean;
 }
 
+/** What assess reads as a whole, by the words under which it stands among the unknown. */
+export const READ_WHOLE = { postgres: 'the database', redis: 'Redis' } as const;
+
+/** Why the one database could not be read, of all that could not. */
+export function whyNotRead(
+  { inventory, unknown }: Pick<PlanFacts, 'inventory' | 'unknown'>,
+  of: keyof typeof READ_WHOLE,
+): string | undefined {
+  const start = `${READ_WHOLE[of]}: `;
+  if (inventory.configVars !== null)
+    return unknown.find((line) => line.startsWith(start))?.slice(start.length);
+  const gap = inventory.unknown.find(({ what }) => what === 'config vars');
+  return `the config vars could not be read${gap === undefined ? '' : `: ${gap.why}`}`;
+}
+
 /** `what: why` comes from reads that only know their error. */
 function gapOf(gap: string | Gap): Gap {
   if (typeof gap !== 'string') return gap;

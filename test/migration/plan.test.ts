@@ -170,7 +170,7 @@ test.each<[string, Partial<PlanInput>, RegExp]>([
   [
     'a database that could not be read',
     { database: undefined, unknown: ['the database: refused'] },
-    /could not be read: the database: refused/,
+    /could not be read: refused/,
   ],
   ['workers without Redis', { hasRedis: false, redis: undefined }, /nothing to wait at/],
   [
