@@ -161,24 +161,33 @@ export async function withLease<T>(
 ): Promise<T> {
   const { parties, journal } = await gatherParties(edge, subject);
   try {
-    const lease = await acquireLease(journal, { holder: edge.environment, log: edge.log, clock: edge.clock });
-    try {
-      if (lease.takenFrom !== null)
-        await sweepDeadRun(edge, parties.newSide.client, parties.newSide, lease.takenFrom);
-      return await body(
-        {
-          ...parties,
-          epoch: lease.epoch,
-          checkLease: () => lease.check(),
-          signal: AbortSignal.any([parties.signal, lease.lost]),
-        },
-        journal,
-        lease,
-      );
-    } finally {
-      await lease.release();
-    }
+    return await underLease(edge, parties, journal, (own, lease) => body(own, journal, lease));
   } finally {
     await journal.close();
+  }
+}
+
+/** Takes the lease for `body` and gives it back; refused with a ConfigurationError while another run holds it. */
+export async function underLease<T>(
+  edge: Edge,
+  parties: Parties,
+  journal: Journal,
+  body: (parties: Parties, lease: Lease) => Promise<T>,
+): Promise<T> {
+  const lease = await acquireLease(journal, { holder: edge.environment, log: edge.log, clock: edge.clock });
+  try {
+    if (lease.takenFrom !== null)
+      await sweepDeadRun(edge, parties.newSide.client, parties.newSide, lease.takenFrom);
+    return await body(
+      {
+        ...parties,
+        epoch: lease.epoch,
+        checkLease: () => lease.check(),
+        signal: AbortSignal.any([parties.signal, lease.lost]),
+      },
+      lease,
+    );
+  } finally {
+    await lease.release();
   }
 }

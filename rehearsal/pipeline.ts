@@ -28,11 +28,13 @@ export interface PipelineOptions {
   secrets?: Record<string, string>;
   /** Repository variables that differ or are added. */
   vars?: Record<string, string>;
+  /** Jobs that are left out, by their keys. */
+  without?: readonly string[];
 }
 
 /** Runs one of the shipped workflow files against the world, as the user's repository would. */
 export function runPipeline(world: World, options: PipelineOptions): Promise<WorkflowResult> {
-  const { onEvent, killStep, rerunOf, signal } = options;
+  const { onEvent, killStep, rerunOf, signal, without } = options;
   const secrets = {
     HEROKU_TOKEN: world.tokens.heroku,
     DIGITALOCEAN_TOKEN: world.tokens.digitalOcean,
@@ -73,6 +75,7 @@ export function runPipeline(world: World, options: PipelineOptions): Promise<Wor
     ...(killStep === undefined ? {} : { killStep }),
     ...(rerunOf === undefined ? {} : { rerunOf }),
     ...(signal === undefined ? {} : { signal }),
+    ...(without === undefined ? {} : { without }),
   });
 }
 

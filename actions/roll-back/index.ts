@@ -1,7 +1,7 @@
 import { runAction } from '../../src/github/run.ts';
 import { keepHeapLean } from '../../src/lean-heap.ts';
 import { dismissRunner } from '../runner-access.ts';
-import { rollBack } from './roll-back.ts';
+import { runCommand } from './command.ts';
 
 keepHeapLean();
-await runAction(rollBack, dismissRunner);
+await runAction(runCommand, dismissRunner);

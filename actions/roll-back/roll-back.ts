@@ -70,7 +70,7 @@ export async function rollBack(edge: Edge): Promise<void> {
   await edge.summary(rollBackSummary(subject, done));
 }
 
-async function goBack(
+export async function goBack(
   edge: Edge,
   parties: Parties,
   journal: Journal,
@@ -148,7 +148,8 @@ const PLANS: Record<WayBack, string> = {
   reverse: 'carry back what the new side has taken since the switch, prove it, and return to Heroku.',
 };
 
-async function wayBack(parties: Parties, cutover: readonly StepRow[]): Promise<WayBack> {
+/** Looks, and changes nothing. */
+export async function wayBack(parties: Parties, cutover: readonly StepRow[]): Promise<WayBack> {
   const begun = cutover.filter(({ status }) => status !== 'undone');
   const ponr = begun.find(({ pointOfNoReturn }) => pointOfNoReturn);
   if (ponr?.status === 'done') return 'reverse';

@@ -36,6 +36,35 @@ export async function passGate(
   }
   if (reviewers.length === 0) return 'passed';
 
+  // A review is of an environment of a run, not of a job: it lets in every job that waits for it at that moment.
+  // https://docs.github.com/en/rest/actions/workflow-runs#review-pending-deployments-for-a-workflow-run
+  const waiting = reviewsOf(options);
+  const key = `${job.runId}.${job.runAttempt} ${environment}`;
+  const review = waiting.get(key) ?? ask(environment, job, options, cancel, emit);
+  waiting.set(key, review);
+  try {
+    return await review;
+  } finally {
+    waiting.delete(key);
+  }
+}
+
+const reviews = new WeakMap<RunWorkflowOptions, Map<string, Promise<'passed' | 'cancelled'>>>();
+
+function reviewsOf(options: RunWorkflowOptions): Map<string, Promise<'passed' | 'cancelled'>> {
+  const known = reviews.get(options) ?? new Map<string, Promise<'passed' | 'cancelled'>>();
+  reviews.set(options, known);
+  return known;
+}
+
+async function ask(
+  environment: string,
+  job: JobSummary,
+  options: RunWorkflowOptions,
+  cancel: AbortSignal,
+  emit: (event: RunnerEvent) => void,
+): Promise<'passed' | 'cancelled'> {
+  const { github } = options;
   emit({ type: 'approval-requested', job: job.id, environment });
   github.updateRun(job.runId, { status: 'waiting' });
   const decision = await Promise.race([options.approve(environment, job), aborted(cancel)]);

@@ -94,7 +94,7 @@ async function runWhenDue(
   const scope = callScope(call, needed, status);
   const id = `${call.prefix}${key}`;
   try {
-    if (!evaluateCondition(definition.if, scope)) {
+    if (call.options.without?.includes(key) === true || !evaluateCondition(definition.if, scope)) {
       const result = cancelled && results.every((one) => one === 'success') ? 'cancelled' : 'skipped';
       call.shared.finished.push({
         id,

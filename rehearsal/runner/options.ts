@@ -45,7 +45,7 @@ export interface RunWorkflowOptions {
   vars: Record<string, string>;
   repositorySecrets: Record<string, string>;
   environments: Record<string, EnvironmentValues>;
-  /** Asked once for each job that names an environment with required reviewers. */
+  /** Asked once for all jobs that wait at the same time for an environment with required reviewers. */
   approve: (environment: string, job: JobSummary) => Promise<ReviewDecision>;
   github: GitHubWorld;
   /** Added to the environment of every step's process: proxy, authority, PATH. */
@@ -63,6 +63,8 @@ export interface RunWorkflowOptions {
    * `'interrupt'` sends the step's process the SIGINT that a cancelled run sends, and nothing harder after it.
    */
   killStep?: (job: string, step: string, line: string) => boolean | 'runner' | 'interrupt';
+  /** Jobs by their keys that are left out, as if the user had taken them out of the file. */
+  without?: readonly string[];
   /** "Re-run failed jobs" of that run: what succeeded is kept, the rest runs again as the next attempt. */
   rerunOf?: WorkflowResult;
   /** What a minute of `timeout-minutes` lasts, in milliseconds. */

@@ -22,7 +22,7 @@ const { env } = process;
 const input = (name) => env['INPUT_' + name.toUpperCase()];
 const phase = env.GITHUB_ACTION_PATH.split('/').at(-1);
 const record = existsSync('migration-record.json') ? JSON.parse(readFileSync('migration-record.json', 'utf8')) : [];
-if (phase !== 'assess' && phase !== 'roll-back' && record.length === 0 && !['catch-up', 'destroy'].includes(input('command'))) throw new Error('no record');
+if (phase !== 'assess' && phase !== 'roll-back' && record.length === 0 && !['catch-up', 'destroy', 'guard'].includes(input('command'))) throw new Error('no record');
 if (!existsSync('migration.yml')) throw new Error('no checkout');
 const name = [phase, input('stage') ?? input('command') ?? input('gate')].filter(Boolean).join(' ');
 record.push({ name, environment: input('environment'), heroku: input('heroku-token').length, confirm: input('confirm'), dryRun: input('dry-run'), digest: input('plan-digest'), image: input('image'), base: input('heroku-api-url'), attempt: env.GITHUB_RUN_ATTEMPT });
@@ -116,7 +116,10 @@ test('staging is moved and verified, production prepared, approved, cut over and
     },
   });
   expect(result.conclusion).toBe('success');
+  // One review lets in the cutover and its guard.
   expect(asked).toEqual(['production cutover sha256:production']);
+  expect(ends(result)).toMatchObject({ 'staging-guard': 'success', guard: 'success' });
+  expect(record(result, 'production-guard').map(({ name }) => name)).toEqual(['roll-back guard']);
   const staging = record(result, 'staging');
   const production = record(result, 'production');
   expect(staging.map(({ name }) => name)).toEqual([...preparation, 'cutover none', 'verify']);
@@ -159,6 +162,7 @@ test('a refused approval starts no step of the cutover and fails the run', async
   expect(ends(result)).toMatchObject({
     'production / application': 'success',
     cutover: 'failure',
+    guard: 'failure',
     verify: 'skipped',
   });
   expect(record(result, 'production').map(({ name }) => name)).toEqual(preparation);

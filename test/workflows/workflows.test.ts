@@ -81,10 +81,17 @@ for (const file of [...shipped, ...examples]) {
   });
 }
 
-test('exactly one job stands in the reviewed environment, and nothing else of production waits for it', () => {
+test('in the reviewed environment stand the cutover and its guard, which begin together, and nothing else of production waits for it', () => {
   const migrate = join(root, '.github/workflows/migrate.yml');
-  expect(jobsNaming('production', migrate, root)).toEqual(['cutover']);
-  expect(jobsNaming('production', join(root, '.github/workflows/cutover.yml'), root)).toEqual(['cutover']);
+  const second = join(root, '.github/workflows/cutover.yml');
+  for (const file of [migrate, second]) {
+    expect(jobsNaming('production', file, root)).toEqual(['cutover', 'guard']);
+    const { cutover, guard } = readWorkflow(file, root).jobs;
+    // Waiting for different jobs they would ask for two approvals.
+    expect([guard?.needs, guard?.if, guard?.['timeout-minutes']]).toEqual([
+      ...[cutover?.needs, cutover?.if, cutover?.['timeout-minutes']],
+    ]);
+  }
   expect(jobsNaming('production', join(root, '.github/workflows/prepare.yml'), root)).toEqual([]);
   const { jobs } = readWorkflow(migrate, root);
   expect(jobs.production?.with?.['github-environment']).toBe('production-prepare');

@@ -1,0 +1,52 @@
+import type { Sight } from '../../src/migration/watch.ts';
+
+/** What the guard makes of one look at the journal. */
+export type Judgement =
+  /** Nothing to do yet. */
+  | 'wait'
+  /** Begun, not past its point of no return, and nobody acts any more. */
+  | 'abandoned'
+  /** Past its point of no return, and whoever acted has given the lease back. */
+  | 'over'
+  /** Past its point of no return, and whoever acted fell silent: only a re-run may go on. */
+  | 'dead-after-the-switch'
+  /** Whoever acted has ended, and nothing of a cutover is left to be undone. */
+  | 'ended-before'
+  /** No cutover of this run has shown itself, for too long. */
+  | 'never-begun';
+
+export interface Watched {
+  run: { runId: string; runAttempt: number };
+  /** Since the guard began. */
+  watchingMs: number;
+  /** Whether it ever saw this run's cutover act. */
+  seen: boolean;
+}
+
+/** As long as a lease outlives its last renewal. */
+export const SILENCE_MS = 60_000;
+/** A new attempt that means to go on with what a dead one left needs a moment to begin. */
+export const GRACE_MS = 5 * 60_000;
+/** A cutover that is refused at once never shows itself in the journal. */
+export const PATIENCE_MS = 30 * 60_000;
+
+/** Pure, and careful in one direction: what is doubtful is waited for. */
+export function judge(sight: Sight, { watchingMs, seen }: Watched): Judgement {
+  // A lease that is alive is never interfered with, whoever holds it.
+  if (sight.lease === 'held') return 'wait';
+  const settled = seen || watchingMs >= GRACE_MS;
+  if (sight.steps.some(({ pointOfNoReturn, status }) => pointOfNoReturn && status === 'done')) {
+    if (!settled) return 'wait';
+    return sight.lease === 'expired' ? 'dead-after-the-switch' : 'over';
+  }
+  if (sight.steps.length > 0) {
+    return settled && sight.silentMs >= SILENCE_MS ? 'abandoned' : 'wait';
+  }
+  if (seen) return 'ended-before';
+  return watchingMs >= PATIENCE_MS ? 'never-begun' : 'wait';
+}
+
+/** Whether this run's cutover is who acts, or acted last. */
+export function isOwn({ holder }: Sight, { runId, runAttempt }: Watched['run']): boolean {
+  return holder !== null && holder.runId === runId && holder.runAttempt >= runAttempt;
+}

@@ -1,0 +1,70 @@
+import type { PostgresAddress } from '../postgres/connect.ts';
+import type { StepStatus } from './journal.ts';
+import { openSession } from './journal-session.ts';
+
+/** What the journal says at one moment about who acts on a migration, and how far its cutover is. */
+export interface Sight {
+  /** Who acted last; `null` when nobody ever did. */
+  holder: { runId: string; runAttempt: number; runUrl: string } | null;
+  /** `held`: it is renewed. `expired`: its holder fell silent without giving it back. `free`: it was given back. */
+  lease: 'held' | 'expired' | 'free';
+  /** Milliseconds since the lease was last renewed or taken, by the database's clock. */
+  silentMs: number;
+  /** The newest attempts at the cutover's steps that are not undone, in the order in which they began. */
+  steps: { name: string; status: StepStatus; pointOfNoReturn: boolean }[];
+}
+
+export interface Watch {
+  /** One look. Rejects at once when the journal does not answer: a watch asks again soon in any case. */
+  look(): Promise<Sight>;
+  close(): Promise<void>;
+}
+
+interface StoredSight {
+  run_id: string | null;
+  run_attempt: number | null;
+  run_url: string | null;
+  lease: Sight['lease'];
+  silent_ms: string;
+  steps: Sight['steps'];
+}
+
+const LOOK = `
+  select lease.run_id, lease.run_attempt, lease.run_url,
+         case when lease.token is null then 'free'
+              when lease.expires_at > clock_timestamp() then 'held'
+              else 'expired' end as lease,
+         coalesce(extract(epoch from clock_timestamp() - lease.renewed_at) * 1000, 0)::bigint as silent_ms,
+         coalesce((
+           select jsonb_agg(jsonb_build_object('name', name, 'status', status, 'pointOfNoReturn', point_of_no_return)
+                            order by begun_at)
+             from (select distinct on (name) name, status, point_of_no_return, begun_at
+                     from journal.step
+                    where migration_id = $1 and phase = 'cutover'
+                    order by name, attempt desc) newest
+            where status <> 'undone'), '[]') as steps
+    from (select 1) one left join journal.lease lease on lease.migration_id = $1`;
+
+/** Watches a migration and changes nothing. Rejects when the journal cannot be reached now. */
+export async function openWatch(address: PostgresAddress, migrationId: string): Promise<Watch> {
+  const session = await openSession(address, {
+    applicationName: `h2d ${migrationId} guard`,
+    patienceMs: 0,
+    statementTimeoutMs: 10_000,
+  });
+  return {
+    async look() {
+      const [row] = await session.transaction((query) => query<StoredSight>(LOOK, [migrationId]));
+      if (row === undefined) throw new Error('The journal did not say who acts.');
+      const { run_id, run_attempt, run_url, lease, silent_ms, steps } = row;
+      return {
+        holder:
+          run_id === null ? null : { runId: run_id, runAttempt: run_attempt ?? 1, runUrl: run_url ?? '' },
+        lease,
+        silentMs: Number(silent_ms),
+        steps,
+      };
+    },
+    close: () => session.close(),
+  };
+}

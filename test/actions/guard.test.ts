@@ -1,0 +1,241 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, expect, test } from '@jest/globals';
+
+import { watchOver, type GuardEnd } from '../../actions/roll-back/guard.ts';
+import { judge, SILENCE_MS } from '../../actions/roll-back/judge-cutover.ts';
+import { startTcpProxy } from '../../rehearsal/servers/tcp-proxy.ts';
+import { systemClock } from '../../src/clock.ts';
+import { readRunEnvironment } from '../../src/github/run-environment.ts';
+import { silentLog } from '../../src/log.ts';
+import { openJournal, type Journal } from '../../src/migration/journal.ts';
+import { acquireLease, type Lease } from '../../src/migration/lease.ts';
+import { defineStep, undoAll } from '../../src/migration/saga.ts';
+import { openWatch, type Sight, type Watch } from '../../src/migration/watch.ts';
+import { journalDatabase } from '../migration/support/journal-database.ts';
+
+const RUN = '7';
+const MIGRATION = 'shop-staging';
+const closing: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0).toReversed()) await close();
+});
+
+/** Looks thirty times as often as the real one. */
+const clock = {
+  ...systemClock,
+  sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(ms / 30, signal),
+};
+
+async function aJournal() {
+  const { database, address } = await journalDatabase();
+  const journal = await openJournal(address, MIGRATION);
+  closing.push(() => journal.close());
+  return { database, address, journal };
+}
+type Database = Awaited<ReturnType<typeof aJournal>>['database'];
+
+async function watching(address: Journal['address']): Promise<Watch> {
+  const watch = await openWatch(address, MIGRATION);
+  closing.push(() => watch.close());
+  return watch;
+}
+
+/** Cuts over in a process of its own, and dies by SIGKILL when asked to. */
+async function cutoverInAProcess(database: Database): Promise<{ kill: () => Promise<unknown> }> {
+  const program = join(import.meta.dirname, 'lease-holder.ts');
+  const child = spawn(
+    process.execPath,
+    ['--disable-warning=ExperimentalWarning', program, database.url, RUN],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
+  const ended = once(child, 'exit');
+  const kill = () => {
+    child.kill('SIGKILL');
+    return ended;
+  };
+  closing.push(kill);
+  await once(child.stdout, 'data');
+  return { kill };
+}
+
+/** A minute passes for the lease, and nothing else. */
+const aMinutePasses = (database: Database) =>
+  database.query(
+    `update journal.lease set renewed_at = renewed_at - interval '60 s', expires_at = expires_at - interval '60 s'`,
+  );
+
+/** What a guard does, with a maintenance mode that only counts how often it was turned off. */
+function startGuard(watch: Watch, journal: Journal, off: { times: number }) {
+  const environment = readRunEnvironment({ GITHUB_RUN_ID: RUN, GITHUB_REPOSITORY: 'acme/shop' });
+  const stop = new AbortController();
+  const events: string[] = [];
+  const steps = [
+    defineStep({
+      name: 'maintenance-mode',
+      act: () => Promise.resolve(null),
+      undo: () => {
+        off.times += 1;
+        return Promise.resolve();
+      },
+    }),
+  ];
+  const undo = async (): Promise<'undone' | 'nothing'> => {
+    const lease = await acquireLease(journal, { holder: environment, log: silentLog, clock: systemClock });
+    try {
+      if ((await journal.steps('cutover')).every(({ status }) => status === 'undone')) return 'nothing';
+      await undoAll(journal, lease, steps, {
+        phase: 'cutover',
+        log: silentLog,
+        clock: systemClock,
+        reason: 'abandoned',
+      });
+      return 'undone';
+    } finally {
+      await lease.release();
+    }
+  };
+  const end: Promise<GuardEnd> = watchOver(
+    { clock, log: silentLog, signal: stop.signal, environment },
+    { watch, undo },
+    events,
+  );
+  end.catch(() => undefined);
+  closing.push(async () => {
+    stop.abort(new Error('The test is over.'));
+    await end.catch(() => undefined);
+  });
+  return { end, events };
+}
+
+const own = {
+  runId: RUN,
+  runAttempt: 1,
+  actor: 'ada',
+  runUrl: 'https://github.com/acme/shop/actions/runs/7',
+};
+const hold = (journal: Journal): Promise<Lease> =>
+  acquireLease(journal, { holder: own, log: silentLog, clock: systemClock });
+const step = (name: string, pointOfNoReturn = false) => ({
+  phase: 'cutover',
+  name,
+  prior: null,
+  pointOfNoReturn,
+});
+
+test('a cutover whose process is killed with SIGKILL is undone once its lease is silent for a minute, and not before', async () => {
+  const { database, address, journal } = await aJournal();
+  const cutover = await cutoverInAProcess(database);
+  const off = { times: 0 };
+  const { end, events } = startGuard(await watching(address), journal, off);
+  await delay(500);
+  await cutover.kill();
+  await delay(500);
+  expect(off.times).toBe(0);
+  await aMinutePasses(database);
+  expect(await end).toBe('undone');
+  expect(off.times).toBe(1);
+  expect(await journal.steps('cutover')).toMatchObject([{ name: 'maintenance-mode', status: 'undone' }]);
+  expect(events.join('\n')).toMatch(
+    /acts; the cutover is at "maintenance-mode" \(intent\)[^]*undoing what was abandoned/,
+  );
+});
+
+test('two guards do no harm: one undoes, the other sees that nothing is left', async () => {
+  const { database, address, journal } = await aJournal();
+  const second = await openJournal(address, MIGRATION);
+  closing.push(() => second.close());
+  const cutover = await cutoverInAProcess(database);
+  const off = { times: 0 };
+  const guards = [
+    startGuard(await watching(address), journal, off),
+    startGuard(await watching(address), second, off),
+  ];
+  await delay(300);
+  await cutover.kill();
+  await aMinutePasses(database);
+  const ends = await Promise.all(guards.map(({ end }) => end));
+  expect(ends.sort()).toEqual(['ended-before', 'undone']);
+  expect(off.times).toBe(1);
+});
+
+test('a lease that is alive is left alone however long it takes, and the guard stays until the cutover has ended', async () => {
+  const { address, journal } = await aJournal();
+  const off = { times: 0 };
+  const lease = await hold(journal);
+  await journal.begin(lease, step('maintenance-mode'));
+  const { end } = startGuard(await watching(address), journal, off);
+  await delay(400);
+  const switched = await journal.begin(lease, step('point-of-no-return', true));
+  await journal.finish(lease, switched.id, null);
+  // The guard's leaving changes the trusted sources, which must rest until the smoke test.
+  expect(await Promise.race([end, delay(600).then(() => 'stays')])).toBe('stays');
+  await lease.release();
+  expect(await end).toBe('over');
+  expect(off.times).toBe(0);
+});
+
+test('past the point of no return nothing is undone, also when its process is dead', async () => {
+  const { database, address, journal } = await aJournal();
+  const off = { times: 0 };
+  const lease = await hold(journal);
+  const switched = await journal.begin(lease, step('point-of-no-return', true));
+  await journal.finish(lease, switched.id, null);
+  await aMinutePasses(database);
+  const { end } = startGuard(await watching(address), journal, off);
+  expect(await end).toBe('dead-after-the-switch');
+  expect(off.times).toBe(0);
+  await lease.release();
+});
+
+test('a journal that is out of reach undoes nothing, and is met again', async () => {
+  const { database, address, journal } = await aJournal();
+  const proxy = await startTcpProxy({ target: () => ({ host: address.host, port: address.port }) });
+  closing.push(() => proxy.close());
+  const off = { times: 0 };
+  const cutover = await cutoverInAProcess(database);
+  const { end, events } = startGuard(
+    await watching({ ...address, host: proxy.host, port: proxy.port }),
+    journal,
+    off,
+  );
+  await delay(300);
+  await cutover.kill();
+  proxy.knobs.refuse = true;
+  proxy.cut();
+  await aMinutePasses(database);
+  await delay(700);
+  expect(off.times).toBe(0);
+  expect(events.at(-1)).toContain('Nothing could be done just now');
+  proxy.knobs.refuse = false;
+  expect(await end).toBe('undone');
+});
+
+test('what is doubtful is waited for', () => {
+  const begun: Sight = {
+    holder: own,
+    lease: 'expired',
+    silentMs: SILENCE_MS,
+    steps: [{ name: 'park', status: 'done', pointOfNoReturn: false }],
+  };
+  const seen = { run: own, watchingMs: 0, seen: true };
+  expect(judge(begun, seen)).toBe('abandoned');
+  expect(judge({ ...begun, silentMs: SILENCE_MS - 1 }, seen)).toBe('wait');
+  expect(judge({ ...begun, lease: 'held' }, seen)).toBe('wait');
+  // An undo that failed has given the lease back: it is tried again.
+  expect(judge({ ...begun, lease: 'free' }, seen)).toBe('abandoned');
+  // A re-run that goes on from a dead attempt gets the time to take the lease.
+  expect(judge(begun, { ...seen, seen: false, watchingMs: 299_000 })).toBe('wait');
+  expect(judge(begun, { ...seen, seen: false, watchingMs: 300_000 })).toBe('abandoned');
+  const switched = [{ name: 'point-of-no-return', status: 'done' as const, pointOfNoReturn: true }];
+  expect(judge({ ...begun, steps: switched }, { ...seen, seen: false })).toBe('wait');
+  expect(judge({ ...begun, steps: switched }, seen)).toBe('dead-after-the-switch');
+  const none: Sight = { ...begun, lease: 'free', steps: [] };
+  expect(judge(none, { ...seen, seen: false, watchingMs: 60_000 })).toBe('wait');
+  expect(judge(none, { ...seen, seen: false, watchingMs: 30 * 60_000 })).toBe('never-begun');
+  expect(judge(none, seen)).toBe('ended-before');
+});
