@@ -17,8 +17,10 @@ import { copiedStrategy, plannedStrategy } from '../strategy.ts';
 import type { Subject } from '../subject.ts';
 import { readSubject, recordPhase, refuseUnsupported } from '../subject.ts';
 import { driftFindings } from './drift.ts';
+import { dueJobsFinding } from './due-jobs.ts';
 import type { Finding } from './findings.ts';
 import { refuseUnlessWell } from './findings.ts';
+import { expectedTimeline } from './forecast.ts';
 import { cutoverNotices } from './notices.ts';
 import { preFlight } from './pre-flight.ts';
 import type { Checks } from './steps.ts';
@@ -54,6 +56,7 @@ export async function cutover(edge: Edge): Promise<void> {
     } finally {
       await journal.close();
     }
+    for (const line of expectedTimeline(subject)) edge.log.info(line);
     edge.log.info('This was a dry run: everything was looked at, nothing was changed.');
     edge.setOutput('record', subject.recordPath);
     edge.setOutput('outcome', 'planned');
@@ -109,7 +112,8 @@ async function waitUntilItMayBegin(edge: Edge, subject: Subject): Promise<void> 
 
 /** What a cutover must meet to begin, and no longer once it has begun. */
 async function beforeItBegins(parties: Parties): Promise<Finding[]> {
-  return [windowFinding(parties.subject, parties.clock), ...(await driftFindings(parties))];
+  const { subject, clock } = parties;
+  return [windowFinding(subject, clock), dueJobsFinding(subject, clock), ...(await driftFindings(parties))];
 }
 
 /** A roll-back that has begun may have closed the new side or opened Heroku: only itself knows how to go on. */

@@ -23,3 +23,21 @@ export function forecastOf({ record, config, environment }: Subject): Forecast |
     ...(dns === undefined ? {} : { dnsTtlMs: dns.ttl * 1000 }),
   });
 }
+
+/** The downtime to expect, part by part, for the log of a dry run; empty without a copy. */
+export function expectedTimeline(subject: Subject): string[] {
+  const forecast = forecastOf(subject);
+  if (forecast === undefined) return [];
+  const seconds = (milliseconds: number): string => (milliseconds / 1000).toFixed(1);
+  let elapsed = 0;
+  const lines = forecast.phases.map(({ name, low, expected, high, basis }) => {
+    const begins = elapsed;
+    elapsed += expected;
+    return `  at ${seconds(begins)} s  ${name}: ${seconds(expected)} s (${seconds(low)} to ${seconds(high)}, ${basis})`;
+  });
+  return [
+    `To expect, once workers are quiet (at most ${seconds(subject.config.workers.quietTimeoutMs)} s, while the site serves):`,
+    ...lines,
+    forecast.verdict,
+  ];
+}

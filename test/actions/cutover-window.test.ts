@@ -1,4 +1,6 @@
 import { expect, test } from '@jest/globals';
+import { dueJobsFinding } from '../../actions/cutover/due-jobs.ts';
+import { expectedTimeline } from '../../actions/cutover/forecast.ts';
 import { waitForWindow, windowFinding } from '../../actions/cutover/window.ts';
 import type { Subject } from '../../actions/subject.ts';
 import { silentLog } from '../../src/log.ts';
@@ -70,4 +72,30 @@ test('an approved run waits until it opens, telling so, and not for longer than 
   const open = playedClock('2026-11-23T02:10:00Z');
   await waitForWindow(subjectWith(MINUTE), { clock: open, log: silentLog, signal });
   expect(open.now().toISOString()).toBe('2026-11-23T02:10:00.000Z');
+});
+
+test('it does not begin while a daily job is due, or has just begun; hourly ones do not hold it up', () => {
+  const found = (at: string): string => {
+    const { found: what, remedy } = dueJobsFinding(subjectWith(8 * MINUTE), playedClock(at));
+    return `${what}. ${remedy ?? ''}`;
+  };
+  // nightly-report runs at 03:00.
+  expect(found('2026-11-23T02:30:00Z')).toMatch(/^none until/);
+  const due = /^nightly-report at 2026-11-23T03:00:00.000Z. Begin after 2026-11-23T03:10:00.000Z/;
+  expect(found('2026-11-23T02:50:00Z')).toMatch(due);
+  expect(found('2026-11-23T03:09:00Z')).toMatch(due);
+  expect(found('2026-11-23T03:11:00Z')).toMatch(/^none until/);
+  const hourly = subjectWith(8 * MINUTE);
+  hourly.config.schedule = [{ ...hourly.config.schedule[0], cron: '*/10 * * * *' } as never];
+  expect(dueJobsFinding(hourly, playedClock('2026-11-23T02:50:00Z')).remedy).toBeUndefined();
+});
+
+test('a dry run tells the parts of the downtime with their times, one after the other', () => {
+  const lines = expectedTimeline(subjectWith(8 * MINUTE));
+  expect(lines[0]).toContain('once workers are quiet (at most 60.0 s');
+  expect(lines).toContainEqual(expect.stringMatching(/^ {2}at 0\.0 s {2}Heroku: maintenance mode: 1\.0 s/));
+  expect(lines).toContainEqual(expect.stringMatching(/copy: 480\.0 s \(384\.0 to 720\.0, measured\)/));
+  expect(lines.at(-1)).toMatch(/^Downtime forecast/);
+  const { record, ...subject } = subjectWith(MINUTE);
+  expect(expectedTimeline({ ...subject, record: { ...record, sections: [] } })).toEqual([]);
 });
