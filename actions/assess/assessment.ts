@@ -3,6 +3,7 @@ import { datacentreOf } from '../../src/digitalocean/region.ts';
 import type { HerokuInventory } from '../../src/heroku/inventory.ts';
 import type { readSchedulerJobs } from '../../src/heroku/scheduler.ts';
 import { addressItems } from '../../src/migration/address-items.ts';
+import { withoutSecretsInCommands } from '../../src/migration/command-secrets.ts';
 import { appVariables, plannedAddresses } from '../../src/migration/app-variables.ts';
 import { configFor, type EnvironmentConfig, type MigrationConfig } from '../../src/migration/config.ts';
 import { answersOf } from '../../src/migration/decisions.ts';
@@ -19,6 +20,7 @@ import type { AssessFacts } from '../../src/postgres/assess-facts.ts';
 import type { DatabaseFacts } from '../../src/postgres/facts.ts';
 import type { RedisAssessFacts } from '../../src/redis/assess-facts.ts';
 import type { RedisFacts } from '../../src/redis/facts.ts';
+import { waitingLanguageOf } from '../../src/repository/language.ts';
 import type { RepositoryFacts } from '../../src/repository/read-repository.ts';
 import { checkoutItems } from './checkout.ts';
 import type { AppFound } from './read-app.ts';
@@ -58,7 +60,8 @@ export interface AssessedUnder
 }
 
 /** Decides a target for everything that was found of one app. Pure: the same world gives the same plan and digest. */
-export function assessmentOf(found: AppFound, under: AssessedUnder): Assessment {
+export function assessmentOf(all: AppFound, under: AssessedUnder): Assessment {
+  const { found, declared, items } = withoutSecretsInCommands(all, under.config.schedule);
   const { inventory, source, database, redis, checkout } = found;
   const { environment, catalogue } = under;
   const config = configFor(under.config, environment);
@@ -74,6 +77,8 @@ export function assessmentOf(found: AppFound, under: AssessedUnder): Assessment 
   // Behind a pool clients share the cluster's connections, however many they are.
   const isHeldAgainst = ownPostgres === 'there' && config.postgres.pool === undefined;
   const connections = isHeldAgainst ? offer?.connections : undefined;
+  const repositoryLanguage =
+    checkout !== undefined && 'facts' in checkout ? waitingLanguageOf(checkout.facts.languages) : null;
   const codeItems = checkout === undefined ? [] : checkoutItems(checkout, inventory, connections);
   const { fates } = appVariables({
     configVars: source?.configVars ?? {},
@@ -89,7 +94,7 @@ export function assessmentOf(found: AppFound, under: AssessedUnder): Assessment 
     },
   });
   const plan = buildPlan({
-    config,
+    config: { ...config, schedule: declared },
     environment,
     inventory,
     database: database?.database,
@@ -100,12 +105,16 @@ export function assessmentOf(found: AppFound, under: AssessedUnder): Assessment 
     scheduler: found.scheduler,
     catalogue,
     variables: fates,
+    repositoryLanguage,
     found: [
       ...addressItems(source?.unmoved ?? []),
+      ...items,
       ...inventoryItems(inventory, under.now),
       ...codeItems,
       ...(database?.inDepth === undefined ? [] : itemsOfDatabase(database.inDepth, cluster, found, under)),
-      ...(redis?.inDepth === undefined ? [] : itemsOfRedis(redis.inDepth, inventory, under)),
+      ...(redis?.inDepth === undefined
+        ? []
+        : itemsOfRedis(redis.inDepth, inventory, under, repositoryLanguage)),
       ...(found.depth === 'brief' ? [onlyBriefly(environment.herokuApp)] : []),
       ...(found.depth === 'full' && under.proposed ? [notDecided(environment)] : []),
     ],
@@ -148,6 +157,7 @@ function itemsOfRedis(
   facts: RedisAssessFacts,
   inventory: HerokuInventory,
   { config: file, environment, catalogue }: AssessedUnder,
+  repositoryLanguage: Plan['language'],
 ): Item[] {
   const config = configFor(file, environment);
   const { size, memoryMib } = placeRedis(
@@ -157,7 +167,7 @@ function itemsOfRedis(
   return redisItems(facts, {
     target: plannedRedis(size === '' ? null : memoryMib),
     skip: config.redis.skip,
-    language: config.language ?? languageOf(inventory.buildpacks),
+    language: config.language ?? languageOf(inventory.buildpacks) ?? repositoryLanguage,
   });
 }
 

@@ -4,10 +4,12 @@ import { blocked, decide, idPart, told, type Item } from './item.ts';
 
 /** What stands behind the database and Redis add-ons and ends with them, and what Heroku is about to do to them. */
 export function dataServiceItems({ dataServices }: HerokuInventory): Item[] {
+  const databases = dataServices.filter(({ service }) => service === 'heroku-postgresql').length;
   return dataServices.flatMap((service) => [
     ...copies(service),
     ...credentials(service),
-    ...others(service),
+    // Of one there is nothing to tell apart, and its id outlives another name.
+    ...others(service, databases > 1 ? `/${idPart(service.addOn)}` : ''),
     ...maintenance(service),
   ]);
 }
@@ -76,12 +78,12 @@ function credentials({ addOn, credentials: names }: DataService): Item[] {
     );
 }
 
-function others({ addOn, service, plan, links, backupSchedules }: DataService): Item[] {
+function others({ addOn, service, plan, links, backupSchedules }: DataService, which: string): Item[] {
   const items: Item[] = [];
   if (links > 0) {
     items.push(
       decide({
-        id: 'postgres/data-links',
+        id: `postgres/data-links${which}`,
         area: 'postgres',
         what: `${addOn} has ${links} data ${links === 1 ? 'link' : 'links'} to other stores`,
         question:
@@ -96,7 +98,7 @@ function others({ addOn, service, plan, links, backupSchedules }: DataService): 
   if (service === 'heroku-postgresql') {
     items.push(
       told({
-        id: 'postgres/backups',
+        id: `postgres/backups${which}`,
         area: 'postgres',
         what:
           backupSchedules.length === 0
@@ -108,7 +110,7 @@ function others({ addOn, service, plan, links, backupSchedules }: DataService): 
           'Backups at Heroku end with the add-on: download those that must be kept (`heroku pg:backups:download`).',
       }),
       told({
-        id: 'consumer/dataclips',
+        id: `consumer/dataclips${which}`,
         area: 'consumer',
         what: `Dataclips on ${addOn}, if there are any`,
         becomes: 'they go on showing what is left behind, and end with the add-on',
@@ -135,7 +137,10 @@ function maintenance(service: DataService): Item[] {
         id: `${area}/maintenance-window/${idPart(addOn)}`,
         area,
         what: `the maintenance window of ${addOn}`,
-        becomes: 'the window of the cluster at DigitalOcean, which you choose',
+        becomes:
+          area === 'postgres'
+            ? 'the window of the cluster at DigitalOcean, which you choose'
+            : 'no window: Redis is on a droplet, which is worked on when you do it',
         why: `Heroku may work on it on ${window}; nothing is announced`,
         remedy: 'Do not put the copy or the cutover there.',
       }),

@@ -142,6 +142,8 @@ export interface PlanInput {
   variables: VariableFate[];
   /** What other readers found: the repository, the databases in depth, clients of the database. */
   found: Item[];
+  /** Of the checkout; null: it holds none in which processes can wait, or several. */
+  repositoryLanguage?: Plan['language'];
   /** What could not be read on the way here: `what: why`. */
   unknown: string[];
 }
@@ -177,7 +179,7 @@ export function buildPlan(read: PlanInput): Plan {
   const ownPostgres = ownPostgresOf(inventory, input.database);
   const postgres = placePostgres(input, answers, datacentre);
   const droplet = input.hasRedis ? placeRedis(input, datacentre) : null;
-  const language = config.language ?? languageOf(inventory.buildpacks);
+  const language = config.language ?? languageOf(inventory.buildpacks) ?? input.repositoryLanguage ?? null;
   const strategyChoice = chooseStrategy({
     wanted: config.strategy,
     budgetMs: config.downtimeBudgetMs,

@@ -160,6 +160,20 @@ export function readLanguages(
   }));
 }
 
+/**
+ * The language in which workers can wait, as the manifests tell: those of Node beside another one are mostly for its
+ * assets. Null: none of the three, or not one alone.
+ */
+export function waitingLanguageOf(
+  languages: readonly Pick<Language, 'name'>[],
+): 'node' | 'ruby' | 'python' | null {
+  const names = languages.map(({ name }) => name);
+  const own = names.filter((name) => name !== 'node');
+  if (own.length === 0) return names.includes('node') ? 'node' : null;
+  const [only, ...others] = own;
+  return others.length === 0 && (only === 'ruby' || only === 'python') ? only : null;
+}
+
 function toolVersions(
   text: string,
   path: string,

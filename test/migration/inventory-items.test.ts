@@ -218,6 +218,33 @@ test('an announced maintenance is a question with its time; a window without one
   );
 });
 
+test('of two databases each is told with its own backups and Dataclips', () => {
+  const other = { ...database, addOn: 'postgresql-tall-2', plan: 'heroku-postgresql:premium-4', links: 1 };
+  const items = itemsOf({ dataServices: [{ ...database, links: 1 }, other] });
+  for (const name of ['postgresql-flat-1', 'postgresql-tall-2'])
+    for (const kind of ['postgres/backups', 'consumer/dataclips', 'postgres/data-links'])
+      expect(items.find(({ id }) => id === `${kind}/${name}`)?.what).toContain(name);
+  expect(items.find(({ id }) => id === 'postgres/backups/postgresql-tall-2')?.why).toMatch(
+    /^plan heroku-postgresql:premium-4; /,
+  );
+});
+
+test('a window of Redis does not become one of the cluster', () => {
+  const maintenance = {
+    status: 'none',
+    window: 'Tuesdays',
+    scheduledFor: null,
+    requiredBy: null,
+    reason: null,
+  };
+  const store = { ...database, addOn: 'redis-round-1', service: 'heroku-redis' as const, maintenance };
+  const item = itemsOf({ dataServices: [store] }).find(({ id }) => id.startsWith('redis/'));
+  expect(item).toMatchObject({
+    id: 'redis/maintenance-window/redis-round-1',
+    becomes: expect.stringContaining('a droplet'),
+  });
+});
+
 test('what scales or deploys by itself must stand still in the window', () => {
   expect(
     verdicts({
