@@ -66,7 +66,7 @@ export async function proveAll(
 export async function proveTouched(
   sides: Sides,
   whole: readonly string[],
-  options: ProofOptions,
+  options: ProofOptions & { waiting?: readonly string[] },
 ): Promise<TouchedParity> {
   const parity = await compareTouched({
     ...{ ...options, ...addresses(sides), whole: [...whole], writer: sides.target.loader },

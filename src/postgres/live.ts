@@ -297,12 +297,12 @@ export async function proveLive(
     ]);
     try {
       const proof = { ...proofOptions(options), snapshots, signal };
+      const waiting = skippedWhole.map(({ relation }) => relation);
       if (mode === 'full') {
-        const waiting = skippedWhole.map(({ relation }) => relation);
         const proven = await proveAll(sides, waiting, proof);
         return { ...proven, milliseconds: clock.now().getTime() - started };
       }
-      const { compared, tables, whole } = await proveTouched(sides, [], proof);
+      const { compared, tables, whole } = await proveTouched(sides, [], { ...proof, waiting });
       return {
         rows: { compared: compared.keys + compared.rows, pending: 0 },
         tables: tables.length + whole.length,

@@ -24,6 +24,8 @@ export interface TouchedOptions {
   snapshots?: { source: string; target: string };
   /** Tables to hash fully beside the touched keys: those that were copied whole. `schema.table`, or quoted. */
   whole?: string[];
+  /** Tables that wait to be copied whole again, quoted: not compared, and they stay on the list. */
+  waiting?: readonly string[];
   /** When all is equal, the keys compared are taken out of the list, by this role that may write to our schema. */
   writer?: PostgresAddress;
   log: Log;
@@ -82,6 +84,7 @@ export async function compareTouched(options: TouchedOptions): Promise<TouchedPa
     ));
     const hashes = await chooseHashes(source, target, 'auto');
     const relations = await readTouchedRelations(target, options.migrationId);
+    for (const relation of options.waiting ?? []) relations.delete(relation);
     const plan = await planTouched(source, target, relations, options.whole ?? []);
     const keyed = await compareKeys(source, target, plan.keyed, hashes.differences);
     const whole = await compareWhole(source, target, plan.whole, hashes, { log, clock });
