@@ -15,6 +15,7 @@ import { provisionApplication } from './application.ts';
 import { destroy } from './destroy.ts';
 import { provisionInfrastructure } from './infrastructure.ts';
 import { readLivePrices, tellDifference, type LivePrices } from './prices.ts';
+import { proposeRepositoryFiles } from './repository-files.ts';
 import { totalOf } from './resource.ts';
 import { provisionSummary, type ProvisionReport } from './summary.ts';
 
@@ -61,10 +62,11 @@ export async function provision(edge: Edge): Promise<void> {
       ? await provisionInfrastructure(provisioning)
       : await provisionApplication(provisioning);
 
+  const notes = stage === 'infrastructure' ? await proposeRepositoryFiles(provisioning) : [];
   const outcome = provisioning.dryRun ? 'planned' : report.changed ? 'done' : 'unchanged';
   for (const line of report.priceDifferences) edge.log.warning(tellDifference(line));
   edge.log.info(OUTCOMES[outcome]);
-  await edge.summary(provisionSummary(stage, outcome, report));
+  await edge.summary(provisionSummary(stage, outcome, { ...report, notes: [...report.notes, ...notes] }));
   if (provisioning.dryRun) {
     edge.setOutput('record', subject.recordPath);
     edge.setOutput('outcome', outcome);
