@@ -14,6 +14,19 @@ export function looksSecret(text: string): boolean {
   return SHAPES.some(({ shape }) => shape.test(text));
 }
 
+/** The text with each such shape replaced, and nothing else: for what people write and everybody may read. */
+export function withoutSecrets(text: string): string {
+  return SHAPES.reduce(
+    (left, { shape }) =>
+      left.replaceAll(new RegExp(shape, `${shape.flags}g`), (found) => {
+        const scheme = /^[a-z][a-z0-9+.-]*:\/\//i.exec(found)?.[0];
+        // With a colon it would look like a secret again.
+        return scheme === undefined ? '***' : `${scheme}***@`;
+      }),
+    text,
+  );
+}
+
 /**
  * The last line of defence before the journal and the record, which many may read: throws when a value looks like a
  * secret. The message tells where it stood and never the value.
