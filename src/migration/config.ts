@@ -235,7 +235,7 @@ function fromFile(file: ConfigFile): MigrationConfig {
           protected: environment.protected ?? name === 'production',
           window: windowOf(environment.window),
           ...(environment.postgres && { postgres: postgresOf(environment.postgres) }),
-          ...(environment.redis && { redis: environment.redis }),
+          ...(environment.redis && { redis: written(environment.redis) }),
           decisions: environment.decisions,
         },
       ]),
@@ -268,6 +268,12 @@ function windowOf(window: ConfigFile['environments'][string]['window']): Cutover
   if (window === undefined) return undefined;
   const { 'not-before': notBefore, 'not-after': notAfter, 'time-zone': timeZone, days } = window;
   return { notBefore, notAfter, timeZone, days };
+}
+
+/** Without keys that are there and hold nothing: laid over others they would take those away. */
+function written<T extends object>(section: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  const entries = Object.entries(section).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as { [K in keyof T]?: Exclude<T[K], undefined> };
 }
 
 /** Only what is written: an environment leaves all else as the whole file has it. */

@@ -172,7 +172,7 @@ function localDisk({ facts, app }: ItemContext): Item[] {
       onDisk(
         finding.what,
         `files are written to the dyno's disk (${finding.what})`,
-        `${placesTold(finding)}${beside}`,
+        `${placesTold(finding)}${beside}; what goes to /tmp is taken for scratch and not counted`,
       ),
     );
   }

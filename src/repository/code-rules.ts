@@ -25,6 +25,55 @@ const group =
     found[index];
 const always = (what: string) => (): string => what;
 
+/** Tools of the build write into what becomes the image. */
+const SERVED_SCRIPT = new RegExp(
+  `^(?!(?:.*/)?(?:scripts?|tools?|build|webpack)/)(?!.*(?:gulpfile|Gruntfile|\\.config)\\.).*(?:${SCRIPT.source})`,
+);
+
+const fileWrite = (files: RegExp, words: string[], pattern: RegExp): CodeRule => ({
+  kind: 'local-disk',
+  files,
+  words,
+  pattern,
+  what: (found) => (isScratch(found[2] ?? '') ? undefined : found[1]?.replace(/\s/g, '')),
+});
+
+/** Where nobody expects a file to last: `/tmp` itself, standard streams and devices. */
+function isScratch(path: string): boolean {
+  return /^\/(tmp|dev|var\/tmp|proc)(\/|$)/.test(path);
+}
+
+/** Files that the code writes under a name that stands in the line, wherever in the application's directory that is. */
+const FILE_WRITES: readonly CodeRule[] = [
+  fileWrite(RUBY, ['File.', 'IO.'], /\b((?:File|IO)\.(?:write|binwrite))[ (]\s*["']([^"'\n]{1,200})["']/g),
+  fileWrite(
+    RUBY,
+    ['open'],
+    /(?<![.\w])((?:File\.)?(?:open|new))[ (]\s*["']([^"'\n]{1,200})["']\s*,\s*["'][wa]b?\+?(?::[\w-]{1,20})?["']/g,
+  ),
+  fileWrite(RUBY, ['Pathname'], /\b(Pathname(?:\.new)?)\(["']([^"'\n]{1,200})["']\)\.(?:bin)?write\b/g),
+  fileWrite(
+    RUBY,
+    ['Rails.root'],
+    /\b(Rails\.root)\.join\(["'](?!tmp\/pids)([^\n)]{1,200})\)\.(?:bin)?write\b/g,
+  ),
+  fileWrite(
+    RUBY,
+    ['FileUtils'],
+    /\b(FileUtils\.(?:cp|mv|copy|move|install|cp_r|touch))[ (][^\n]{0,200},\s*["']([^"'\n]{1,200})["']/g,
+  ),
+  fileWrite(
+    SERVED_SCRIPT,
+    ['writeFile', 'createWriteStream', 'appendFile'],
+    /\b(writeFile|writeFileSync|createWriteStream|appendFile|appendFileSync)\(\s*["'`]((?![^"'`\n]{0,100}(?:public|uploads?)\/)[^"'`\n]{1,200})["'`]/g,
+  ),
+  fileWrite(
+    PYTHON,
+    ['open('],
+    /(?<![.\w])(open)\(\s*[frbFRB]?["']([^"'\n]{1,200})["']\s*,\s*(?:mode\s*=\s*)?["'][wax]b?\+?["']/g,
+  ),
+];
+
 export const CODE_RULES: readonly CodeRule[] = [
   {
     kind: 'dyno-metadata',
@@ -131,6 +180,7 @@ export const CODE_RULES: readonly CodeRule[] = [
       /\b(writeFile|writeFileSync|createWriteStream|appendFile|appendFileSync)\([^\n]{0,120}["'`/](?:public|uploads?)\//g,
     what: group(1),
   },
+  ...FILE_WRITES,
   {
     kind: 'local-disk',
     files: PYTHON,
