@@ -60,7 +60,8 @@ const routes: Route[] = [
     status: 302,
     headers: { location: `${state.url}/played-artifact-store/${id}.zip` },
   })),
-  route('GET', '/actions/variables/([^/]+)', ['actions', 'read'], readVariable),
+  // Not `actions`: GITHUB_TOKEN can never have this one, and workflows read variables by their context.
+  route('GET', '/actions/variables/([^/]+)', ['variables', 'read'], readVariable),
   ...gitRoutes,
   ...pullRoutes,
 ];

@@ -167,3 +167,13 @@ test('it fails when told to: rate limit, server error, cut connection', async ()
   expect((await ask()).data).toBe('');
   expect((await ask()).status).toBe(200);
 });
+
+test('a variable is told to a token that may read variables, which GITHUB_TOKEN never may', async () => {
+  github.setVariable('GATE', 'open');
+  const wanted = { ...shop, name: 'GATE' };
+  const { data } = await client({ variables: 'read' }).actions.getRepoVariable(wanted);
+  expect(data.value).toBe('open');
+  await expect(client({ actions: 'read' }).actions.getRepoVariable(wanted)).rejects.toMatchObject({
+    status: 403,
+  });
+});
