@@ -35,6 +35,8 @@ export async function buildpackSecrets(
   for (const name of readFromDyno(p.plan.items).filter((one) => !accounted.has(one))) {
     const there = live === undefined ? undefined : variableOf(live.spec, name);
     if (there !== undefined && there !== '') {
+      // Set by hand as a plain variable it is shown as it is, and goes back as a secret.
+      if (!there.startsWith('EV[')) p.edge.mask(there);
       all.variables.push({ key: name, value: there, secret: true });
       all.fates.push({
         name,
