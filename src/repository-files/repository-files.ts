@@ -63,13 +63,16 @@ export function repositoryFiles(input: FilesInput): RepositoryFiles {
   };
 }
 
+/** Where an application keeps its own; one deeper down is another program's, such as a proxy's or an example's. */
+const ITS_PLACES = /^((\.?docker|deploy|deployment|ops|infra|build)\/)?[^/]+$/;
+
 function imageFiles({ plan, facts, build, buildpacks }: FilesInput): RepositoryFiles {
   const nothing = (...told: string[]): RepositoryFiles => ({ files: [], checks: [], told, snippets: [] });
   if (facts.image.herokuYml?.buildsImage === true) return nothing();
   const under = facts.directory === '' ? '' : `${facts.directory ?? ''}/`;
   const theirs = facts.image.dockerfiles
     .map(({ path }) => path)
-    .filter((path) => path.startsWith(under))
+    .filter((path) => path.startsWith(under) && ITS_PLACES.test(path.slice(under.length)))
     .filter((path) => path !== `${under}Dockerfile` || !build.ours.includes('Dockerfile'));
   if (theirs.length > 0)
     return nothing(`No Dockerfile is proposed: there is ${theirs.join(', ')}, which is left alone.`);

@@ -199,6 +199,13 @@ testNeeding(
         .split('\n')
         .filter((line) => line !== '');
 
+    // What a way back has brought: a cron job of ours, and one of the application's own.
+    const brought = `require './app'
+      { 'scheduled-note' => 'ScheduledCommandJob', 'own' => 'Own' }.each { |name, klass|
+        Sidekiq::Cron::Job.create('name' => name, 'cron' => '0 0 1 1 *', 'class' => klass, 'args' => ['note']) }
+      print Sidekiq::Cron::Job.all.size`;
+    expect(await ask(directory, brought, { REDIS_URL: urlOf(redis) })).toMatch(/2$/);
+
     const heroku = await startHeroku({
       log: silentLog,
       authority: await createAuthority('Heroku'),
@@ -220,7 +227,8 @@ testNeeding(
       const lines = starts();
       expect(lines.length).toBeGreaterThan(2);
       expect(new Set(lines)).toEqual(new Set(['scheduler']));
-      expect(await redisCli(directory, urlOf(redis), 'SCARD', 'cron_jobs')).toBe('0');
+      expect(await redisCli(directory, urlOf(redis), 'SCARD', 'cron_jobs')).toBe('1');
+      expect(await redisCli(directory, urlOf(redis), 'EXISTS', 'cron_job:own')).toBe('1');
     } finally {
       await heroku.stop();
     }

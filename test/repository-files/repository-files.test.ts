@@ -179,6 +179,8 @@ test('a Dockerfile of one’s own is left alone, and .dockerignore with it; one 
     expect(theirs.files.map((file) => file.path)).not.toContain('.dockerignore');
     expect(theirs.told.join('\n')).toContain(path);
   }
+  const deeper = { ...RAILS, 'services/proxy/Dockerfile': 'FROM nginx\n' };
+  expect((await proposed({ ...RAILS_APP, files: deeper })).at('Dockerfile')).toContain('ruby');
   const ours = (await proposed(RAILS_APP)).at('Dockerfile');
   const again = await proposed({ ...RAILS_APP, files: { ...RAILS, Dockerfile: ours } });
   expect(again.at('Dockerfile')).toBe(ours);
