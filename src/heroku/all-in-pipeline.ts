@@ -3,7 +3,13 @@ import { ConfigurationError } from '../errors.ts';
 import { readConfigVars } from './config-vars.ts';
 import { inTurns } from '../in-turns.ts';
 import { createGaps, type Gap } from './gap.ts';
-import { readDynoSizes, readInventory, type HerokuInventory, type InventoryOptions } from './inventory.ts';
+import {
+  countMembers,
+  readDynoSizes,
+  readInventory,
+  type HerokuInventory,
+  type InventoryOptions,
+} from './inventory.ts';
 import { readPipeline, type Pipeline } from './pipeline.ts';
 import { UnknownTokenError } from './refusal.ts';
 
@@ -51,6 +57,12 @@ export async function readAllInPipeline(
     () => readDynoSizes(client),
     [],
   );
+  const counted = new Map<string, Promise<number>>();
+  const membersOf = (team: string): Promise<number> => {
+    const known = counted.get(team) ?? countMembers(client, team);
+    counted.set(team, known);
+    return known;
+  };
   const found = await inTurns(APPS_AT_ONCE, pipeline.apps, async ({ name, stage }) => {
     if (name === null || name === options.except) return [];
     return gaps.orNone(
@@ -63,6 +75,7 @@ export async function readAllInPipeline(
           // What is not known of the pipeline is told once, not for each app.
           pipeline: { pipeline: { ...pipeline, stage }, gaps: [] },
           dynoSizes,
+          membersOf,
         });
         return [{ stage, inventory, configVars }];
       },

@@ -137,6 +137,8 @@ export interface InventoryOptions {
   pipeline?: Awaited<ReturnType<typeof readPipeline>>;
   /** Likewise. */
   dynoSizes?: DynoSize[];
+  /** How many belong to a team, read once by whoever reads several of its apps. */
+  membersOf?: (team: string) => Promise<number>;
 }
 
 /**
@@ -236,6 +238,10 @@ export async function readDynoSizes(client: HerokuClient): Promise<DynoSize[]> {
   }));
 }
 
+export async function countMembers(client: HerokuClient, team: string): Promise<number> {
+  return (await client.list(`/teams/${encodeURIComponent(team)}/members`, something)).length;
+}
+
 /** What runs: slug, formation, buildpacks. */
 async function readDeployed(client: HerokuClient, app: string, gaps: Gaps, { dynoSizes }: InventoryOptions) {
   const path = `/apps/${encodeURIComponent(app)}`;
@@ -317,7 +323,7 @@ async function readCompany(
   app: string,
   team: string | undefined,
   gaps: Gaps,
-  { pipeline }: InventoryOptions,
+  { pipeline, membersOf = (of) => countMembers(client, of) }: InventoryOptions,
 ) {
   const [found, collaborators, members] = await Promise.all([
     pipeline ?? readPipeline(client, app),
@@ -333,7 +339,7 @@ async function readCompany(
             what: `members of the team ${team}`,
             permission: 'the scope `read`, and a token of a member of the team',
           },
-          () => client.list(`/teams/${encodeURIComponent(team)}/members`, something),
+          () => membersOf(team),
           undefined,
         ),
   ]);
@@ -341,7 +347,7 @@ async function readCompany(
     pipeline: found.pipeline ?? null,
     pipelineGaps: found.gaps,
     collaborators: collaborators.length,
-    teamMembers: members?.length ?? null,
+    teamMembers: members ?? null,
   };
 }
 

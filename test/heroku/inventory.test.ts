@@ -257,6 +257,10 @@ test('a pipeline of 40 apps is read side by side within seconds, in its own orde
   expect(apps.every(({ stage, inventory }) => inventory.pipeline?.stage === stage)).toBe(true);
   expect(masked).toContain('seen-nowhere');
   expect(seconds).toBeLessThan(15);
+  const members = world.requests.slice(before).filter(({ path }) => /^\/teams\/[^/]+\/members/.test(path));
+  expect(members.length).toBeGreaterThan(0);
+  // Each team once, however many of its apps there are.
+  expect(members).toHaveLength(new Set(members.map(({ path }) => path)).size);
   // Well within an hour's 4,500, which the account's other tokens share.
   expect(world.requests.length - before).toBeLessThan(1000);
 });
