@@ -4,6 +4,7 @@ import { parse } from 'yaml';
 import { buildPlan, type Plan, type PlanInput } from '../../src/migration/plan.ts';
 import { readBuildFacts } from '../../src/repository-files/build-facts.ts';
 import { repositoryFiles, type RepositoryFiles } from '../../src/repository-files/repository-files.ts';
+import { imageVersion } from '../../src/repository-files/image-version.ts';
 import { readRepository } from '../../src/repository/read-repository.ts';
 import { config, input, inventory } from '../migration/support/assessed-app.ts';
 import { godoFields, hasContract } from '../rehearsal/digitalocean/openapi.ts';
@@ -198,12 +199,94 @@ test('heroku.yml that builds an image needs nothing of it; another language and 
   expect((await proposed({ files: two })).told.join('\n')).toContain('repository-directory');
 });
 
+const SIDEKIQ_ONLY: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries(RAILS)
+    .filter(([path]) => path !== 'config/schedule.yml')
+    .map(([path, text]) => [
+      path,
+      path === 'Gemfile.lock' ? text.replaceAll(/^.*sidekiq-cron.*\n/gm, '') : text,
+    ]),
+);
+
+test('without sidekiq-cron the schedule is a template for a newer one, and the gem is a thing to do: no lock file is touched', async () => {
+  const { at, files, checks } = await proposed({ ...RAILS_APP, files: SIDEKIQ_ONLY });
+  const paths = files.map(({ path }) => path);
+  expect(paths).toEqual([
+    'Dockerfile',
+    '.dockerignore',
+    'config/scheduled_commands.yml',
+    'app/jobs/scheduled_command_job.rb',
+    'config/initializers/scheduled_commands.rb',
+    'config/schedule.yml',
+    'config/initializers/sidekiq_web.rb',
+    '.do/app.yaml',
+  ]);
+  expect(at('config/schedule.yml')).toContain("if here.include?('nightly')");
+  expect(at('config/schedule.yml')).toContain('cron: "0 3 * * * UTC"');
+  expect(at('config/initializers/scheduled_commands.rb')).not.toContain('Job.create');
+  expect(parse(at('config/scheduled_commands.yml'))).toEqual({
+    nightly: { command: 'rake nightly', timeout: 1800 },
+  });
+  expect(checks.join('\n')).toContain('bundle add sidekiq-cron');
+  // A second run finds its own files in the checkout, and proposes the same.
+  const merged = Object.fromEntries(files.map(({ path, content }) => [path, content]));
+  const again = await proposed({ ...RAILS_APP, files: { ...SIDEKIQ_ONLY, ...merged } });
+  expect(again.files).toEqual(files);
+});
+
+test('an older sidekiq-cron gets its jobs from an initializer; a schedule.yml of one’s own is left alone', async () => {
+  const old = await proposed(RAILS_APP);
+  expect(old.files.map(({ path }) => path)).not.toContain('config/schedule.yml');
+  expect(old.at('config/initializers/scheduled_commands.rb')).toContain("'nightly' => '0 3 * * * UTC'");
+  const newer = (RAILS['Gemfile.lock'] ?? '').replace('sidekiq-cron (1.8.0)', 'sidekiq-cron (2.3.0)');
+  const theirs = await proposed({ ...RAILS_APP, files: { ...RAILS, 'Gemfile.lock': newer } });
+  expect(theirs.files.map(({ path }) => path)).not.toContain('config/schedule.yml');
+  expect(theirs.snippets).toMatchObject([{ text: expect.stringContaining('scheduled-nightly:') as string }]);
+});
+
+test('the queue is one that the worker looks at; without views, or with an old Sidekiq, less is proposed', async () => {
+  const queues = { 'config/sidekiq.yml': ':concurrency: 8\n:queues:\n  - [critical, 2]\n  - low\n' };
+  const other = await proposed({ ...RAILS_APP, files: { ...SIDEKIQ_ONLY, ...queues } });
+  expect(other.at('config/schedule.yml')).toContain('queue: critical');
+  expect(other.at('app/jobs/scheduled_command_job.rb')).toContain("queue: 'critical'");
+  const api = { 'config/application.rb': 'class App\n  config.api_only = true\nend\n' };
+  const plain = await proposed({ ...RAILS_APP, files: { ...SIDEKIQ_ONLY, ...api } });
+  expect(plain.files.map(({ path }) => path)).not.toContain('config/initializers/sidekiq_web.rb');
+  const lock = (SIDEKIQ_ONLY['Gemfile.lock'] ?? '').replace('sidekiq (6.4.1)', 'sidekiq (5.2.9)');
+  const old = await proposed({ ...RAILS_APP, files: { ...SIDEKIQ_ONLY, 'Gemfile.lock': lock } });
+  expect(old.files.map(({ path }) => path)).not.toContain('config/schedule.yml');
+  expect(old.told.join('\n')).toContain('Sidekiq 5.2.9');
+});
+
+test('a job that needs a large instance stays with App Platform', async () => {
+  const large = { jobs: [{ command: 'rake nightly', dynoSize: 'Performance-M', every: 1440, at: 180 }] };
+  const { files, told } = await proposed({ ...RAILS_APP, files: SIDEKIQ_ONLY, plan: { scheduler: large } });
+  expect(files.map(({ path }) => path)).not.toContain('config/schedule.yml');
+  expect(told.join('\n')).toMatch(/nightly stays with App Platform/);
+});
+
+test.each([
+  ['~> 3.2.0', '3.2'],
+  ['~> 3.2', '3'],
+  ['3.2.2', '3.2.2'],
+  ['20.x', '20'],
+  ['^20.1.0', '20'],
+  ['~20.1.0', '20.1'],
+  ['>=18 <21', '18'],
+  ['==3.12.*', '3.12'],
+])('the version %s is the tag %s', (version, tag) => {
+  const told = { version, path: 'x', line: 1, byHeroku: true };
+  const made = imageVersion('node', { versions: [told] });
+  expect(made.tag).toBe(tag);
+  expect(made.check !== null).toBe(version.startsWith('>'));
+});
+
 test('an app in a directory of a monorepo gets its files there', async () => {
   const files = Object.fromEntries(Object.entries(RAILS).map(([path, text]) => [`api/${path}`, text]));
   const { files: made } = await proposed({ ...RAILS_APP, files, subdirectory: 'api' });
   expect(made.map(({ path }) => path)).toEqual(
     expect.arrayContaining(
-      ['api/Dockerfile', 'api/.dockerignore', 'api/config/schedule.yml', '.do/app.yaml'].filter(
+      ['api/Dockerfile', 'api/.dockerignore', '.do/app.yaml'].filter(
         (path) => path !== 'api/config/schedule.yml',
       ),
     ),
