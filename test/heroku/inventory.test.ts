@@ -82,6 +82,7 @@ beforeAll(async () => {
       code: temporaryDirectory('code'),
       addOns: [{ plan: 'papertrail:fixa', config: { PAPERTRAIL_API_TOKEN: 'seen-nowhere' } }],
       pipeline: { name: 'shop', stage: number % 2 === 0 ? 'staging' : 'development' },
+      team: 'acme',
     });
   }
   const attachments = await clientOf(world.apiUrl).list(
