@@ -1,7 +1,8 @@
 import { z } from 'zod';
 
 import { readRecord } from '../../src/digitalocean/dns.ts';
-import { readApp } from '../../src/digitalocean/app.ts';
+import { newestDeployment, readApp, type App } from '../../src/digitalocean/app.ts';
+import type { DigitalOcean } from '../../src/digitalocean/client.ts';
 import { ConfigurationError } from '../../src/errors.ts';
 import { hasPreboot } from '../../src/heroku/features.ts';
 import { readMaintenance, setMaintenance } from '../../src/heroku/maintenance.ts';
@@ -124,6 +125,22 @@ async function closedTarget({ newSide }: Parties): Promise<Finding[]> {
   return findings;
 }
 
+/**
+ * A later deployment than the one that serves: none may be under way in the window, and one that failed often stands for
+ * a migration that is pending and could not write to the closed database.
+ */
+async function newestIsActive(client: DigitalOcean, app: App): Promise<Finding> {
+  const what = 'no deployment of the new app is pending or failed';
+  const newest = await newestDeployment(client, app);
+  if (newest === undefined || newest.id === app.active_deployment?.id) return { what, found: 'none' };
+  return {
+    what,
+    found: `the newest is ${newest.phase}`,
+    remedy:
+      'Wait until it has ended. If it failed, its log says why: a migration that is pending cannot run on the closed side, so run it on Heroku first; then run provision with `stage: application`.',
+  };
+}
+
 async function deployedApp({ subject, newSide, clock }: Parties): Promise<Finding[]> {
   const remedy = 'Run provision with `stage: application` and look at its summary.';
   const { app: name } = targetNames(subject.environment.migrationId, subject.config.application);
@@ -131,6 +148,7 @@ async function deployedApp({ subject, newSide, clock }: Parties): Promise<Findin
   const phase = app?.active_deployment?.phase ?? 'never deployed';
   const findings: Finding[] = [
     { what: 'new app is deployed', found: phase, ...(phase === 'ACTIVE' ? {} : { remedy }) },
+    ...(app === undefined ? [] : [await newestIsActive(newSide.client, app)]),
   ];
   if (app?.ingressHost !== undefined) {
     for (const { url, passed, found } of await checkHosts([app.ingressHost], subject.config.checks)) {
