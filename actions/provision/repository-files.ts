@@ -2,7 +2,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 
-import { messageOf } from '../../src/errors.ts';
+import { ConfigurationError, messageOf } from '../../src/errors.ts';
 import { proposeFiles, type LeftOut, type ProposalResult } from '../../src/github/pull-request.ts';
 import { createRepositoryClient } from '../../src/github/repository-client.ts';
 import { readBuildFacts } from '../../src/repository-files/build-facts.ts';
@@ -27,7 +27,9 @@ export async function proposeRepositoryFiles(p: Provisioning): Promise<Provision
     return await edge.log.group('Files for the repository', () => propose(p));
   } catch (error) {
     edge.signal.throwIfAborted();
-    edge.annotate('warning', 'Files were not proposed', messageOf(error));
+    // Most jobs may only read, and whoever wants no pull request gives no permission.
+    const level = error instanceof ConfigurationError ? 'notice' : 'warning';
+    edge.annotate(level, 'Files were not proposed', messageOf(error));
     return note([['Pull request', 'not opened', messageOf(error)]]);
   }
 }

@@ -75,7 +75,7 @@ fullTest(
     const refused = await run({ contents: 'read' });
     expect(refused.code).toBe(0);
     expect(refused.outputs['outcome']).toBe('done');
-    expect(refused.log).toContain('::warning title=Files were not proposed');
+    expect(refused.log).toContain('::notice title=Files were not proposed');
     expect(refused.log).toContain('contents: write');
     expect(existsSync(join(refused.outputs['files'] ?? '', 'Dockerfile'))).toBe(true);
 
