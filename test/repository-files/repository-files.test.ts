@@ -241,9 +241,7 @@ test('an older sidekiq-cron gets its jobs from an initializer; a schedule.yml of
   const newer = (RAILS['Gemfile.lock'] ?? '').replace('sidekiq-cron (1.8.0)', 'sidekiq-cron (2.3.0)');
   const theirs = await proposed({ ...RAILS_APP, files: { ...RAILS, 'Gemfile.lock': newer } });
   expect(theirs.files.map(({ path }) => path)).not.toContain('config/schedule.yml');
-  expect(theirs.snippets).toMatchObject([
-    { text: expect.stringContaining('scheduled-nightly:') as unknown as string },
-  ]);
+  expect(theirs.snippets.map(({ text }) => text).join('\n')).toContain('scheduled-nightly:');
 });
 
 test('the queue is one that the worker looks at; without views, or with an old Sidekiq, less is proposed', async () => {
