@@ -55,6 +55,9 @@ interface Caller {
   secrets?: string[];
 }
 
+const SECRETS = ['HEROKU_TOKEN', 'DIGITALOCEAN_TOKEN', 'MIGRATION_KEY'];
+/** Where milestones are told, for the workflows that reach any; empty unless somebody sets them. */
+const WITH_NOTICES = [...SECRETS, 'NOTIFY_SLACK_URL', 'NOTIFY_WEBHOOK_URL'];
 const CONTENTS = 'contents: read # to check out migration.yml';
 
 function migrate(both: boolean): Caller {
@@ -75,6 +78,7 @@ function migrate(both: boolean): Caller {
     job: 'migrate',
     permissions: [CONTENTS, "actions: read # to read the environment's rules and this run's approvals"],
     calls: 'migrate',
+    secrets: WITH_NOTICES,
     inputs: ['through: ${{ inputs.through }}'],
   };
 }
@@ -94,6 +98,7 @@ const REHEARSE_STAGING: Caller = {
     'actions: read # asked for by a job that does not run here, the cutover of production',
   ],
   calls: 'migrate',
+  secrets: WITH_NOTICES,
   inputs: ['through: staging'],
 };
 
@@ -133,6 +138,7 @@ function rollBack(environments: string[]): Caller {
     job: 'roll-back',
     permissions: [CONTENTS],
     calls: 'roll-back',
+    secrets: WITH_NOTICES,
     inputs: ['environment: ${{ inputs.environment }}'],
   };
 }
@@ -194,9 +200,7 @@ function file(name: string, { suite, application, config }: CallerOptions, calle
     '    secrets: # their values stand in the environments; a name that is not passed would be empty there',
     ...indented(
       6,
-      (caller.secrets ?? ['HEROKU_TOKEN', 'DIGITALOCEAN_TOKEN', 'MIGRATION_KEY']).map(
-        (secret) => `${secret}: \${{ secrets.${secret} }}`,
-      ),
+      (caller.secrets ?? SECRETS).map((secret) => `${secret}: \${{ secrets.${secret} }}`),
     ),
   ];
   return { path: `.github/workflows/${name}${suffix}.yml`, content: `${lines.join('\n')}\n` };

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 
 import { configFor, type EnvironmentConfig, type MigrationConfig } from './config.ts';
+import { EDITION } from './edition.ts';
 import { blocked, told, type Item } from './item.ts';
 import { canonicalJson } from './json.ts';
 import { nearest } from './nearest.ts';
@@ -76,6 +77,9 @@ export function applyAnswers(
     if (item === undefined) {
       // Whoever is not connected at this moment is no mistake in the file.
       if (isPassing(id)) return [];
+      // Which editions there are is DigitalOcean's answer: without it nobody asks, and that it is missing is told.
+      if (id === EDITION && [...byId.keys()].some((other) => other.startsWith('app/not-read/digitalocean')))
+        return [];
       const near = nearest(id, open);
       const elsewhere = !Object.hasOwn(environment.decisions, id) && others.length > 0;
       if (elsewhere && near === undefined) return [notHere(id, others)];

@@ -101,12 +101,14 @@ describe('the steps of a cutover', () => {
     const row = (name: string): StepRow => ({ name, status: 'done', prior: null, result: null }) as StepRow;
     const names = (done: string[]): string[] => rollBackSteps(parties, done.map(row)).map(({ name }) => name);
     expect(names(['park', 'reverse-capture', 'point-of-no-return', 'open-new-side'])).toEqual([
+      'pre-flight',
       'catch-up',
       'keep-late-jobs',
       'follow-redis',
       'quiet-workers',
       'fence',
       'close-new-side',
+      'keep-running-jobs',
       'return-taken-jobs',
       'final-drain',
       'count-jobs',
@@ -121,6 +123,7 @@ describe('the steps of a cutover', () => {
       'restart-workers-of-new-side',
     ]);
     expect(names(['park', 'point-of-no-return', 'open-new-side'])).toEqual([
+      'pre-flight',
       'close-new-side',
       'bring-jobs-back',
       'prove-no-writes',

@@ -41,7 +41,9 @@ function carry(key: string | Buffer, lane = { from, to }): Promise<StreamedKey> 
   return streamKey(lane, Buffer.from(key), { clockOffsetMs: 0, scripts });
 }
 
-const withAndWithoutScripts = describe.each(['none', 'any', 'read-only'] as const);
+const withAndWithoutScripts = describe.each(
+  process.env.TEST_FULL === '1' ? (['none', 'any', 'read-only'] as const) : (['none', 'read-only'] as const),
+);
 
 function usingScripts(mode: Abilities['scripts']): void {
   beforeAll(() => {

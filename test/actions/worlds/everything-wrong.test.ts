@@ -25,7 +25,6 @@ test('everything that stands in the way is a blocker', () => {
   expect(asked(run.items, 'blocked').sort()).toEqual([
     'add-on/shared/borrower/database',
     'add-on/shared/borrower/queues',
-    'app/language',
     'app/shield',
     'app/space',
     'decision/add-on/papertrail',
@@ -72,7 +71,7 @@ test('everything that somebody must decide is a question with options', () => {
     'domain/certificate/www.wrong.example',
     'domain/mispelt.wrong.example',
     'domain/wrong.example',
-    'postgres/data-links',
+    'postgres/data-links/postgresql',
     'postgres/edition',
     'postgres/invalid-index',
     'postgres/maintenance/postgresql',
@@ -89,6 +88,7 @@ test('everything that somebody must decide is a question with options', () => {
     'repository/heroku-host/shop-1a2b3c.herokuapp.com',
     'repository/host-list/config.hosts',
     'repository/local-disk/active-storage',
+    'repository/local-disk/file.write',
     'repository/local-disk/storage-:file',
     'repository/procfile-differs',
     'repository/shell-in-front/slow',
@@ -115,7 +115,7 @@ test('everything that somebody must decide is a question with options', () => {
 test('GitHub shows ten annotations, and the last of them says that there are more', () => {
   const errors = run.log.split('\n').filter((line) => line.startsWith('::error'));
   expect(errors).toHaveLength(10);
-  expect(errors.at(-1)).toMatch(/12 more: see the summary/);
+  expect(errors.at(-1)).toMatch(/11 more: see the summary/);
 });
 
 test('an app that lives on the database of another one is blocked', async () => {
