@@ -5,8 +5,6 @@ import {
   scale,
   waitUntilNoDynos,
 } from '../../src/heroku/formation.ts';
-import { readMaintenance, setMaintenance } from '../../src/heroku/maintenance.ts';
-import { currentRelease, isParked, parkApp, rollBackRelease } from '../../src/heroku/release.ts';
 import type { Step } from '../../src/migration/saga.ts';
 import { defineStep } from '../../src/migration/saga.ts';
 import { forgetJobs, quietJobs, readJobs, resumeJobs, waitUntilIdle } from '../../src/redis/jobs/index.ts';
@@ -17,7 +15,7 @@ import type { Parties } from '../parties.ts';
 // was out of reach, or a person may have brought the app back meanwhile.
 
 // Heroku sends SIGKILL 30 s after SIGTERM ("Dyno shutdown behavior"); one-off dynos may need longer to finish their work.
-const DYNO_END_LIMIT_MS = 90_000;
+export const DYNO_END_LIMIT_MS = 90_000;
 
 /** Workers take no new jobs and end those that run, while the site still serves. */
 export function quietWorkers({ subject, oldSide, log, clock }: Parties): Step {
@@ -76,51 +74,5 @@ export function stopWorkers({ oldSide: { heroku, interruptible, app } }: Parties
       return { stopped: workers.map(({ type, quantity }) => `${type}=${quantity}`) };
     },
     undo: ({ formation }) => restoreFormation(heroku, app, formation),
-  });
-}
-
-export function maintenanceMode({ oldSide: { heroku, app }, clock }: Parties): Step {
-  return defineStep({
-    name: 'maintenance-mode',
-    prior: async () => ({ maintenance: await readMaintenance(heroku, app) }),
-    act: async () => {
-      await setMaintenance(heroku, app, true);
-      return { since: clock.now().toISOString() };
-    },
-    settle: async () => ((await readMaintenance(heroku, app)) ? 'done' : 'not-done'),
-    undo: ({ maintenance }) => setMaintenance(heroku, app, maintenance),
-  });
-}
-
-/**
- * Scheduler cannot be paused by a supported API, and it keeps firing in maintenance mode: with an empty slug released,
- * what it starts finds no application code, so Redis has no writer left either.
- */
-export function park({ oldSide: { heroku, interruptible, app }, checkLease }: Parties): Step {
-  return defineStep({
-    name: 'park',
-    always: true,
-    prior: async () => ({
-      release: (await currentRelease(heroku, app))?.id ?? null,
-      formation: await readFormation(heroku, app),
-    }),
-    act: async ({ formation }) => {
-      // Only what ran: a parked app no longer knows the type `release`, and a continued run comes here again.
-      const running = formation.filter(({ quantity }) => quantity > 0);
-      await scale(
-        heroku,
-        app,
-        running.map(({ type }) => ({ type, quantity: 0 })),
-      );
-      // Uploading takes a while, and whoever took over meanwhile may have Heroku serving again.
-      const parkedFrom = await parkApp(heroku, app, { beforeRelease: checkLease });
-      await waitUntilNoDynos(interruptible, app, { oneOff: true, limitMs: DYNO_END_LIMIT_MS });
-      return { parkedFrom };
-    },
-    undo: async ({ release, formation }, result) => {
-      const from = result?.parkedFrom ?? release;
-      if (from !== null && (await isParked(heroku, app))) await rollBackRelease(heroku, app, from);
-      await restoreFormation(heroku, app, formation);
-    },
   });
 }

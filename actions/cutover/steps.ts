@@ -8,13 +8,14 @@ import type { Parties } from '../parties.ts';
 import type { FenceSteps } from './fence.ts';
 import { fenceSteps } from './fence.ts';
 import { liveStrategy } from './live-strategy.ts';
-import { maintenanceMode, park, quietWorkers, stopWorkers } from './quiesce.ts';
+import { quietWorkers, stopWorkers } from './quiesce.ts';
 import { prebootOff } from './preboot.ts';
 import type { RedisSteps } from './redis.ts';
 import { redisSteps } from './redis.ts';
 import { redisOptions } from '../copy-both.ts';
 import { smokeTest } from './smoke.ts';
-import { moveName, openTheNewSide, setOldJobsAside } from './switch.ts';
+import { openTheNewSide, setOldJobsAside } from './switch.ts';
+import { trafficSteps } from './traffic.ts';
 import { windowStrategy } from './window-strategy.ts';
 
 /** The checks that come before anything is touched; supplied by the cutover, and by nobody on the way back. */
@@ -48,6 +49,7 @@ export function cutoverSteps(parties: Parties, checks: Checks, strategy: Strateg
     fence,
   );
   const data = STRATEGIES[strategy](parties, fence, redis);
+  const traffic = trafficSteps(parties);
   return [
     // Evaluated once: to continue a cutover that has begun needs no second approval.
     defineStep({ name: 'gate', act: async () => asJson(await checks.gate()) }),
@@ -57,8 +59,7 @@ export function cutoverSteps(parties: Parties, checks: Checks, strategy: Strateg
     redis.follow,
     quietWorkers(parties),
     stopWorkers(parties),
-    maintenanceMode(parties),
-    park(parties),
+    ...traffic.hold,
     fence.hold,
     redis.returnTakenJobs,
     ...data.insideTheFence,
@@ -66,7 +67,7 @@ export function cutoverSteps(parties: Parties, checks: Checks, strategy: Strateg
     fence.pointOfNoReturn,
     setOldJobsAside(parties, redis),
     openTheNewSide(parties),
-    ...parties.subject.environment.domains.map((domain) => moveName(parties, domain)),
+    ...traffic.lead,
     defineStep({
       name: 'smoke',
       act: async (_prior, { signal }) => asJson(await smokeTest({ ...parties, signal })),

@@ -1,5 +1,3 @@
-import { readRecord, writeRecord } from '../../src/digitalocean/dns.ts';
-import type { DnsRecord } from '../../src/digitalocean/dns.ts';
 import type { Step } from '../../src/migration/saga.ts';
 import { defineStep } from '../../src/migration/saga.ts';
 import { setAsideJobs } from '../../src/redis/jobs/index.ts';
@@ -32,31 +30,3 @@ export function openTheNewSide({ newSide, clock, checkLease }: Parties): Step {
     },
   });
 }
-
-/** One step a name: each has its own prior record to go back to. */
-export function dnsStepName(domain: string): string {
-  return `dns ${domain}`;
-}
-
-export function moveName({ subject, newSide }: Parties, domain: string): Step {
-  const { dns } = subject.config;
-  if (dns === undefined) throw new Error('Domains without a dns section were refused at the start.');
-  return defineStep<
-    { record: { type: DnsRecord['type']; data: string; ttl: number } | null },
-    { data: string; ttl: number }
-  >({
-    name: dnsStepName(domain),
-    prior: async () => ({ record: (await readRecord(newSide.client, dns.zone, domain)) ?? null }),
-    act: async () => {
-      const record: DnsRecord =
-        domain === dns.zone
-          ? { type: 'A', data: APEX_ADDRESS, ttl: dns.ttl }
-          : { type: 'CNAME', data: await newSide.ingressHost(), ttl: dns.ttl };
-      await writeRecord(newSide.client, dns.zone, domain, record);
-      return { data: record.data, ttl: record.ttl };
-    },
-  });
-}
-
-/** App Platform's shared ingress for apex names (DigitalOcean, "Manage domains", 2025-12-11). */
-const APEX_ADDRESS = '162.159.140.98';

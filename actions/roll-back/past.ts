@@ -2,8 +2,12 @@ import { z } from 'zod';
 
 import type { StepRow } from '../../src/migration/journal.ts';
 import { REVERSE_CAPTURE } from '../cutover/reverse.ts';
-import { dnsStepName } from '../cutover/switch.ts';
+import { dnsStepName } from '../cutover/dns-traffic.ts';
 
+/** A formation as the journal's prior states hold it. */
+export const formation = z.array(
+  z.object({ type: z.string(), quantity: z.number(), size: z.string(), command: z.string() }),
+);
 const parkPrior = z.object({ release: z.string().nullable() });
 const parkedFrom = z.object({ parkedFrom: z.string() });
 

@@ -1,0 +1,80 @@
+import { z } from 'zod';
+
+import { readRecord, writeRecord } from '../../src/digitalocean/dns.ts';
+import { ConfigurationError } from '../../src/errors.ts';
+import { restoreFormation } from '../../src/heroku/formation.ts';
+import { setMaintenance } from '../../src/heroku/maintenance.ts';
+import { isParked, rollBackRelease } from '../../src/heroku/release.ts';
+import type { Step } from '../../src/migration/saga.ts';
+import { defineStep } from '../../src/migration/saga.ts';
+import { dnsStepName } from '../cutover/dns-traffic.ts';
+import type { Parties } from '../parties.ts';
+import { formation, type Past } from './past.ts';
+
+const maintenance = z.object({ maintenance: z.boolean() });
+const parked = z.object({ formation });
+const dnsPrior = z.object({
+  record: z.object({ type: z.enum(['A', 'CNAME', 'TXT']), data: z.string(), ttl: z.number() }).nullable(),
+});
+
+/** What the cutover did to visitors, in reverse: by what the journal says it did, whatever migration.yml says now. */
+export interface ReturnSteps {
+  /** Once Heroku may write: its own code runs there again, as many dynos as were recorded. */
+  bringUp: Step[];
+  /** Once its workers run: visitors are led to it. */
+  letIn: Step[];
+}
+
+export function returnTraffic(parties: Parties, past: Past): ReturnSteps {
+  // A name that left migration.yml since the switch goes back, too.
+  const names = new Set([...parties.subject.environment.domains, ...past.movedNames]);
+  return {
+    bringUp: [unpark(parties, past)],
+    letIn: [...[...names].map((domain) => returnName(parties, past, domain)), endMaintenance(parties, past)],
+  };
+}
+
+function unpark({ oldSide: { heroku, app } }: Parties, past: Past): Step {
+  return defineStep({
+    name: 'unpark',
+    act: async () => {
+      const step = past.step('park');
+      if (step === undefined) return null;
+      const prior = parked.parse(step.prior);
+      const from = past.releaseBefore();
+      if (from !== null && (await isParked(heroku, app))) await rollBackRelease(heroku, app, from);
+      await restoreFormation(heroku, app, prior.formation);
+      return { release: from };
+    },
+  });
+}
+
+function returnName({ subject, newSide }: Parties, past: Past, domain: string): Step {
+  return defineStep({
+    name: dnsStepName(domain),
+    act: async () => {
+      const step = past.step(dnsStepName(domain));
+      if (step === undefined) return null;
+      const { record } = dnsPrior.parse(step.prior);
+      const { dns } = subject.config;
+      if (record === null || dns === undefined) {
+        throw new ConfigurationError(
+          `The journal does not know where ${domain} led before the cutover: point it to Heroku by hand, then run this again.`,
+        );
+      }
+      await writeRecord(newSide.client, dns.zone, domain, record);
+      return { data: (await readRecord(newSide.client, dns.zone, domain))?.data ?? null };
+    },
+  });
+}
+
+function endMaintenance({ oldSide: { heroku, app } }: Parties, past: Past): Step {
+  return defineStep({
+    name: 'maintenance-mode',
+    act: async () => {
+      const step = past.step('maintenance-mode');
+      if (step !== undefined) await setMaintenance(heroku, app, maintenance.parse(step.prior).maintenance);
+      return null;
+    },
+  });
+}
