@@ -21,7 +21,7 @@ import type { PostgresAddress } from '../src/postgres/connect.ts';
 import type { PostgresTools } from '../src/postgres/tools.ts';
 import { findPostgresTools } from '../src/postgres/tools.ts';
 import type { RedisAddress } from '../src/redis/connect.ts';
-import { admitRunner, sweepDeadRun } from './runner-access.ts';
+import { admitRunner, openAsAdmitted, sweepDeadRun } from './runner-access.ts';
 import type { Subject } from './subject.ts';
 
 /** The Heroku side, with addresses as they are at this moment: they may rotate at any hour. */
@@ -107,16 +107,10 @@ export async function gatherParties(
       `${environment.herokuApp} has a Redis and the new side has none yet: run provision with \`stage: infrastructure\` first.`,
     );
   }
-  await admitRunner(edge, client, target);
-  const [journal, major] = await Promise.all([
-    openJournal(target.journal, environment.migrationId),
-    withConnection(database, { applicationName: 'h2d version', signal: edge.signal }, async (connection) => {
-      const { rows } = await connection.query<{ major: number }>(
-        `select current_setting('server_version_num')::int / 10000 as major`,
-      );
-      return rows[0]?.major ?? 0;
-    }),
-  ]);
+  const lookAgain = await admitRunner(edge, client, target);
+  const [journal, major] = await openAsAdmitted(edge, lookAgain, () =>
+    Promise.all([openJournal(target.journal, environment.migrationId), majorOf(database, edge.signal)]),
+  );
   const parties: Parties = {
     subject,
     oldSide: {
@@ -151,6 +145,15 @@ export async function gatherParties(
     signal: edge.signal,
   };
   return { parties, journal };
+}
+
+async function majorOf(database: PostgresAddress, signal: AbortSignal): Promise<number> {
+  return withConnection(database, { applicationName: 'h2d version', signal }, async (connection) => {
+    const { rows } = await connection.query<{ major: number }>(
+      `select current_setting('server_version_num')::int / 10000 as major`,
+    );
+    return rows[0]?.major ?? 0;
+  });
 }
 
 /** As `gatherParties`, holding the lease while `body` runs: only one run acts on a migration at a time. */

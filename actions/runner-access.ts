@@ -12,19 +12,58 @@ const HOUR_MS = 3_600_000;
 /** GitHub ends a job on a machine of its own after six hours, and on one of yours after five days. */
 const LONGEST_JOB_MS = { hosted: 6 * HOUR_MS, own: 5 * 24 * HOUR_MS };
 
-/** Lets this runner reach the new side's databases for as long as the job lasts; `dismissRunner` takes it back. */
-export async function admitRunner(edge: Edge, client: DigitalOcean, target: Target): Promise<void> {
+/**
+ * Lets this runner reach the new side's databases for as long as the job lasts; `dismissRunner` takes it back.
+ *
+ * @returns looks whether it is still let in, and lets it in again when a job that began or ended in the same moment has
+ *   written over it: DigitalOcean's list is replaced as a whole, and whoever wrote last cannot know of it
+ */
+export async function admitRunner(
+  edge: Edge,
+  client: DigitalOcean,
+  target: Target,
+): Promise<() => Promise<void>> {
   const { redis } = target;
   // Saved before the change, so that the post step knows of it however the job ends.
   if (redis !== undefined) {
     edge.saveState('firewall', redis.firewallId);
     edge.saveState('redis-port', String(redis.port));
   }
-  const { address, swept } = await admitToCluster(edge, client, target.clusterId);
-  if (redis === undefined) return;
-  for (const stale of swept) await firewall.dismissRunner(client, redis.firewallId, stale, redis.port);
-  if (await firewall.admitRunner(client, redis.firewallId, address, redis.port))
-    edge.log.info(`Let this runner (${address}) reach the new Redis for this job.`);
+  const { pass, swept } = await admitToCluster(edge, client, target.clusterId);
+  if (redis !== undefined) {
+    for (const stale of swept) await firewall.dismissRunner(client, redis.firewallId, stale, redis.port);
+    if (await firewall.admitRunner(client, redis.firewallId, pass.address, redis.port))
+      edge.log.info(`Let this runner (${pass.address}) reach the new Redis for this job.`);
+  }
+  return async () => {
+    const { added } = await trustedSource.admitRunner(client, target.clusterId, pass);
+    if (redis !== undefined) await firewall.admitRunner(client, redis.firewallId, pass.address, redis.port);
+    if (added)
+      edge.log.info(
+        `Let this runner (${pass.address}) in again: another job had written over the trusted sources.`,
+      );
+  };
+}
+
+const LOOK_AGAIN_MS = 1000;
+
+/** Opens what this runner has just been let in to, and looks again until it is open and once more then. */
+export async function openAsAdmitted<T>(
+  edge: Edge,
+  lookAgain: () => Promise<void>,
+  open: () => Promise<T>,
+): Promise<T> {
+  const opened = new AbortController();
+  const opening = open().finally(() => opened.abort());
+  const looking = async (): Promise<void> => {
+    for (;;) {
+      await edge.clock.sleep(LOOK_AGAIN_MS, opened.signal).catch(() => undefined);
+      await lookAgain();
+      if (opened.signal.aborted) return;
+    }
+  };
+  const [value] = await Promise.all([opening, looking()]);
+  return value;
 }
 
 /**
@@ -38,7 +77,7 @@ export async function admitToCluster(
   client: DigitalOcean,
   clusterId: string,
   always: readonly trustedSource.NewRule[] = [],
-): Promise<{ address: string; swept: string[] }> {
+): Promise<{ pass: RunnerPass; swept: string[] }> {
   const address = await egressAddress(edge.inputs.url('egress-url'), edge.signal);
   const pass = passFor(edge, address);
   edge.saveState('runner-address', address);
@@ -64,7 +103,7 @@ export async function admitToCluster(
           'as it does with every job. The private network is trusted, so such a rule is not needed.',
       );
   }
-  return { address, swept };
+  return { pass, swept };
 }
 
 /** The lease says that a run was killed: its address need not stay until its time is up. */

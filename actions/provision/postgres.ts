@@ -75,7 +75,7 @@ export async function ensurePlannedCluster(p: Provisioning, vpc: Vpc): Promise<C
 /** Closes the cluster to everybody but the private network and, for this job, the runner. */
 export async function letRunnerIn(p: Provisioning, clusterId: string, range: string): Promise<string> {
   const { client, names, plan } = p;
-  const { address, swept } = await admitToCluster(p.edge, client, clusterId, [networkRule(range)]);
+  const { pass, swept } = await admitToCluster(p.edge, client, clusterId, [networkRule(range)]);
   const firewall = plan.redis === null ? undefined : await findFirewall(client, names.firewall);
   if (firewall !== undefined && plan.redis !== null) {
     // Another job behind the same address may end before this one, and leave it to this one to close Redis.
@@ -83,7 +83,7 @@ export async function letRunnerIn(p: Provisioning, clusterId: string, range: str
     p.edge.saveState('redis-port', String(plan.redis.port));
     for (const stale of swept) await dismissRunner(client, firewall.id, stale, plan.redis.port);
   }
-  return address;
+  return pass.address;
 }
 
 /** The application's database, the journal's, and the application's user with a password that DigitalOcean makes. */

@@ -47,6 +47,6 @@ export function judge(sight: Sight, { watchingMs, seen }: Watched): Judgement {
 }
 
 /** Whether this run's cutover is who acts, or acted last. */
-export function isOwn({ holder }: Sight, { runId, runAttempt }: Watched['run']): boolean {
-  return holder !== null && holder.runId === runId && holder.runAttempt >= runAttempt;
+export function isOwn({ holder, cutsOver }: Sight, { runId, runAttempt }: Watched['run']): boolean {
+  return cutsOver && holder !== null && holder.runId === runId && holder.runAttempt >= runAttempt;
 }

@@ -144,15 +144,19 @@ async function amend(
   change: (rules: Rule[]) => Rule[],
 ): Promise<Rule[]> {
   let rules = await readRules(client, clusterId);
+  let written: Rule[] | undefined;
   for (let attempt = 1; ; attempt += 1) {
     const wanted = change(rules);
-    if (attempt > 1 ? sameSources(wanted, rules) : same(wanted, rules)) return rules;
+    if (same(wanted, rules)) return rules;
+    // DigitalOcean may drop or cut a description; written again and again it would still be so.
+    if (written !== undefined && same(wanted, written) && sameSources(wanted, rules)) return rules;
     if (attempt > ATTEMPTS) {
       throw new Error(
         `The trusted sources of the cluster were written by somebody else ${ATTEMPTS} times while this run changed them. Run it again.`,
       );
     }
     await client.request('PUT', `/databases/${clusterId}/firewall`, z.unknown(), { rules: wanted });
+    written = wanted;
     rules = await readRules(client, clusterId);
   }
 }
@@ -189,7 +193,6 @@ function same(one: readonly Rule[], other: readonly Rule[]): boolean {
   return key(one) === key(other);
 }
 
-/** DigitalOcean may drop a description; written again and again it would still be dropped. */
 function sameSources(one: readonly Rule[], other: readonly Rule[]): boolean {
   const key = (rules: readonly Rule[]): string =>
     rules

@@ -8,6 +8,8 @@ export interface Sight {
   holder: { runId: string; runAttempt: number; runUrl: string } | null;
   /** `held`: it is renewed. `expired`: its holder fell silent without giving it back. `free`: it was given back. */
   lease: 'held' | 'expired' | 'free';
+  /** Whoever acted last cut over: earlier phases of the same run hold the lease, too. */
+  cutsOver: boolean;
   /** Milliseconds since the lease was last renewed or taken, by the database's clock. */
   silentMs: number;
   /** The newest attempts at the cutover's steps that are not undone, in the order in which they began. */
@@ -25,6 +27,7 @@ interface StoredSight {
   run_attempt: number | null;
   run_url: string | null;
   lease: Sight['lease'];
+  cuts_over: boolean;
   silent_ms: string;
   steps: Sight['steps'];
 }
@@ -34,6 +37,8 @@ const LOOK = `
          case when lease.token is null then 'free'
               when lease.expires_at > clock_timestamp() then 'held'
               else 'expired' end as lease,
+         exists (select 1 from journal.step
+                  where migration_id = $1 and phase = 'cutover' and epoch = lease.epoch) as cuts_over,
          coalesce(extract(epoch from clock_timestamp() - lease.renewed_at) * 1000, 0)::bigint as silent_ms,
          coalesce((
            select jsonb_agg(jsonb_build_object('name', name, 'status', status, 'pointOfNoReturn', point_of_no_return)
@@ -56,11 +61,12 @@ export async function openWatch(address: PostgresAddress, migrationId: string): 
     async look() {
       const [row] = await session.transaction((query) => query<StoredSight>(LOOK, [migrationId]));
       if (row === undefined) throw new Error('The journal did not say who acts.');
-      const { run_id, run_attempt, run_url, lease, silent_ms, steps } = row;
+      const { run_id, run_attempt, run_url, lease, cuts_over, silent_ms, steps } = row;
       return {
         holder:
           run_id === null ? null : { runId: run_id, runAttempt: run_attempt ?? 1, runUrl: run_url ?? '' },
         lease,
+        cutsOver: cuts_over,
         silentMs: Number(silent_ms),
         steps,
       };

@@ -179,6 +179,19 @@ test('a lease that is alive is left alone however long it takes, and the guard s
   expect(off.times).toBe(0);
 });
 
+test('an earlier phase of the same run that has given the lease back is no cutover: the guard waits for it', async () => {
+  const { database, address, journal } = await aJournal();
+  await (await hold(journal)).release();
+  const off = { times: 0 };
+  const { end } = startGuard(await watching(address), journal, off);
+  expect(await Promise.race([end, delay(700).then(() => 'waits')])).toBe('waits');
+  const cutover = await cutoverInAProcess(database);
+  await delay(300);
+  await cutover.kill();
+  await aMinutePasses(database);
+  expect(await end).toBe('undone');
+});
+
 test('past the point of no return nothing is undone, also when its process is dead', async () => {
   const { database, address, journal } = await aJournal();
   const off = { times: 0 };
@@ -219,6 +232,7 @@ test('what is doubtful is waited for', () => {
   const begun: Sight = {
     holder: own,
     lease: 'expired',
+    cutsOver: true,
     silentMs: SILENCE_MS,
     steps: [{ name: 'park', status: 'done', pointOfNoReturn: false }],
   };

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { admitRunner, dismissRunner } from '../../actions/runner-access.ts';
+import { admitRunner, dismissRunner, openAsAdmitted } from '../../actions/runner-access.ts';
 import { systemClock } from '../../src/clock.ts';
 import { ensureCluster } from '../../src/digitalocean/cluster.ts';
 import { createDigitalOcean, type DigitalOcean } from '../../src/digitalocean/client.ts';
@@ -133,6 +133,36 @@ test('a job that begins while another closes keeps both open', async () => {
   expect(await openTo()).toEqual(['cluster', 'redis']);
   await dismissRunner(other);
   expect(await openTo()).toEqual([]);
+});
+
+test('a job whose address another one has written over in the same moment is let in again', async () => {
+  const one = job('17');
+  const lookAgain = await admitRunner(one, client, target);
+  await world.api('PUT', `/databases/${target.clusterId}/firewall`, { rules: [networkRule(RANGE)] });
+  let asked = 0;
+  const open = async (): Promise<string> => {
+    for (;;) {
+      asked += 1;
+      if ((await openTo()).includes('cluster')) return 'opened';
+      await delay(20);
+    }
+  };
+  expect(await openAsAdmitted(one, lookAgain, open)).toBe('opened');
+  expect(asked).toBeGreaterThan(1);
+  await dismissRunner(one);
+  expect(await openTo()).toEqual([]);
+});
+
+test('what cannot be opened is told, and nobody goes on looking', async () => {
+  const one = job('17');
+  const looks: number[] = [];
+  const lookAgain = (): Promise<void> => Promise.resolve(void looks.push(1));
+  await expect(openAsAdmitted(one, lookAgain, () => Promise.reject(new Error('closed')))).rejects.toThrow(
+    'closed',
+  );
+  const then = looks.length;
+  await delay(1200);
+  expect(looks.length).toBeLessThanOrEqual(then + 1);
 });
 
 test.each([
