@@ -71,10 +71,10 @@ export function strategyItems({ config, database, live, strategyChoice }: PlanFa
       area: 'traffic',
       what: 'the way back to Heroku',
       becomes:
-        'until the point of no return whatever fails is undone; after it, roll-back returns for as long as the new side has taken no write',
-      why: 'writes of the new side are not carried back to Heroku in this version',
+        'until the point of no return whatever fails is undone; after it, roll-back carries the rows, keys and jobs that the new side took to Heroku and returns there',
+      why: 'the new side logs what changes there from the switch on; changing its schema closes the way back',
       remedy:
-        'Decide before the window who looks at what in the first minutes, and what would make you turn back.',
+        'Keep the schema of the new side as it is until you no longer want to go back. Decide before the window who looks at what in the first minutes, and what would make you turn back.',
     }),
     ...(forecasts !== null && !forecasts[strategy].fits
       ? [

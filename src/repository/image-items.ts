@@ -102,7 +102,7 @@ function dockerfile({ facts }: ItemContext): Item[] {
         becomes: "an image that you build: the app's phases take its digest",
         why: `no Dockerfile in the checkout; Heroku builds from ${facts.languages.map(({ manifest }) => manifest).join(', ') || 'its buildpacks'}`,
         remedy:
-          'Write a Dockerfile, or build with Heroku’s own (`pack build --builder heroku/builder:24`), and push the image.',
+          'provision proposes one in its pull request (Ruby, Node, Python); or build with Heroku’s own (`pack build --builder heroku/builder:24`), and push the image.',
       }),
     ];
   }
