@@ -2,6 +2,7 @@ import { z } from 'zod';
 
 import { IMAGE_BY_DIGEST } from '../digitalocean/redis-image.ts';
 import { BYTE_SIZE } from './byte-size.ts';
+import { checkSchema, compareSchema, thirdPartiesSchema } from './check-schema.ts';
 import { cronProblem } from './cron.ts';
 import { WEEKDAYS } from './cutover-window.ts';
 import { DURATION } from './duration.ts';
@@ -172,14 +173,6 @@ const schedule = z
   })
   .describe('One job of Heroku Scheduler: its API does not list them, so they are declared here.');
 
-const check = z
-  .strictObject({
-    path: z.string().regex(/^\/\S*$/, { error: 'must begin with a slash, such as /health' }),
-    status: z.int().min(100).max(599).default(200).describe('Expected HTTP status.'),
-    contains: z.string().min(1).optional().describe('Text that the body must hold.'),
-  })
-  .describe('An HTTP check: the new side must pass it before and after the cutover.');
-
 /** migration.yml as written; its descriptions are shown by editors. */
 export const configSchema = z
   .strictObject({
@@ -218,6 +211,11 @@ export const configSchema = z
     'downtime-budget': duration
       .default('5m')
       .describe('The longest downtime that is acceptable; a forecast above it is refused.'),
+    'rehearsal-max-age': duration
+      .default('14d')
+      .describe(
+        'How old the rehearsals may be that the gate of a protected environment asks for (docs/rehearsals.md).',
+      ),
     environments: z
       .record(
         z.string().regex(/^[a-z][a-z0-9-]*$/, { error: 'must be lower-case letters, digits and hyphens' }),
@@ -273,7 +271,14 @@ export const configSchema = z
       .prefault({})
       .describe('Background workers.'),
     schedule: z.array(schedule).default([]).describe('The jobs of Heroku Scheduler.'),
-    checks: z.array(check).default([]).describe('HTTP checks of the new side.'),
+    checks: z
+      .array(checkSchema)
+      .default([])
+      .describe(
+        'Checks of the new side. What asks for a `path` with GET is asked before and after the cutover, all else by verify.',
+      ),
+    compare: compareSchema.optional(),
+    'third-parties': thirdPartiesSchema,
     decisions: decisions
       .default({})
       .describe(

@@ -3,6 +3,7 @@ import { z } from 'zod';
 
 import { ConfigurationError } from '../errors.ts';
 import { parseByteSize } from './byte-size.ts';
+import { declaredCheck, type DeclaredCheck } from './check-config.ts';
 import type { Problem } from './config-problems.ts';
 import { lineOf, problemsOf } from './config-problems.ts';
 import type { ConfigFile } from './config-schema.ts';
@@ -18,6 +19,8 @@ export interface MigrationConfig {
   live: LiveConfig;
   traffic: 'dns' | 'front-door' | 'cdn';
   downtimeBudgetMs: number;
+  /** How old the rehearsals may be that the gate of a protected environment asks for. */
+  rehearsalMaxAgeMs: number;
   environments: Record<string, EnvironmentConfig>;
   dns: DnsConfig | undefined;
   postgres: PostgresConfig;
@@ -26,7 +29,13 @@ export interface MigrationConfig {
   language: Language | undefined;
   workers: { quietTimeoutMs: number };
   schedule: ScheduledJob[];
+  /** The simple ones: the new side must pass them before and after the cutover. */
   checks: HttpCheck[];
+  /** All of them, as verify runs them. */
+  declaredChecks: DeclaredCheck[];
+  compare: CompareConfig | undefined;
+  /** Companies that call the application, by their name in lower case. */
+  thirdParties: Record<string, { owner: string | undefined; done: boolean }>;
   /** Answers to what assess asks, by the id of the item; those of an environment win. */
   decisions: Record<string, string>;
   /** Config vars that are left behind, and those that get another value on the new side. */
@@ -57,6 +66,13 @@ export interface EnvironmentConfig {
   redis?: Partial<Omit<RedisConfig, 'kind'>>;
   /** Answers for this environment only. */
   decisions: Record<string, string>;
+  /** Only while it is rehearsed on a target that is taken away again. */
+  throwAway?: ThrowAway;
+}
+/** What tells a throw-away target from the real one (`shadow`), and the migration id of the environment itself. */
+export interface ThrowAway {
+  label: string;
+  of: string;
 }
 /** `ttl` in seconds. */
 export interface DnsConfig {
@@ -93,6 +109,14 @@ export interface HttpCheck {
   path: string;
   status: number;
   contains: string | undefined;
+}
+/** What both sides are asked, and what may differ. */
+export interface CompareConfig {
+  /** Undefined: the paths of the checks. */
+  paths: string[] | undefined;
+  ignoreHeaders: string[];
+  ignoreJson: string[];
+  ignoreHtml: string[];
 }
 
 /**
@@ -193,6 +217,12 @@ function contradictionsOf(file: ConfigFile): { path: PropertyKey[]; text: string
       }
     }
   }
+  const checks = new Set<string>();
+  for (const [index, { name }] of file.checks.entries()) {
+    if (name !== undefined && checks.has(name))
+      found.push({ path: ['checks', index, 'name'], text: `"${name}" is the name of two checks` });
+    if (name !== undefined) checks.add(name);
+  }
   const jobs = new Set<string>();
   for (const [index, job] of file.schedule.entries()) {
     if (jobs.has(job.name)) {
@@ -222,6 +252,7 @@ function fromFile(file: ConfigFile): MigrationConfig {
     },
     traffic: file.traffic,
     downtimeBudgetMs: milliseconds(file['downtime-budget']),
+    rehearsalMaxAgeMs: milliseconds(file['rehearsal-max-age']),
     environments: Object.fromEntries(
       Object.entries(file.environments).map(([name, environment]) => [
         name,
@@ -258,10 +289,35 @@ function fromFile(file: ConfigFile): MigrationConfig {
       timeZone,
       ...(runsIn === 'sidekiq-cron' ? { runsIn } : {}),
     })),
-    checks: file.checks.map(({ path, status, contains }) => ({ path, status, contains })),
+    checks: simpleChecks(file.checks),
+    declaredChecks: file.checks.map(declaredCheck),
+    compare: compareOf(file.compare),
+    thirdParties: Object.fromEntries(
+      Object.entries(file['third-parties']).map(([name, { owner, done }]) => [name, { owner, done }]),
+    ),
     decisions: file.decisions,
     config: file.config,
   };
+}
+
+/** GETs, by their status and a text: what a cutover repeats until the new side answers so. */
+function simpleChecks(checks: ConfigFile['checks']): HttpCheck[] {
+  return checks.flatMap(({ path, method = 'GET', status, redirect, contains }) =>
+    path === undefined || method !== 'GET' || (redirect !== undefined && status === undefined)
+      ? []
+      : [{ path, status: status ?? 200, contains }],
+  );
+}
+
+function compareOf(compare: ConfigFile['compare']): CompareConfig | undefined {
+  return (
+    compare && {
+      paths: compare.paths,
+      ignoreHeaders: compare['ignore-headers'].map((name) => name.toLowerCase()),
+      ignoreJson: compare['ignore-json'],
+      ignoreHtml: compare['ignore-html'],
+    }
+  );
 }
 
 function windowOf(window: ConfigFile['environments'][string]['window']): CutoverWindow | undefined {

@@ -28,6 +28,9 @@ export function decisionsDigest(file: MigrationConfig, environment: EnvironmentC
     redis: { ...config.redis, skip: sorted(config.redis.skip) },
     schedule: sorted(config.schedule),
     checks: sorted(config.checks),
+    declaredChecks: sorted(config.declaredChecks),
+    // Who has rung up whom is no decision about the migration.
+    thirdParties: {},
     config: { ...config.config, drop: sorted(config.config.drop) },
   });
   return `sha256:${createHash('sha256').update(decided).digest('hex')}`;

@@ -3,7 +3,7 @@ import type { ItemContext } from './item-context.ts';
 import { roleOf } from './known-libraries.ts';
 
 /** Config vars that tell of a service which calls the application, when no library does. */
-const NAMES: readonly { service: string; where: string; names: RegExp }[] = [
+export const CALLERS: readonly { service: string; where: string; names: RegExp }[] = [
   {
     service: 'Shopify',
     where: "the app's setup in the Partner Dashboard, or shopify.app.toml",
@@ -86,7 +86,7 @@ export function callbackItems({ facts, app }: ItemContext): Item[] {
     const role = roleOf(ecosystem, name);
     if (role?.role === 'callback') tell(role.service, role.where, `${name} (${path}:${line})`);
   }
-  for (const { service, where, names } of NAMES) {
+  for (const { service, where, names } of CALLERS) {
     for (const name of app.configVarNames ?? []) {
       if (names.test(name)) tell(service, where, `config var ${name}`);
     }

@@ -1,0 +1,71 @@
+import type { Check } from './result.ts';
+import { judged } from './result.ts';
+
+/** A name or an address of the old side that must not be used any more. */
+export interface OldHost {
+  /** What it is: "the app's own name at Heroku". */
+  what: string;
+  host: string;
+}
+
+export interface OldHostsInput {
+  app: string;
+  /** Hosts of the app at Heroku, without its own domains. */
+  appHosts: readonly string[];
+  database: { host: string } | undefined;
+  redis: { host: string } | undefined;
+}
+
+/** An address of this machine names nothing of Heroku's: it would be found everywhere. */
+const LOCAL = /^(localhost|127\.|0\.0\.0\.0$|::1$)/;
+
+export function oldHostsOf({ app, appHosts, database, redis }: OldHostsInput): OldHost[] {
+  const own = new Set([`${app}.herokuapp.com`, ...appHosts]);
+  return [
+    ...[...own].map((host) => ({ what: "the app's name at Heroku", host: host.toLowerCase() })),
+    ...(database === undefined ? [] : [{ what: "Heroku's Postgres", host: database.host.toLowerCase() }]),
+    ...(redis === undefined ? [] : [{ what: "Heroku's Redis", host: redis.host.toLowerCase() }]),
+  ].filter(({ host }) => host.length > 3 && !LOCAL.test(host));
+}
+
+/** Which of them a text names. */
+export function namedIn(text: string, hosts: readonly OldHost[]): OldHost[] {
+  const lower = text.toLowerCase();
+  return hosts.filter(({ host }) => {
+    for (let at = lower.indexOf(host); at >= 0; at = lower.indexOf(host, at + 1)) {
+      // `myshop.herokuapp.com` does not name `shop.herokuapp.com`.
+      const before = lower[at - 1] ?? ' ';
+      const after = lower[at + host.length] ?? ' ';
+      if (!/[a-z0-9-]/.test(before) && !/[a-z0-9-]/.test(after)) return true;
+    }
+    return false;
+  });
+}
+
+/**
+ * Variables of the new side that lead to the old one. `accepted`: names whose value stays by a decision in
+ * migration.yml.
+ */
+export function oldHostsInConfig(
+  values: Readonly<Record<string, string>>,
+  hosts: readonly OldHost[],
+  accepted: readonly string[],
+): Check[] {
+  const naming = Object.entries(values).flatMap(([name, value]) => {
+    const [first] = namedIn(value, hosts);
+    return first === undefined ? [] : [{ name, what: first.what }];
+  });
+  const left = naming.filter(({ name }) => !accepted.includes(name));
+  const stays = naming.filter(({ name }) => accepted.includes(name));
+  return [
+    judged('third-parties/config', 'third-parties', 'No variable of the new side leads to the old side', {
+      passed: left.length === 0,
+      found:
+        left.length > 0
+          ? left.map(({ name, what }) => `${name} names ${what}`).join('; ')
+          : `${Object.keys(values).length} variables looked at${stays.length === 0 ? '' : `; by decision: ${stays.map(({ name }) => name).join(', ')}`}`,
+      remedy:
+        'Give the new value under `config.set` in migration.yml and run provision, or decide `variable/<name>/host: keep`.',
+    }),
+  ];
+}

@@ -1,0 +1,63 @@
+import { get } from 'node:http';
+
+import { getProxyUrl } from '@actions/http-client';
+
+import { whyNot } from './connection.ts';
+import type { Check } from './result.ts';
+import { judged } from './result.ts';
+
+const LIMIT_MS = 10_000;
+
+/** Whoever asks a host without TLS is sent to TLS, or gets no answer at all. `port` is another one in tests only. */
+export async function tlsOnly(host: string, port = 80): Promise<Check> {
+  const { passed, found } = await askPlainly(host, port);
+  return judged(`security/tls-only/${host}`, 'security', `${host} serves nothing without TLS`, {
+    passed,
+    found,
+    remedy:
+      'Force TLS in the application (`force_ssl`, `SECURE_SSL_REDIRECT`), or at the CDN in front of it.',
+  });
+}
+
+function askPlainly(host: string, port: number): Promise<{ passed: boolean; found: string }> {
+  const address = `http://${host}${port === 80 ? '' : `:${port}`}/`;
+  const proxy = URL.parse(getProxyUrl(address));
+  const credentials =
+    proxy === null || proxy.username === ''
+      ? undefined
+      : decodeURIComponent(`${proxy.username}:${proxy.password}`);
+  return new Promise((resolve) => {
+    const asking = get(
+      {
+        ...(proxy === null
+          ? { host, port, path: '/' }
+          : { host: proxy.hostname, port: Number(proxy.port || 80), path: address }),
+        headers: {
+          host: port === 80 ? host : `${host}:${port}`,
+          connection: 'close',
+          ...(credentials === undefined
+            ? {}
+            : { 'proxy-authorization': `Basic ${Buffer.from(credentials).toString('base64')}` }),
+        },
+        agent: false,
+        timeout: LIMIT_MS,
+      },
+      (answer) => {
+        answer.destroy();
+        const status = answer.statusCode ?? 0;
+        const leads = /^https:\/\//i.test(answer.headers.location ?? '');
+        if ([301, 302, 307, 308].includes(status) && leads)
+          resolve({ passed: true, found: `HTTP ${status} to https://` });
+        // What it says is not the application's: a proxy on the way, or a front that refuses.
+        else if (status >= 400) resolve({ passed: true, found: `refused with HTTP ${status}` });
+        else resolve({ passed: false, found: `HTTP ${status} without TLS` });
+      },
+    );
+    asking.once('timeout', () =>
+      asking.destroy(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })),
+    );
+    asking.once('error', (error) =>
+      resolve({ passed: true, found: `nothing is served there (${whyNot(error)})` }),
+    );
+  });
+}

@@ -1,0 +1,131 @@
+import { cronRuns } from '../migration/cron-runs.ts';
+import { cronProblem } from '../migration/cron.ts';
+import type { Check } from './result.ts';
+import { judged } from './result.ts';
+
+export interface WantedSchedule {
+  name: string;
+  cron: string;
+  timeZone: string;
+  runsIn: 'app-platform' | 'sidekiq-cron';
+}
+
+/** A scheduled job as App Platform has it. */
+export interface PlatformJob {
+  name: string;
+  cron: string;
+  timeZone: string;
+}
+
+/** A schedule as sidekiq-cron has it in Redis. */
+export interface CronEntry {
+  name: string;
+  cron: string;
+  enabled: boolean;
+  lastEnqueuedAt: Date | undefined;
+}
+
+const WEEK_MS = 7 * 86_400_000;
+/** A poller looks every 30 s and may be busy. */
+const GRACE_MS = 5 * 60_000;
+
+/**
+ * Every scheduled job is there with its next time, and one of sidekiq-cron has fired when it was due last. `openSince`:
+ * since when the new side fires at all; undefined while it is closed.
+ */
+export function scheduleChecks(
+  wanted: readonly WantedSchedule[],
+  there: { platform: readonly PlatformJob[]; sidekiqCron: readonly CronEntry[] },
+  { now, openSince }: { now: Date; openSince: Date | undefined },
+): Check[] {
+  const declared = new Set(wanted.filter(({ runsIn }) => runsIn === 'sidekiq-cron').map(({ name }) => name));
+  const others = there.sidekiqCron.filter(({ name }) => !declared.has(name));
+  return [
+    ...wanted.flatMap((job): Check[] => {
+      const what = `${job.name} is scheduled`;
+      const id = `jobs/${job.name}`;
+      if (job.runsIn === 'app-platform') {
+        const found = there.platform.find(({ name }) => name === job.name);
+        return [judged(id, 'jobs', what, onPlatform(job, found, now))];
+      }
+      // Its schedule is loaded by the worker, which waits in front of its command until the switch.
+      if (openSince === undefined)
+        return [
+          { id, area: 'jobs', what, found: 'sidekiq-cron loads it once the new side is open', state: 'told' },
+        ];
+      const entry = there.sidekiqCron.find(({ name }) => name === job.name);
+      return [judged(id, 'jobs', what, inSidekiq(job, entry, now, openSince))];
+    }),
+    ...others.map((entry) =>
+      judged(
+        `jobs/${entry.name}`,
+        'jobs',
+        `${entry.name} is scheduled by sidekiq-cron`,
+        inSidekiq(undefined, entry, now, openSince),
+      ),
+    ),
+  ];
+}
+
+type Verdict = Parameters<typeof judged>[3];
+
+function onPlatform(job: WantedSchedule, found: PlatformJob | undefined, now: Date): Verdict {
+  const remedy = 'Run provision with `stage: application` again.';
+  if (found === undefined) return { passed: false, found: 'App Platform has no such job', remedy };
+  if (found.cron !== job.cron || found.timeZone !== job.timeZone)
+    return {
+      passed: false,
+      found: `it runs at ${found.cron} (${found.timeZone}) instead of ${job.cron} (${job.timeZone})`,
+      remedy,
+    };
+  return { passed: true, found: `${job.cron}, ${nextOf(job.cron, job.timeZone, now)}` };
+}
+
+function inSidekiq(
+  job: WantedSchedule | undefined,
+  entry: CronEntry | undefined,
+  now: Date,
+  openSince: Date | undefined,
+): Verdict {
+  const remedy =
+    'Look at the cron page of Sidekiq’s web interface, and whether a worker loads config/schedule.yml.';
+  if (entry === undefined) return { passed: false, found: 'Redis holds no such schedule', remedy };
+  if (!entry.enabled) return { passed: false, found: 'it is disabled', remedy };
+  const [cron, timeZone] = splitZone(entry.cron);
+  if (job !== undefined && cron !== job.cron)
+    return { passed: false, found: `it runs at ${cron} instead of ${job.cron}`, remedy };
+  if (cronProblem(cron) !== undefined)
+    return { passed: true, found: `"${entry.cron}", whose next time only sidekiq-cron can tell` };
+  if (openSince !== undefined) {
+    const due = cronRuns({ expression: cron, timeZone }, openSince, new Date(now.getTime() - GRACE_MS)).at(
+      -1,
+    );
+    const last = entry.lastEnqueuedAt;
+    if (due !== undefined && due > openSince && (last === undefined || last < due))
+      return {
+        passed: false,
+        found: `it was due at ${due.toISOString()} and ${last === undefined ? 'has never fired' : `fired last at ${last.toISOString()}`}`,
+        remedy,
+      };
+  }
+  return { passed: true, found: `${cron}, ${nextOf(cron, timeZone, now)}` };
+}
+
+/** fugit takes a time zone behind the fields: `0 3 * * * Europe/Berlin`. */
+function splitZone(text: string): [cron: string, timeZone: string] {
+  const parts = text.trim().split(/\s+/);
+  const zone =
+    parts.length === 6 && /^[A-Z][A-Za-z_]+(\/[A-Za-z_/+-]+)?$/.test(parts[5] ?? '')
+      ? parts.pop()
+      : undefined;
+  return [parts.join(' '), zone ?? 'UTC'];
+}
+
+function nextOf(cron: string, timeZone: string, now: Date): string {
+  const next = cronRuns(
+    { expression: cron, timeZone },
+    new Date(now.getTime() + 1),
+    new Date(now.getTime() + WEEK_MS),
+  )[0];
+  return next === undefined ? 'not within a week' : `next at ${next.toISOString()}`;
+}
