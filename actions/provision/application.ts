@@ -37,7 +37,7 @@ export async function provisionApplication(p: Provisioning): Promise<ProvisionRe
   if (p.dryRun) return planOnly(p);
   requireCopy(p);
   const image = parseImageReference(p.edge.inputs.required('image'));
-  const { spec, fates, target, secretsRead } = await p.edge.log.group('App spec', async () =>
+  const { spec, fates, target, secretsRead, sent } = await p.edge.log.group('App spec', async () =>
     plannedSpec(p, image, await readOwnApp(p)),
   );
   const resources = await p.edge.log.group('Plan', async () =>
@@ -68,6 +68,7 @@ export async function provisionApplication(p: Provisioning): Promise<ProvisionRe
     notes: [...notesOf(fates), certificateNote(domains)],
     priceDifferences: priceDifferences(p, usdPerMonth),
     secretsRead,
+    sent,
   };
 }
 

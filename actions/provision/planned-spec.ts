@@ -23,7 +23,7 @@ import { OPEN_KEY } from '../../src/redis/rights.ts';
 import { herokuOf } from '../parties.ts';
 import { DIGEST_VARIABLE, OWNER_VARIABLE } from './app-mark.ts';
 import { buildpackSecrets, type SecretRead } from './buildpack-secrets.ts';
-import { postgresAddresses } from './postgres-address.ts';
+import { newAddresses } from './new-addresses.ts';
 import type { Provisioning } from './provision.ts';
 import { targetSubject } from './target-subject.ts';
 
@@ -34,6 +34,8 @@ export interface PlannedSpec {
   target: Target;
   /** What a dyno was asked for, now. */
   secretsRead: SecretRead[];
+  /** A keyed digest of each variable of the app: of a secret, App Platform never shows the value again. */
+  sent: { name: string; digest: string }[];
 }
 
 /**
@@ -116,27 +118,12 @@ export async function plannedSpec(
   for (const { name, fate, reason } of told) {
     if (fate !== 'kept') edge.log.info(`Config var ${name}: ${fate} (${reason})`);
   }
-  return { spec, fates: told, target, secretsRead: inDynos.read };
+  const sent = variables.map(({ key, value }) => ({ name: key, digest: keyedDigest(p.key, value) }));
+  return { spec, fates: told, target, secretsRead: inDynos.read, sent };
 }
 
 function isSet(variables: readonly { key: string }[], name: string): boolean {
   return variables.some(({ key }) => key === name);
-}
-
-/** Where the application finds its databases: the private network, which nothing outside reaches. */
-function newAddresses(p: Provisioning, target: Target): Parameters<typeof appVariables>[0]['addresses'] {
-  const { redis } = target;
-  const postgres = postgresAddresses(p, target);
-  if (redis === undefined) return { ...postgres, redis: undefined };
-
-  const { username = '', password = '', tls } = redis.app;
-  const url = `rediss://${username}:${password}@${redis.privateHost}:${redis.port}/0`;
-  p.edge.maskUrl(url);
-  const ca = tls.mode === 'verify' ? tls.ca : '';
-  return {
-    ...postgres,
-    redis: { url, ca, serverName: p.names.redisServerName },
-  };
 }
 
 /** From the log drains that the plan takes along; their addresses are read only then. */

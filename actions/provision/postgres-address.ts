@@ -8,7 +8,7 @@ import type { Provisioning } from './provision.ts';
  * then the way past it as well. Both are masked. Throws a ConfigurationError when the planned pool is not there.
  */
 export function postgresAddresses(
-  p: Provisioning,
+  p: Pick<Provisioning, 'plan' | 'edge' | 'names'>,
   { owner, privatePostgres, privatePool }: Target,
 ): Pick<NewAddresses, 'databaseUrl' | 'databaseCa' | 'directUrl'> {
   const urlOf = (end: { host: string; port: number; database: string }): string => {

@@ -13,6 +13,8 @@ export interface ProvisionReport {
   priceDifferences: PriceLine[];
   /** What a dyno was asked for in this run. */
   secretsRead?: SecretRead[];
+  /** A keyed digest of each variable of the app, by which verify tells whether a secret is still the same. */
+  sent?: { name: string; digest: string }[];
 }
 
 const VERDICTS: Record<string, string> = {

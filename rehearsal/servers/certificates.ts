@@ -13,7 +13,7 @@ export interface Authority {
   name: string;
   pem: string;
   /** Issues a server certificate for host names (also `*.example.com`) and addresses. */
-  issue(hosts: string[]): Promise<Certificate>;
+  issue(hosts: string[], validUntil?: Date): Promise<Certificate>;
 }
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
@@ -39,7 +39,7 @@ export async function createAuthority(name: string): Promise<Authority> {
   return {
     name,
     pem: `${root.toString('pem')}\n`,
-    issue: async (hosts) => {
+    issue: async (hosts, validUntil) => {
       const leafKeys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
       const leaf = await x509.X509CertificateGenerator.create({
         subject: new x509.Name([{ CN: [hosts[0] ?? name] }]).toString(),
@@ -47,7 +47,7 @@ export async function createAuthority(name: string): Promise<Authority> {
         publicKey: leafKeys.publicKey,
         signingKey: keys.privateKey,
         signingAlgorithm: algorithm,
-        ...validity(),
+        ...validity(validUntil),
         extensions: [
           new x509.BasicConstraintsExtension(false, undefined, true),
           new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
@@ -64,9 +64,9 @@ export async function createAuthority(name: string): Promise<Authority> {
   };
 }
 
-/** Begins a day ago, so that a clock that is a little behind does not refuse it. */
-function validity(): { notBefore: Date; notAfter: Date } {
-  return { notBefore: new Date(Date.now() - dayMs), notAfter: new Date(Date.now() + 90 * dayMs) };
+/** Begins a day before now or its end, so that a clock that is a little behind does not refuse it. */
+function validity(until = new Date(Date.now() + 90 * dayMs)): { notBefore: Date; notAfter: Date } {
+  return { notBefore: new Date(Math.min(Date.now(), until.getTime()) - dayMs), notAfter: until };
 }
 
 async function privateKeyPem(key: webcrypto.CryptoKey): Promise<string> {

@@ -22,7 +22,7 @@ export async function ask(
         ? undefined
         : filled(asked.body, known)
       : new URLSearchParams(
-          Object.entries(asked.form).map(([name, value]) => [name, filled(value, known)]),
+          Object.entries(asked.form).map(([name, value]): [string, string] => [name, filled(value, known)]),
         ).toString();
   const writes = asked.method !== 'GET' && asked.method !== 'HEAD';
   const answer = await exchange({

@@ -39,7 +39,7 @@ export async function openTls(url: URL, { ca }: Reach = {}, limitMs = CONNECT_LI
       clearTimeout(timer);
       resolve(secured);
     });
-    secured.once('error', (error) => {
+    secured.once('error', (error: Error) => {
       clearTimeout(timer);
       socket.destroy();
       reject(error);

@@ -1,7 +1,7 @@
 import { request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { TLSSocket } from 'node:tls';
+import type { DetailedPeerCertificate, TLSSocket } from 'node:tls';
 
 import { openTls, type Reach } from './connection.ts';
 
@@ -117,13 +117,15 @@ async function readText(response: IncomingMessage): Promise<string> {
 function certificateOf(socket: TLSSocket): ServedCertificate {
   const leaf = socket.getPeerCertificate(true);
   let chain = 1;
-  for (
-    let one = leaf;
-    one.issuerCertificate !== undefined && one.issuerCertificate !== one && chain < 10;
-    chain += 1
+  // The last one is its own issuer; where the chain was not sent as a whole, none is named.
+  let one: { fingerprint256: string; issuerCertificate?: DetailedPeerCertificate | undefined } = leaf;
+  while (
+    one.issuerCertificate !== undefined &&
+    one.issuerCertificate.fingerprint256 !== one.fingerprint256 &&
+    chain < 10
   ) {
-    if (one.issuerCertificate.fingerprint256 === one.fingerprint256) break;
     one = one.issuerCertificate;
+    chain += 1;
   }
   return { validTo: new Date(leaf.valid_to), chain, protocol: socket.getProtocol() ?? 'unknown' };
 }

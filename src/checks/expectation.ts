@@ -37,7 +37,7 @@ export function problemsOf(answer: Answer, expected: Expectation, asked: URL): s
 function redirectProblems({ headers }: Answer, wanted: string, asked: URL): string[] {
   const location = headers.location;
   if (location === undefined) return ['it leads nowhere'];
-  const target = URL.parse(location, asked);
+  const target = URL.parse(location, asked.href);
   const expected = new URL(wanted, asked);
   const same =
     target !== null &&

@@ -111,6 +111,7 @@ function redisChecks({ redis, redisPort, range, cluster }: Access): Check[] {
 
 /** Of an address or a range; one that cannot be read is taken for the whole internet. */
 function bitsOf(range: string): number {
-  const [, bits] = /^\d+\.\d+\.\d+\.\d+(?:\/(\d+))?$/.exec(range) ?? [undefined, '0'];
-  return bits === undefined ? 32 : Number(bits);
+  const found = /^\d+\.\d+\.\d+\.\d+(\/\d+)?$/.exec(range);
+  if (found === null) return 0;
+  return range.includes('/') ? Number(range.split('/')[1]) : 32;
 }

@@ -147,3 +147,13 @@ async function readFirewall(client: DigitalOcean, id: string): Promise<Firewall>
   const answer = await client.dots.firewall.getFirewall({ firewall_id: id });
   return expect(answer, z.object({ firewall: firewallSchema }), 'GET /firewalls').firewall;
 }
+
+/** Everybody whom the firewall admits, source by source. */
+export function admittedBy(firewall: Firewall): { from: string; port: string }[] {
+  return rulesOf(firewall).flatMap(({ ports, sources: { addresses, ...others } }) => [
+    ...(addresses ?? []).map((from) => ({ from, port: ports })),
+    ...Object.entries(others)
+      .flatMap(([kind, ids]) => named(kind, ids))
+      .map((from) => ({ from, port: ports })),
+  ]);
+}

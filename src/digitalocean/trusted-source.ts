@@ -201,3 +201,12 @@ function sameSources(one: readonly Rule[], other: readonly Rule[]): boolean {
       .join();
   return key(one) === key(other);
 }
+
+/** Everybody who may reach the cluster; `holders` are the jobs of ours that a rule is there for. */
+export async function readTrustedSources(
+  client: DigitalOcean,
+  clusterId: string,
+): Promise<{ type: string; value: string; holders: Omit<RunnerPass, 'address'>[] | undefined }[]> {
+  const rules = await readRules(client, clusterId);
+  return rules.map(({ type, value, description }) => ({ type, value, holders: readMark(description) }));
+}

@@ -8,6 +8,7 @@ export const SECRET_INPUTS = [
   'github-token',
   'notify-slack-url',
   'notify-webhook-url',
+  'check-secrets',
 ] as const;
 
 /** Reads the action's inputs; every error is a ConfigurationError that names the input. */

@@ -167,7 +167,7 @@ function expectationOf(
     status: from.status,
     contains: from.contains,
     matches: from.matches,
-    json: from.json as Record<string, Json> | undefined,
+    json: from.json,
     headers: from.headers,
     redirect: from.redirect,
     cookies: from.cookies?.map(({ name, secure, 'http-only': httpOnly, 'same-site': sameSite }) => ({

@@ -61,9 +61,16 @@ export interface InstalledCapture {
 /** More often than that in a row nobody makes or renames tables. */
 const MOST_ROUNDS = 20;
 
-/** What was logged is not all that changed: only a new capture and a full copy help. */
+/** What was logged is not all that changed: only a new capture and a full copy help, where copying again is a way at all. */
 export class CaptureBroken extends Error {
   override readonly name = 'CaptureBroken';
+  /** What is wrong, without what to do about it. */
+  readonly facts: string;
+
+  constructor(facts: string, advice = 'Uninstall the capture, install it again and copy everything again.') {
+    super(`${facts} ${advice}`);
+    this.facts = facts;
+  }
 }
 
 /**
@@ -141,6 +148,16 @@ export async function extendLease(
   });
 }
 
+/** Milliseconds until the capture gives up unless somebody drains; negative when its time is up. */
+export async function readLease(client: pg.Client, migrationId: string): Promise<number | undefined> {
+  const { rows } = await client.query<{ left: number }>(
+    `SELECT (EXTRACT(epoch FROM lease_until - pg_catalog.clock_timestamp()) * 1000)::float8 AS left
+       FROM ${OUR_SCHEMA}.capture WHERE migration_id = $1`,
+    [migrationId],
+  );
+  return rows[0]?.left;
+}
+
 /**
  * What of ours is missing, or looks for another number than that of the sign and so logs nothing. The capture functions
  * are silent about both, because they run inside the application's transactions.
@@ -179,7 +196,7 @@ async function readState(client: pg.Client): Promise<CaptureState | undefined> {
   if (found[0]?.capture !== true) return undefined;
   if (!found[0].broken)
     throw new CaptureBroken(
-      `Parts of the capture are missing: somebody dropped tables of the schema ${OUR_SCHEMA}. Uninstall the capture, install it again and copy everything again.`,
+      `Parts of the capture are missing: somebody dropped tables of the schema ${OUR_SCHEMA}.`,
     );
   const { rows } = await client.query<{
     migration_id: string;
@@ -236,7 +253,7 @@ function refuseOthers(state: CaptureState, migrationId: string, where: string): 
 function refuseBroken(state: CaptureState): void {
   if (state.broken !== null)
     throw new CaptureBroken(
-      `The capture is broken: ${state.broken}. Changes since then are not logged; the application was not held up. Uninstall the capture, install it again and copy everything again.`,
+      `The capture is broken: ${state.broken}. Changes since then are not logged; the application was not held up.`,
     );
 }
 

@@ -1,0 +1,57 @@
+import { compareSides } from '../../src/checks/compare.ts';
+import { FRONT_PAGE, runChecks } from '../../src/checks/functional.ts';
+import type { Check } from '../../src/checks/result.ts';
+import type { CheckRun } from '../../src/checks/run.ts';
+import { appWebUrl } from '../../src/heroku/web-url.ts';
+import { withRedis } from '../../src/redis/connect.ts';
+import { checkHosts, type CheckResult } from '../http-checks.ts';
+import type { Parties } from '../parties.ts';
+
+/** Asks the new side what migration.yml declares, and while the old side serves, both for the same. */
+export async function functionalChecks(
+  parties: Parties,
+  {
+    moved,
+    secrets,
+    redact,
+  }: { moved: boolean; secrets: Record<string, string>; redact: (text: string) => string },
+): Promise<{ checks: Check[]; http: CheckResult[] }> {
+  const { subject, oldSide, newSide, clock, signal } = parties;
+  const { config, environment } = subject;
+  const ingress = await newSide.ingressHost();
+  const hosts = moved ? [ingress, ...environment.domains] : [ingress];
+  // Under every name that leads there; all else is asked once, under the name that visitors use.
+  const http = await checkHosts(hosts, config.checks);
+  const host = moved ? (environment.domains[0] ?? ingress) : ingress;
+  const run: CheckRun = {
+    base: `https://${host}`,
+    oldBase: moved ? undefined : await appWebUrl(oldSide.heroku, oldSide.app),
+    secrets,
+    processedJobs: () => processedJobs(parties),
+    environment: process.env,
+    environmentName: environment.name,
+    redact,
+    clock,
+    signal,
+  };
+  const declared = config.declaredChecks.length > 0 ? config.declaredChecks : [FRONT_PAGE];
+  const checks = await runChecks(run, declared, { closed: !moved });
+  const paths = config.compare?.paths ?? [
+    ...new Set([
+      '/',
+      ...declared.flatMap((check) =>
+        check.kind === 'request' && check.method === 'GET' ? [check.path] : [],
+      ),
+    ]),
+  ];
+  return { checks: [...checks, ...(await compareSides(run, paths, config.compare))], http };
+}
+
+/** Sidekiq's own counter; undefined where nothing has ever counted. */
+async function processedJobs({ newSide, log, signal }: Parties): Promise<number | undefined> {
+  if (newSide.redis === undefined) return undefined;
+  const text = await withRedis({ ...newSide.redis.admin, database: 0 }, { log, signal }, (redis) =>
+    redis.get('stat:processed'),
+  );
+  return text === null ? undefined : Number(text);
+}
