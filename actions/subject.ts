@@ -6,6 +6,7 @@ import type { EnvironmentConfig, MigrationConfig } from '../src/migration/config
 import { configFor, environmentOf, parseMigrationConfig } from '../src/migration/config.ts';
 import type { MigrationRecord, Phase } from '../src/migration/record.ts';
 import { addSection, openRecord, writeRecord } from '../src/migration/record.ts';
+import { configOfThrowAway } from '../src/migration/throw-away.ts';
 
 /** What a run is about: the user's decisions as they hold for one environment, and the record of what was done so far. */
 export interface Subject {
@@ -17,13 +18,21 @@ export interface Subject {
 
 /** Reads `migration.yml` and the record. Throws a ConfigurationError before anything else is touched. */
 export async function readSubject(edge: Edge): Promise<Subject> {
+  const { config, environment } = await readDeclared(edge);
+  return openSubject(edge, config, environment);
+}
+
+/** What migration.yml says of the environment that is asked for; ConfigurationError when there is no such file. */
+export async function readDeclared(
+  edge: Edge,
+): Promise<{ config: MigrationConfig; environment: EnvironmentConfig }> {
   const config = await readConfig(edge);
   if (config === undefined) {
     throw new ConfigurationError(
       `There is no ${edge.inputs.required('config')} in this checkout. Add one (docs/migration-yml.md shows it) or name it with the input config.`,
     );
   }
-  return openSubject(edge, config, environmentOf(config, edge.inputs.required('environment')));
+  return { config, environment: environmentOf(config, edge.inputs.required('environment')) };
 }
 
 /** migration.yml, or `undefined` while there is none; ConfigurationError when it cannot be read or understood. */
@@ -49,7 +58,13 @@ export async function openSubject(
     application: config.application,
     environment: environment.name,
   });
-  return { config: configFor(config, environment), environment, recordPath, record };
+  const own = configFor(config, environment);
+  return {
+    config: environment.throwAway === undefined ? own : configOfThrowAway(own),
+    environment,
+    recordPath,
+    record,
+  };
 }
 
 /** Says what this version cannot do yet, before anything is changed. */

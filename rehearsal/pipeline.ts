@@ -60,7 +60,12 @@ export function runPipeline(world: World, options: PipelineOptions): Promise<Wor
       ...options.vars,
     },
     repositorySecrets: {},
-    environments: { staging: { secrets }, 'production-prepare': { secrets }, production: { secrets } },
+    environments: {
+      staging: { secrets },
+      'production-prepare': { secrets },
+      'production-rehearsal': { secrets },
+      production: { secrets },
+    },
     approve: () =>
       Promise.resolve({
         approved: options.approve,

@@ -104,7 +104,8 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     played: { requestsPerMinute: 5000, requestsPerHour: 50_000, ...scheduler },
   });
   const github = await startGitHub({ log, repository: 'acme/shop', directory: join(directory, 'github') });
-  for (const name of ['staging', 'production-prepare']) github.configureEnvironment(name, {});
+  for (const name of ['staging', 'production-prepare', 'production-rehearsal'])
+    github.configureEnvironment(name, {});
   github.configureEnvironment('production', {
     reviewers: ['robin'],
     preventSelfReview: true,
@@ -271,7 +272,11 @@ async function writeRepository(
     ],
     checks: [{ path: '/health', status: 200, contains: 'ok' }],
     // What assess asks of this shop, answered by its people.
-    decisions: { 'postgres/edition': 'standard' },
+    decisions: {
+      'postgres/edition': 'standard',
+      // Alone, production has nowhere to try its cutover: its people say that they do without.
+      ...(environments.includes('staging') ? {} : { 'rehearsal/full': 'waived' }),
+    },
   };
   writeFileSync(join(directory, 'migration.yml'), stringify(config));
   writeFileSync(join(directory, 'Dockerfile'), 'FROM node:24-slim\nCOPY . /app\nWORKDIR /app\n');

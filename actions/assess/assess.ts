@@ -6,6 +6,7 @@ import { heading } from '../../src/report/summary.ts';
 import { together } from '../../src/together.ts';
 import { herokuOf } from '../parties.ts';
 import { openSubject, recordPhase } from '../subject.ts';
+import { orThrowAway } from '../throw-away.ts';
 import { readAsked, type Asked } from './asked.ts';
 import { assessmentOf } from './assessment.ts';
 import { decisionsFor } from './decided-for.ts';
@@ -17,6 +18,7 @@ import { failChoices, failWhen, setOutputs, tell } from './outcome.ts';
 import { readOthers, type OthersFound } from './pipeline.ts';
 import { readApp, readOffers, type AppFound, type MovedApp } from './read-app.ts';
 import { recordedAssessment } from './recorded.ts';
+import { rehearsedBefore, type RehearsedBefore } from './rehearsed-before.ts';
 import { assessSummary } from './summary.ts';
 
 /**
@@ -28,7 +30,7 @@ export async function assess(edge: Edge): Promise<void> {
   if (edge.inputs.boolean('doctor')) return doctor(edge);
   const failOn = edge.inputs.choice('fail-on', failChoices);
   const wantsInit = edge.inputs.boolean('init');
-  const asked = await readAsked(edge);
+  const asked = askedOrThrowAway(edge, await readAsked(edge));
 
   const { found, others: othersFound, offers } = await readAll(edge, asked);
   if ('moved' in found) return tellMoved(edge, asked, found);
@@ -38,15 +40,30 @@ export async function assess(edge: Edge): Promise<void> {
   const decided = decidedFor(found);
   const subject = await openSubject(edge, decided.config, decided.environment);
   const under = { catalogue: offers.catalogue, unknown: offers.unknown, now: edge.clock.now() };
-  const own = assessmentOf(found, { ...decided, ...under, ...measuredBefore(subject.record) });
+  const rehearsed = decided.proposed
+    ? NEVER_REHEARSED
+    : await rehearsedBefore(edge, decided.config, decided.environment);
+  // This very record's copy is newer than any that was rehearsed.
+  const measured = { ...rehearsed.measured, ...measuredBefore(subject.record) };
+  const own = assessmentOf(found, { ...decided, ...under, ...measured });
   const others = othersFound && assessOthers(othersFound, decidedFor, under);
 
   tell(edge, own, others);
   await recordPhase(edge, subject, 'assess', recordedAssessment(own, others));
   setOutputs(edge, own, others);
-  await edge.summary(assessSummary(own, others, await sampledWeek(edge, subject, own.proposed)));
+  const week = await sampledWeek(edge, subject, own.proposed);
+  await edge.summary(assessSummary(own, others, week, rehearsed.told));
   if (wantsInit) await init(edge, [own, ...(others?.assessments ?? [])]);
   failWhen(failOn, own);
+}
+
+/** Before there is a migration.yml. */
+const NEVER_REHEARSED: RehearsedBefore = { measured: {}, told: [] };
+
+/** With the input `throw-away` the plan is that of a rehearsal, with names of its own. */
+function askedOrThrowAway(edge: Edge, asked: Asked): Asked {
+  if (asked.kind !== 'declared') return asked;
+  return { ...asked, environment: orThrowAway(edge, asked.config, asked.environment) };
 }
 
 /** Everything that is read, side by side: whatever fails for good ends the others, too. */
@@ -59,7 +76,11 @@ async function readAll(
   offers: Awaited<ReturnType<typeof readOffers>>;
 }> {
   const app = asked.herokuApp;
-  const migrationId = asked.kind === 'declared' ? asked.environment.migrationId : undefined;
+  // What has moved carries the mark of the environment itself.
+  const migrationId =
+    asked.kind === 'declared'
+      ? (asked.environment.throwAway?.of ?? asked.environment.migrationId)
+      : undefined;
   const withOthers = edge.inputs.boolean('all-in-pipeline');
   let shared: HerokuClient | undefined;
   // One client, so that all requests keep one pace; each task is given the same signal.

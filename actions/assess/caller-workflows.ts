@@ -31,7 +31,7 @@ export function callerWorkflows(options: CallerOptions): ProposedFile[] {
   const both = has('staging') && has('production');
   return [
     ...(has('staging') ? [file('migrate', options, migrate(both))] : []),
-    ...(has('staging') ? [file('rehearse-staging', options, REHEARSE_STAGING)] : []),
+    ...(has('staging') ? [file('rehearse-staging', options, rehearse(both))] : []),
     ...(has('production') ? [file('catch-up', options, CATCH_UP)] : []),
     ...(has('staging') || has('production')
       ? [
@@ -83,24 +83,39 @@ function migrate(both: boolean): Caller {
   };
 }
 
-const REHEARSE_STAGING: Caller = {
-  title: 'Rehearse staging',
-  comments: ['A file of its own: GitHub disables a whole file when its schedule sleeps.'],
-  triggers: [
-    '# Once staging has moved by hand: every week, so that the night of the cutover is not the first time.',
-    '# schedule:',
-    "#   - cron: '23 4 * * 1' # never on the hour: then schedules are late or dropped",
-    'workflow_dispatch:',
-  ],
-  job: 'staging',
-  permissions: [
-    CONTENTS,
-    'actions: read # asked for by a job that does not run here, the cutover of production',
-  ],
-  calls: 'migrate',
-  secrets: WITH_NOTICES,
-  inputs: ['through: staging'],
-};
+/** Without production there is nothing to take a shadow of. */
+function rehearse(both: boolean): Caller {
+  return {
+    title: 'Rehearse',
+    comments: ['A file of its own: GitHub disables a whole file when its schedule sleeps.'],
+    triggers: [
+      '# Every week, so that the night of the cutover is not the first time, and its gate finds a recent rehearsal.',
+      '# schedule:',
+      "#   - cron: '23 4 * * 1' # full; never on the hour: then schedules are late or dropped",
+      ...(both ? ["#   - cron: '37 3 * * 6' # shadow"] : []),
+      'workflow_dispatch:',
+      '  inputs:',
+      '    depth:',
+      '      description: How far to go',
+      '      type: choice',
+      `      options: [${both ? 'copy, full, shadow' : 'copy, full'}]`,
+      '      default: copy',
+    ],
+    job: 'rehearse',
+    permissions: [
+      CONTENTS,
+      'actions: read # to look up how far off the last rehearsal was',
+      'issues: write # to keep one issue for as long as a rehearsal does not pass',
+    ],
+    calls: 'rehearse-staging',
+    secrets: WITH_NOTICES,
+    inputs: [
+      both
+        ? "depth: ${{ inputs.depth || (github.event.schedule == '37 3 * * 6' && 'shadow') || 'full' }} # a schedule has no inputs"
+        : "depth: ${{ inputs.depth || 'full' }} # a schedule has no inputs",
+    ],
+  };
+}
 
 const CATCH_UP: Caller = {
   title: 'Catch up',

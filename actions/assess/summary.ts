@@ -26,8 +26,14 @@ import { when } from './when.ts';
  * run begins with what it could not see and the next step, a pipeline with a line for each app.
  *
  * @param week from what earlier runs sampled
+ * @param rehearsed what earlier rehearsals forecast, and how far off they were
  */
-export function assessSummary(own: Assessment, others: OtherApps | undefined, week: SampledWeek): string {
+export function assessSummary(
+  own: Assessment,
+  others: OtherApps | undefined,
+  week: SampledWeek,
+  rehearsed: readonly string[] = [],
+): string {
   const { plan, digest } = own;
   return [
     heading(`${plan.herokuApp} → DigitalOcean ${plan.region}: ${headline(plan)}`, 2),
@@ -37,6 +43,7 @@ export function assessSummary(own: Assessment, others: OtherApps | undefined, we
     ...(own.proposed ? questions(plan) : decisions(plan)),
     ...cost(plan),
     ...forecast(plan.strategyChoice),
+    ...rehearsed.map((line) => paragraph(line)),
     ...when(week),
     ...worthKnowing(plan),
     heading('What moves where', 3),

@@ -23,6 +23,7 @@ import { refuseUnlessWell } from './findings.ts';
 import { expectedTimeline } from './forecast.ts';
 import { cutoverNotices } from './notices.ts';
 import { preFlight } from './pre-flight.ts';
+import { rehearsalChecks, triedDecisions } from './rehearsed.ts';
 import type { Checks } from './steps.ts';
 import { cutoverSteps } from './steps.ts';
 import { CUTOVER_FAILED, cutoverSummary } from './summary.ts';
@@ -65,9 +66,10 @@ export async function cutover(edge: Edge): Promise<void> {
   }
   if (edge.inputs.boolean('wait-for-window')) await waitUntilItMayBegin(edge, subject);
 
+  const decisions = await triedDecisions(edge);
   const told = {
     ...({ subject, phase: 'cutover', words: CUTOVER_FAILED } as const),
-    onFailure: (outcome: FailedOutcome) => notices.failed(outcome),
+    onFailure: async (outcome: FailedOutcome) => ({ ...(await notices.failed(outcome)), decisions }),
   };
   const moved = await tellingFailure(edge, told, (onStep) =>
     withLease(edge, subject, async (parties, journal, lease) => {
@@ -92,6 +94,7 @@ export async function cutover(edge: Edge): Promise<void> {
   await recordPhase(edge, subject, 'cutover', {
     outcome: moved.changed ? 'moved' : 'unchanged',
     planDigest,
+    decisions,
     ...moved,
     ...(await notices.finished(moved.changed)),
   });
@@ -163,7 +166,8 @@ function checksOf(
         token: edge.inputs.optionalSecret('github-token'),
         signal: edge.signal,
       });
-      return { ...evidence, checks: [...evidence.checks, ...unchanged] };
+      const rehearsed = await rehearsalChecks(edge, subject);
+      return { ...evidence, checks: [...evidence.checks, ...unchanged, ...rehearsed] };
     },
     preFlight,
   };

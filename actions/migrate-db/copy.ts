@@ -12,12 +12,13 @@ import { tellingFailure } from '../failed-phase.ts';
 import { forward, liveOptions, refuseImpossibleLive } from '../live.ts';
 import type { Parties } from '../parties.ts';
 import { withLease } from '../parties.ts';
-import { copiedStrategy, plannedStrategy } from '../strategy.ts';
+import { copiedStrategy } from '../strategy.ts';
 import type { Subject } from '../subject.ts';
 import { recordPhase } from '../subject.ts';
 import type { CopiedRedis } from './copied-redis.ts';
 import { copyLive } from './copy-live.ts';
 import { copyForPractice } from './copy-window.ts';
+import { strategyOfCopy } from './rehearsed-strategy.ts';
 import { planOnly, refuseUnlessHerokuServes } from './state.ts';
 import { COPY_FAILED, copySummary } from './summary.ts';
 
@@ -51,7 +52,7 @@ export interface Copied {
  * migration's stamp.
  */
 export async function copyCommand(edge: Edge, subject: Subject): Promise<void> {
-  const strategy = plannedStrategy(subject);
+  const strategy = await strategyOfCopy(edge, subject);
   if (edge.inputs.boolean('dry-run')) {
     await planOnly(edge, subject, async (parties, journal) => {
       await refuseUnlessHerokuServes(parties, journal);

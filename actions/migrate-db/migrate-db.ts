@@ -1,6 +1,7 @@
 import type { Edge } from '../../src/github/run.ts';
 import type { Subject } from '../subject.ts';
-import { readSubject, refuseUnsupported } from '../subject.ts';
+import { refuseUnsupported } from '../subject.ts';
+import { readSubjectOrThrowAway } from '../throw-away.ts';
 import { catchUpCommand } from './catch-up.ts';
 import { copyCommand } from './copy.ts';
 import { uninstallCommand } from './uninstall.ts';
@@ -18,7 +19,7 @@ const COMMANDS: Record<'copy' | 'catch-up' | 'uninstall', (edge: Edge, subject: 
  */
 export async function migrateDb(edge: Edge): Promise<void> {
   const command = edge.inputs.choice('command', ['copy', 'catch-up', 'uninstall']);
-  const subject = await readSubject(edge);
+  const subject = await readSubjectOrThrowAway(edge);
   refuseUnsupported(subject);
   await COMMANDS[command](edge, subject);
 }

@@ -8,13 +8,15 @@ import { targetNames } from '../../src/migration/names.ts';
 import type { PostgresAddress } from '../../src/postgres/connect.ts';
 import { digitalOceanOf } from '../parties.ts';
 import { admitToCluster } from '../runner-access.ts';
-import { readSubject, recordPhase, type Subject } from '../subject.ts';
+import { recordPhase, type Subject } from '../subject.ts';
+import { readSubjectOrThrowAway } from '../throw-away.ts';
 import { destroySummary } from './destroy-summary.ts';
 import { withJournal } from './journal.ts';
 import { everythingOwned } from './owned.ts';
 import { readLivePrices } from './prices.ts';
 import { deadlineOf } from './provision.ts';
 import type { Owned, Ownership } from './resource.ts';
+import { endRehearsedCapture } from './rehearsed-capture.ts';
 import { cutoverBegun, servingReason } from './serving.ts';
 import { restoreTtls } from './ttl.ts';
 
@@ -30,14 +32,17 @@ interface Destroying extends Ownership {
  * identifier after its mark was read; run again after a failure, it removes what is left.
  */
 export async function destroy(edge: Edge): Promise<void> {
-  const subject = await readSubject(edge);
+  const subject = await readSubjectOrThrowAway(edge);
   const dryRun = edge.inputs.boolean('dry-run');
-  if (!dryRun) requireConfirmation(edge, subject);
+  const { throwAway } = subject.environment;
+  // Its name is one that nobody gives by mistake, and nothing of it ever serves.
+  if (!dryRun && throwAway === undefined) requireConfirmation(edge, subject);
   const d = await destroying(edge, subject);
 
   const owned = await everythingOwned(d, zoneOf(subject));
   for (const one of owned) edge.log.info(`${dryRun ? 'Would remove' : 'To be removed'}: ${inWords(one)}`);
-  const serving = await servingReason(edge, subject, d.client, d.names.tag);
+  const serving =
+    throwAway === undefined ? await servingReason(edge, subject, d.client, d.names.tag) : undefined;
   if (dryRun) {
     if (serving !== undefined) edge.log.warning(`It would be refused: ${serving}.`);
     edge.log.info(owned.length === 0 ? NOTHING : 'This was a dry run: nothing was removed.');
@@ -49,6 +54,7 @@ export async function destroy(edge: Edge): Promise<void> {
   }
   if (serving !== undefined) throw refused(serving);
 
+  if (throwAway !== undefined) await endRehearsedCapture(edge, subject);
   const removed = await removeAll(d, owned);
   const left = await everythingOwned(d, zoneOf(subject));
   if (left.length > 0) {

@@ -10,7 +10,8 @@ import { planSchema } from '../../src/migration/plan.ts';
 import { latestSection } from '../../src/migration/record.ts';
 import { requireMigrationKey, type MigrationKey } from '../../src/migration/secrets.ts';
 import { digitalOceanOf } from '../parties.ts';
-import { readSubject, recordPhase, refuseUnsupported, type Subject } from '../subject.ts';
+import { recordPhase, refuseUnsupported, type Subject } from '../subject.ts';
+import { readSubjectOrThrowAway } from '../throw-away.ts';
 import { provisionApplication } from './application.ts';
 import { destroy } from './destroy.ts';
 import { provisionInfrastructure } from './infrastructure.ts';
@@ -41,8 +42,9 @@ export interface Provisioning {
 export async function provision(edge: Edge): Promise<void> {
   if (edge.inputs.choice('command', ['apply', 'destroy']) === 'destroy') return destroy(edge);
   const stage = edge.inputs.choice('stage', ['infrastructure', 'application']);
-  const subject = await readSubject(edge);
+  const subject = await readSubjectOrThrowAway(edge);
   refuseUnsupported(subject);
+  refuseServingThrowAway(stage, subject);
   const client = { ...digitalOceanOf(edge), deadline: deadlineOf(edge) };
   const plan = requirePlan(subject);
   const key = requireMigrationKey(edge.inputs.secret('migration-key'));
@@ -62,7 +64,8 @@ export async function provision(edge: Edge): Promise<void> {
       ? await provisionInfrastructure(provisioning)
       : await provisionApplication(provisioning);
 
-  const notes = stage === 'infrastructure' ? await proposeRepositoryFiles(provisioning) : [];
+  const proposes = stage === 'infrastructure' && subject.environment.throwAway === undefined;
+  const notes = proposes ? await proposeRepositoryFiles(provisioning) : [];
   const outcome = provisioning.dryRun ? 'planned' : report.changed ? 'done' : 'unchanged';
   for (const line of report.priceDifferences) edge.log.warning(tellDifference(line));
   edge.log.info(OUTCOMES[outcome]);
@@ -83,6 +86,14 @@ export async function provision(edge: Edge): Promise<void> {
     // Names and keyed digests: the record is read by everybody who may read the repository.
     secretsRead: (report.secretsRead ?? []).map(({ name, digest }) => ({ name, digest })),
   });
+}
+
+/** Data is all that is rehearsed there: an app would have the real one's config vars, and send real mails. */
+function refuseServingThrowAway(stage: string, { environment }: Subject): void {
+  if (environment.throwAway === undefined || stage === 'infrastructure') return;
+  throw new ConfigurationError(
+    'A throw-away target holds data and no app: leave `stage: application` out of a rehearsal. Nothing was changed.',
+  );
 }
 
 /** When waiting ends: the input `timeout` counts for the whole run, as a job's own limit does. */

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ApiError } from './api-error.ts';
 import { gitRoutes } from './git-routes.ts';
+import { issueRoutes } from './issue-routes.ts';
 import { numberOf } from './number-of.ts';
 import { pullRoutes } from './pull-routes.ts';
 import {
@@ -64,6 +65,7 @@ const routes: Route[] = [
   route('GET', '/actions/variables/([^/]+)', ['variables', 'read'], readVariable),
   ...gitRoutes,
   ...pullRoutes,
+  ...issueRoutes,
 ];
 
 /** Answers one authenticated request. Throws ApiError for everything that GitHub would refuse. */

@@ -1,4 +1,5 @@
 import { ApiError } from './api-error.ts';
+import type { Issue } from './issue-routes.ts';
 import { numberOf } from './number-of.ts';
 import type { Repository } from './repository.ts';
 import type { Settings } from './settings.ts';
@@ -15,6 +16,7 @@ export interface ApiState {
   approvals: Map<number, Approval[]>;
   variables: Map<string, string>;
   settings: Settings;
+  issues: Issue[];
   artifacts(runId: number): string;
   /** Folders of artifacts by their number, as far as somebody has listed them. */
   listed: Map<number, string>;

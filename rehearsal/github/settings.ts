@@ -13,6 +13,7 @@ export interface Settings {
   actions: { enabled: boolean; allowed: 'all' | 'local_only' | 'selected' };
   workflows: { defaultPermissions: 'read' | 'write'; mayCreatePullRequests: boolean };
   private: boolean;
+  hasIssues: boolean;
 }
 
 export function newSettings(): Settings {
@@ -25,6 +26,7 @@ export function newSettings(): Settings {
     // What a new repository has.
     workflows: { defaultPermissions: 'read', mayCreatePullRequests: false },
     private: true,
+    hasIssues: true,
   };
 }
 

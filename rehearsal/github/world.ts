@@ -12,6 +12,7 @@ import type { RecordedRequest } from '../recorded-request.ts';
 import { ApiError } from './api-error.ts';
 import { answer, storedArtifact } from './api.ts';
 import type { ApiAnswer, ApiState } from './api.ts';
+import { newIssue, type Issue } from './issue-routes.ts';
 import { createRepository, type Repository } from './repository.ts';
 import { newSettings, type Settings } from './settings.ts';
 
@@ -103,6 +104,10 @@ export interface GitHubWorld {
     base: string;
     state: string;
   }[];
+  issues(): readonly Issue[];
+  /** A person opens one. */
+  addIssue(o: { title: string; body: string; user: string }): void;
+  relabel(issue: number, labels: string[]): void;
   /** Folder that holds one sub-folder per artifact of that run. */
   artifacts(runId: number): string;
   requests: readonly RecordedRequest[];
@@ -128,6 +133,7 @@ export async function startGitHub(options: GitHubOptions): Promise<GitHubWorld> 
     approvals: new Map(),
     variables: new Map(),
     settings: newSettings(),
+    issues: [],
     artifacts: (runId) => {
       const folder = join(directory, 'artifacts', String(runId));
       mkdirSync(folder, { recursive: true });
@@ -204,6 +210,13 @@ export async function startGitHub(options: GitHubOptions): Promise<GitHubWorld> 
     readFile: (path, branch = defaultBranch) => repository.file(path, branch)?.content,
     git: repository,
     pullRequests: () => repository.pulls.map((pull) => ({ ...pull })),
+    issues: () => state.issues.map((issue) => ({ ...issue })),
+    addIssue: (o) => {
+      state.issues.push(newIssue(state.issues, o));
+    },
+    relabel: (number, labels) => {
+      state.issues = state.issues.map((issue) => (issue.number === number ? { ...issue, labels } : issue));
+    },
     artifacts: (runId) => state.artifacts(runId),
     requests,
     faults,

@@ -13,6 +13,12 @@ export interface EarlierRecordsOptions {
   /** Of the migration that is meant: records of others are left out. */
   migrationId: string;
   environment: string;
+  /** Under which they are kept; the environment's own unless given. */
+  artifact?: string;
+  /** How far to look back; two weeks unless given. */
+  days?: number;
+  /** How many to read, the newest; 200 unless given. */
+  most?: number;
   now: Date;
   signal: AbortSignal;
 }
@@ -51,14 +57,14 @@ const artifactsAnswer = z.object({
 type Artifact = z.infer<typeof artifactsAnswer>['artifacts'][number];
 
 /**
- * The records that earlier runs of this repository kept for the same environment: of the last two weeks, 200 at most, read
+ * The records that earlier runs of this repository kept for the same environment: of the last weeks, 200 at most, read
  * side by side and within the repository's limit of requests. What cannot be read is a note, never an error: nothing depends
  * on these but a proposal. Needs `actions: read`.
  */
 export async function readEarlierRecords(options: EarlierRecordsOptions): Promise<EarlierRecords> {
   const signal = AbortSignal.any([options.signal, AbortSignal.timeout(PATIENCE_MS)]);
   const octokit = getOctokit(options.token, { baseUrl: options.apiUrl });
-  const artifact = `migration-record-${options.environment}`;
+  const artifact = options.artifact ?? `migration-record-${options.environment}`;
   const records: MigrationRecord[] = [];
   let unread = 0;
   try {
@@ -81,7 +87,7 @@ export async function readEarlierRecords(options: EarlierRecordsOptions): Promis
   return { records, note };
 
   async function listArtifacts(): Promise<Artifact[]> {
-    const since = options.now.getTime() - DAYS * 24 * 3_600_000;
+    const since = options.now.getTime() - (options.days ?? DAYS) * 24 * 3_600_000;
     const wanted: Artifact[] = [];
     for (let page = 1; ; page += 1) {
       const answer = await octokit.request(`GET /repos/${options.repository}/actions/artifacts`, {
@@ -93,7 +99,7 @@ export async function readEarlierRecords(options: EarlierRecordsOptions): Promis
       const { artifacts } = artifactsAnswer.parse(answer.data);
       wanted.push(...artifacts.filter((one) => isOurs(one, since)));
       const left = Number(answer.headers['x-ratelimit-remaining'] ?? Infinity) - LEFT_TO_OTHERS;
-      const most = Math.max(0, Math.min(MOST_RECORDS, left));
+      const most = Math.max(0, Math.min(options.most ?? MOST_RECORDS, left));
       const old = artifacts.some(({ created_at: at }) => Date.parse(at) < since);
       if (old || artifacts.length < PAGE || wanted.length >= most) return wanted.slice(0, most);
     }

@@ -63,6 +63,21 @@ const artifactsAnswer = z.object({
 });
 export type Artifact = z.infer<typeof artifactsAnswer>['artifacts'][number];
 
+/** Of any run: the list of the whole repository tells of which, and since when. */
+const keptArtifactsAnswer = z.object({
+  artifacts: z.array(
+    z.object({
+      id: z.number(),
+      name: z.string(),
+      expired: z.boolean(),
+      size_in_bytes: z.number(),
+      created_at: z.iso.datetime({ offset: true }),
+      workflow_run: z.object({ id: z.number() }).nullish(),
+    }),
+  ),
+});
+export type KeptArtifact = z.infer<typeof keptArtifactsAnswer>['artifacts'][number];
+
 /** What the gate may ask; each answer or a ConfigurationError that names the setting to change. */
 export interface GateApi {
   environment(name: string): Promise<EnvironmentAnswer>;
@@ -73,6 +88,10 @@ export interface GateApi {
   repository(): Promise<{ full_name: string; default_branch: string }>;
   branchIsProtected(name: string): Promise<boolean>;
   artifacts(runId: string, name: string): Promise<Artifact[]>;
+  /** Those of every run that have this name, the newest 100. */
+  artifactsNamed(name: string): Promise<KeptArtifact[]>;
+  /** What is in an artifact, as a zip. */
+  archive(artifactId: number): Promise<Buffer>;
 }
 
 export interface GateApiOptions {
@@ -110,7 +129,8 @@ export function createGateApi({ repository, apiUrl, token, signal }: GateApiOpti
       });
       data = answer.data;
     } catch (error) {
-      throw closed(`${what} could not be read: ${reasonOf(error, missing)}`);
+      const refusal = closed(`${what} could not be read: ${reasonOf(error, missing)}`);
+      throw statusOf(error) === 404 ? new AbsentError(refusal.message) : refusal;
     }
     const parsed = schema.safeParse(data);
     if (parsed.success) return parsed.data;
@@ -176,8 +196,31 @@ export function createGateApi({ repository, apiUrl, token, signal }: GateApiOpti
       );
       return answer.artifacts.filter((artifact) => artifact.name === name);
     },
+    artifactsNamed: async (name) => {
+      const answer = await read(
+        `the list of artifacts called ${name}`,
+        keptArtifactsAnswer,
+        '/actions/artifacts',
+        { name, per_page: 100 },
+        'the token cannot see them',
+      );
+      return answer.artifacts.filter((artifact) => artifact.name === name);
+    },
+    archive: async (artifactId) => {
+      const bytes = await read(
+        `the artifact ${artifactId}`,
+        z.instanceof(ArrayBuffer),
+        '/actions/artifacts/{artifact_id}/zip',
+        { artifact_id: artifactId },
+        'it has been deleted. Rehearse again',
+      );
+      return Buffer.from(bytes);
+    },
   };
 }
+
+/** Of what was asked for, GitHub says that it is not there (404), or not for this token. */
+export class AbsentError extends ConfigurationError {}
 
 /** A closed gate: what is wrong, and that nothing happened. */
 export function closed(why: string): ConfigurationError {
@@ -185,15 +228,20 @@ export function closed(why: string): ConfigurationError {
 }
 
 function reasonOf(error: unknown, missing: string): string {
-  const status = error instanceof Error && 'status' in error ? Number(error.status) : 0;
+  const status = statusOf(error);
   if (status === 404) return missing;
   if (status === 401)
     return 'GitHub refused the token (401). Give the input github-token as `${{ github.token }}`';
   if (status === 403) {
     return 'GitHub forbade it (403). Give the job `permissions: actions: read` (and `contents: read`); if it has that, the rate limit is used up: wait an hour and run the job again';
   }
+  if (status === 410) return 'it has expired (410). Rehearse, or prepare, again';
   if (status === 429) return 'GitHub asked to slow down (429). Wait a few minutes and run the job again';
   if (status >= 500)
     return `GitHub is in trouble (HTTP ${status}). Look at githubstatus.com and run the job again`;
   return `${messageOf(error)}. Run the job again`;
+}
+
+function statusOf(error: unknown): number {
+  return error instanceof Error && 'status' in error ? Number(error.status) : 0;
 }

@@ -1,5 +1,6 @@
-import type { Approval, GateApi, RunAnswer } from './gate-api.ts';
+import type { Approval, GateApi } from './gate-api.ts';
 import { closed, createGateApi } from './gate-api.ts';
+import { trustedSource } from './trusted-source.ts';
 
 export type GateMode = 'environment' | 'second-dispatch' | 'none';
 
@@ -186,7 +187,11 @@ async function secondDispatchGate(options: GateOptions, api: GateApi, digest: Ch
       `the run that prepared (${prepared.html_url}) is ${prepared.conclusion ?? prepared.status ?? 'unknown'}, not a success: let it succeed, then enter its digest`,
     );
   }
-  const source = await trustedSource(api, prepared);
+  const source = await trustedSource(api, prepared, PREPARES);
+  if ('doubt' in source) {
+    const { doubt, other } = source;
+    throw closed(`${prepared.html_url} ${doubt}${other ? ': enter the id of the run that prepared' : ''}`);
+  }
   const artifactName = `migration-record-${environment}`;
   const artifact = (await api.artifacts(prepareRunId, artifactName)).find(({ expired }) => !expired);
   if (!artifact) {
@@ -210,7 +215,7 @@ async function secondDispatchGate(options: GateOptions, api: GateApi, digest: Ch
       { what: 'prepared by', found: preparers.join(', ') },
       {
         what: 'prepared in',
-        found: `${prepared.html_url} (${prepared.path} on ${source})`,
+        found: `${prepared.html_url} (${prepared.path} on ${source.branch})`,
       },
       { what: 'record', found: `artifact ${artifact.id}` },
       { what: 'dispatched by', found: starters.join(', ') },
@@ -225,31 +230,7 @@ async function thisRun(api: GateApi, run: GateRun): Promise<{ starters: string[]
   return { starters, attempt: told.run_attempt };
 }
 
-// Either stands in the path of a run when its workflow was started by itself, and among the called ones otherwise.
 const PREPARES = /(^|\/)\.github\/workflows\/(migrate|prepare)\.ya?ml(@.*)?$/;
-
-/**
- * The branch from which a run comes that may hand its record to a cutover: only the shipped workflow writes that record,
- * and only on a branch that not everybody may write to is the workflow the one that was reviewed.
- */
-async function trustedSource(api: GateApi, prepared: RunAnswer): Promise<string> {
-  const { html_url: where, path, head_branch: branch, head_repository: from } = prepared;
-  const called = (prepared.referenced_workflows ?? []).map((workflow) => workflow.path);
-  if (![path, ...called].some((name) => PREPARES.test(name))) {
-    throw closed(`${where} is a run of ${path}, not of migrate.yml: enter the id of the run that prepared`);
-  }
-  const repository = await api.repository();
-  if (from === null || !sameUser(from.full_name, repository.full_name)) {
-    throw closed(
-      `${where} comes from ${from?.full_name ?? 'a repository that is gone'}, not from ${repository.full_name}: prepare there`,
-    );
-  }
-  if (branch === null) throw closed(`${where} belongs to no branch: prepare on ${repository.default_branch}`);
-  if (branch === repository.default_branch || (await api.branchIsProtected(branch))) return branch;
-  throw closed(
-    `${where} ran on ${branch}, which is neither the default branch nor protected, so its workflow may have been anything: prepare on ${repository.default_branch}`,
-  );
-}
 
 /** The answer tells neither time nor attempt: an approval by who started a later attempt is not one by another. */
 function counts(approval: Approval, environment: string, starters: readonly string[]): boolean {

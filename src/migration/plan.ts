@@ -30,6 +30,7 @@ import { ownPostgresOf, type OwnPostgres } from './own-postgres.ts';
 import { isPassing } from './passing.ts';
 import { placePostgres, placeProcesses, placeRedis, type PlacedPostgres } from './placement.ts';
 import { mergeSchedules, type MergedSchedules } from './plan-schedule.ts';
+import { rehearsalItems } from './rehearsal-items.ts';
 import { makeRoadmap, roadmapSchema } from './roadmap.ts';
 import { chooseStrategy, strategyChoiceSchema, type StrategyInput } from './strategy.ts';
 import { strategyItems } from './strategy-items.ts';
@@ -210,6 +211,7 @@ export function buildPlan(read: PlanInput): Plan {
     databaseItems(facts),
     strategyItems(facts),
     unknownItems(facts),
+    rehearsalItems(facts),
     input.found,
   ]);
   const items = applyAnswers(withoutOverlaps(seen, inventory), config, environment);

@@ -7,12 +7,13 @@ import { usesOf } from './what-an-action-uses.ts';
 
 const project = join(import.meta.dirname, '..', '..');
 
-test('the six phases are six actions', () => {
+test('the six phases are six actions, and a rehearsal is judged by one of its own', () => {
   expect(actionNames(project)).toEqual([
     'assess',
     'cutover',
     'migrate-db',
     'provision',
+    'rehearsal',
     'roll-back',
     'verify',
   ]);

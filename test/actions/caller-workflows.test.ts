@@ -26,7 +26,7 @@ function withoutComments(text: string): string[] {
 
 /** The lines of a schedule that is not switched on yet. */
 function switchedOn(text: string): string {
-  return text.replace(/^ {2}# (schedule:)$/m, '  $1').replace(/^ {2}# {3}(- cron: .*)$/m, '    $1');
+  return text.replace(/^ {2}# (schedule:)$/m, '  $1').replace(/^ {2}# {3}(- cron: .*)$/gm, '    $1');
 }
 
 test.each(['migrate', 'rehearse-staging', 'catch-up', 'roll-back', 'destroy'])(
