@@ -6,6 +6,7 @@ const allParts = {
   postgres: ['copy', 'parity', 'overhead', 'drain', 'window', 'wan'],
   redis: ['copy', 'tls', 'wan', 'final'],
   assess: ['pipeline'],
+  cutover: ['by-hand', 'window-dns', 'live-dns', 'live-front-door'],
 } as const;
 
 export type Subject = keyof typeof allParts;
@@ -15,8 +16,8 @@ export type Parts = { [Of in Subject]: ReadonlySet<Part<Of>> };
 export interface BenchOptions {
   subjects: Subject[];
   /**
-   * About so much data on the source; default 500 MB of Postgres, 1 GB of Redis (a key for each thousand bytes). What
-   * assess looks at has always the same size.
+   * About so much data on the source; default 500 MB of Postgres, 1 GB of Redis (a key for each thousand bytes), 8 and
+   * 500 MB for the cutover. What assess looks at has always the same size.
    */
   sizeBytes: number | undefined;
   /** How often each variant is measured. */
@@ -29,7 +30,7 @@ export interface BenchOptions {
 
 const subjects = Object.keys(allParts) as Subject[];
 
-export const usage = `npm run bench -- [postgres|redis|assess] [--size 500MB] [--rounds 3] [--wan] [--only part,part] [--json]
+export const usage = `npm run bench -- [postgres|redis|assess|cutover] [--size 500MB] [--rounds 3] [--wan] [--only part,part] [--json]
 Parts:
 ${subjects.map((subject) => `  ${subject}: ${allParts[subject].join(', ')}`).join('\n')}
 Without a name all are measured. --wan is for postgres, which is not measured over long lines without it.`;
@@ -103,7 +104,12 @@ function partsOf(named: readonly Subject[], only: string | undefined, wan: boole
   const postgres = chosen(allParts.postgres);
   if (names === undefined) postgres.delete('wan');
   if (wan) postgres.add('wan');
-  return { postgres, redis: chosen(allParts.redis), assess: chosen(allParts.assess) };
+  return {
+    postgres,
+    redis: chosen(allParts.redis),
+    assess: chosen(allParts.assess),
+    cutover: chosen(allParts.cutover),
+  };
 }
 
 /** `100MB`, in powers of ten as disks are sold. */

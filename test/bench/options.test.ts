@@ -4,7 +4,7 @@ import { parseOptions } from '../../bench/options.ts';
 test('everything but the long lines of Postgres is measured unless something else is said', () => {
   const { subjects, parts, rounds, json, sizeBytes } = parseOptions([]);
   expect({ subjects, rounds, json, sizeBytes }).toEqual({
-    ...{ subjects: ['postgres', 'redis', 'assess'], rounds: 3, json: false, sizeBytes: undefined },
+    ...{ subjects: ['postgres', 'redis', 'assess', 'cutover'], rounds: 3, json: false, sizeBytes: undefined },
   });
   expect([...parts.postgres]).toEqual(['copy', 'parity', 'overhead', 'drain', 'window']);
   expect([...parts.redis]).toEqual(['copy', 'tls', 'wan', 'final']);
