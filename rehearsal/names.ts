@@ -8,7 +8,7 @@ interface Endpoint {
 export interface NamesOptions {
   dns: Dns;
   heroku: { http: Endpoint; https: Endpoint };
-  digitalOcean: { https: Endpoint };
+  digitalOcean: { http: Endpoint; https: Endpoint };
   /** How long a second of a TTL lasts here. */
   ttlSecondMs: number;
 }
@@ -28,7 +28,8 @@ export function createNames({ dns, heroku, digitalOcean, ttlSecondMs }: NamesOpt
 
   const platformOf = (target: string, port: number): Endpoint | undefined => {
     if (/\.(herokudns|herokuapp)\.com$/.test(target)) return port === 80 ? heroku.http : heroku.https;
-    if (target.endsWith('.ondigitalocean.app') || APEX_ADDRESSES.has(target)) return digitalOcean.https;
+    if (target.endsWith('.ondigitalocean.app') || APEX_ADDRESSES.has(target))
+      return port === 80 ? digitalOcean.http : digitalOcean.https;
     return undefined;
   };
   const follow = (host: string): { target: string; ttl: number } => {

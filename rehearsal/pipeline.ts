@@ -101,6 +101,8 @@ function processEnvironment(world: World): Record<string, string> {
     NODE_EXTRA_CA_CERTS: world.authorityFile,
     https_proxy: proxy,
     HTTPS_PROXY: proxy,
+    http_proxy: proxy,
+    HTTP_PROXY: proxy,
     no_proxy: '127.0.0.1,localhost',
     NO_PROXY: '127.0.0.1,localhost',
   };

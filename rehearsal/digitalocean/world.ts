@@ -44,7 +44,7 @@ export interface DigitalOceanWorld {
   /** Base of the API without `/v2`. */
   apiUrl: string;
   /** Where the public names of apps are served, by SNI and Host. */
-  ingress: { https: { host: string; port: number } };
+  ingress: { https: { host: string; port: number }; http: { host: string; port: number } };
   dns: Dns;
   tokens: { add(token: string, scopes: 'all' | readonly string[]): void };
   faults: FaultSwitch;
@@ -146,7 +146,7 @@ export async function startDigitalOcean(options: DigitalOceanOptions): Promise<D
 
   return {
     apiUrl: api.url,
-    ingress: { https: ingress.https },
+    ingress: { https: ingress.https, http: ingress.http },
     dns,
     tokens,
     faults,

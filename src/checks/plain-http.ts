@@ -48,7 +48,9 @@ function askPlainly(host: string, port: number): Promise<{ passed: boolean; foun
         const leads = /^https:\/\//i.test(answer.headers.location ?? '');
         if ([301, 302, 307, 308].includes(status) && leads)
           resolve({ passed: true, found: `HTTP ${status} to https://` });
-        // What it says is not the application's: a proxy on the way, or a front that refuses.
+        // A proxy on the way that reached nobody knows nothing.
+        else if (proxy !== null && (status === 502 || status === 504))
+          resolve({ passed: false, found: `could not be asked: the proxy answered ${status}` });
         else if (status >= 400) resolve({ passed: true, found: `refused with HTTP ${status}` });
         else resolve({ passed: false, found: `HTTP ${status} without TLS` });
       },
@@ -56,8 +58,15 @@ function askPlainly(host: string, port: number): Promise<{ passed: boolean; foun
     asking.once('timeout', () =>
       asking.destroy(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })),
     );
-    asking.once('error', (error) =>
-      resolve({ passed: true, found: `nothing is served there (${whyNot(error)})` }),
-    );
+    asking.once('error', (error: NodeJS.ErrnoException) => {
+      // Anything else may as well be a name that was not found, and says nothing.
+      const refused = error.code === 'ECONNREFUSED' || error.code === 'ECONNRESET';
+      resolve({
+        passed: refused,
+        found: refused
+          ? `nothing is served there (${whyNot(error)})`
+          : `could not be asked: ${whyNot(error)}`,
+      });
+    });
   });
 }

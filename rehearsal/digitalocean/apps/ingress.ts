@@ -1,4 +1,5 @@
 import {
+  createServer as createPlainServer,
   request as httpRequest,
   type IncomingMessage,
   type OutgoingHttpHeaders,
@@ -14,6 +15,8 @@ import type { IngressRule } from './spec.ts';
 
 export interface Ingress {
   https: { host: string; port: number };
+  /** Sends everybody on to TLS. */
+  http: { host: string; port: number };
   stop(): Promise<void>;
 }
 
@@ -55,17 +58,26 @@ export async function startIngress(apps: Apps, authority: Authority): Promise<In
     upgrade(apps, request, socket, head);
   });
   server.on('tlsClientError', (_error, socket) => socket.destroy());
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
+  const plain = createPlainServer((request, response) => {
+    response.writeHead(301, { location: `https://${hostOf(request)}${request.url ?? '/'}` }).end();
   });
+  for (const one of [server, plain]) {
+    await new Promise<void>((resolve, reject) => {
+      one.once('error', reject);
+      one.listen(0, '127.0.0.1', resolve);
+    });
+  }
+  const portOf = (one: typeof server | typeof plain): number => (one.address() as AddressInfo).port;
   return {
-    https: { host: '127.0.0.1', port: (server.address() as AddressInfo).port },
-    stop: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    https: { host: '127.0.0.1', port: portOf(server) },
+    http: { host: '127.0.0.1', port: portOf(plain) },
+    stop: async () => {
+      for (const one of [server, plain]) {
+        const closed = new Promise<void>((resolve) => one.close(() => resolve()));
+        one.closeAllConnections();
+        await closed;
+      }
+    },
   };
 }
 
