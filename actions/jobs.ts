@@ -11,6 +11,8 @@ import type { Parties } from './parties.ts';
 /** Either side's Redis, with rights to everything; `undefined` for an application without one. */
 export interface RedisSide {
   redis: RedisAddress | undefined;
+  /** In front of the names of all job keys, where they wait for their places. */
+  under?: string;
 }
 
 /**
@@ -73,12 +75,13 @@ export async function proveJobsEqual(
       await readPlaces(redis),
     ]),
   );
-  const [source, target] = await Promise.all(
-    [from.redis, to.redis].map((address) => jobsAt(address, options, places)),
-  );
-  const databases = new Set([...(source?.keys() ?? []), ...(target?.keys() ?? [])]);
+  const [source, target] = await Promise.all([
+    jobsAt(from.redis, options, places),
+    jobsAt(to.redis, options, places, to.under),
+  ]);
+  const databases = new Set([...source.keys(), ...target.keys()]);
   const differences = [...databases].flatMap((database) =>
-    countDifferences(source?.get(database) ?? NO_JOBS, target?.get(database) ?? NO_JOBS).map((line) =>
+    countDifferences(source.get(database) ?? NO_JOBS, target.get(database) ?? NO_JOBS).map((line) =>
       inDatabase(database, line),
     ),
   );
@@ -87,7 +90,7 @@ export async function proveJobsEqual(
       ['The jobs on both sides are not the same:', ...differences.map((line) => `  ${line}`)].join('\n'),
     );
   }
-  return [...(source ?? [])].flatMap(([database, { counts }]) => named(database, counts));
+  return [...source].flatMap(([database, { counts }]) => named(database, counts));
 }
 
 /** For a summary: how many jobs wait in each queue and set. */
@@ -104,11 +107,12 @@ async function jobsAt(
   address: RedisAddress,
   options: RedisOptions,
   places: ReadonlyMap<number, Place[]>,
+  under?: string,
 ): Promise<Map<number, JobFacts>> {
   return new Map(
     await inDatabases(address, options, async (redis, database): Promise<[number, JobFacts]> => [
       database,
-      await readJobsAt(redis, places.get(database) ?? []),
+      await readJobsAt(redis, places.get(database) ?? [], under),
     ]),
   );
 }

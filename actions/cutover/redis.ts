@@ -18,6 +18,8 @@ export interface RedisMove {
   /** Whose workers have ended, or can no longer write, inside the fence. */
   from: RedisSide;
   to: RedisSide;
+  /** Patterns of keys that are carried in another way, asked for whenever following begins. */
+  later?: () => Promise<string[]>;
   /** What the side that followed must not keep when it follows no longer. */
   forget?: () => Promise<void>;
   log: Log;
@@ -34,6 +36,8 @@ export interface RedisSteps {
   returnTakenJobs: Step;
   /** Inside the fence: holds writers where the old server allows it, moves what is left, and proves it or throws. */
   finish(signal: AbortSignal): Promise<FinishedRedis>;
+  /** Whether the last pass found its writers held, by the server itself. */
+  isHeld(): boolean;
   /** Last inside the fence: every queue and set holds as many jobs on both sides. */
   countJobs: Step;
   /** After the point of no return, before we write ourselves to the Redis that served: its writers need not be held. */
@@ -50,14 +54,16 @@ export interface FinishedRedis {
 }
 
 /** The connections that follow live in this process: a continued run opens them anew, and carries what differs. */
-export function redisSteps({ options, from, to, forget, log }: RedisMove, fence: Held): RedisSteps {
+export function redisSteps({ options, from, to, later, forget, log }: RedisMove, fence: Held): RedisSteps {
   let followed: RedisFollow | undefined;
   let isFinished = false;
+  let isHeld = false;
 
   const close = async (): Promise<void> => {
     if (followed === undefined) await endHoldOfOlderRun(from, log);
     await followed?.close();
     followed = undefined;
+    isHeld = false;
   };
 
   fence.beforeHolding(async (signal) => {
@@ -77,7 +83,7 @@ export function redisSteps({ options, from, to, forget, log }: RedisMove, fence:
         await close();
         if (options === null) return null;
         isFinished = false;
-        followed = await openWhileServing(options, signal);
+        followed = await openWhileServing({ ...options, later: (await later?.()) ?? [] }, signal);
         const caughtUp = await followed.catchUp(signal);
         log.info(
           `Redis follows: ${formatCount(caughtUp.compared)} keys compared, ${formatCount(caughtUp.keys)} that changed meanwhile carried again.`,
@@ -108,12 +114,14 @@ export function redisSteps({ options, from, to, forget, log }: RedisMove, fence:
       if (followed === undefined) throw new Error('Redis is not followed.');
       const { compared, ...pass } = await followed.finish(signal);
       isFinished = true;
+      isHeld = pass.paused;
       log.info(
         `Redis: ${formatCount(pass.keys)} keys moved and ${formatCount(pass.deleted)} deleted, ${formatCount(compared)} compared, in ${formatDuration(pass.milliseconds)}` +
           `${pass.how === 'everything' ? `; all keys were looked at, since ${pass.reason ?? 'nothing tells what changed'}` : ''}.`,
       );
       return { keys: { compared, different: 0 }, pass };
     },
+    isHeld: () => isHeld,
     countJobs: defineStep({
       name: 'count-jobs',
       always: true,

@@ -2,14 +2,8 @@ import type { Step } from '../../src/migration/saga.ts';
 import { defineStep } from '../../src/migration/saga.ts';
 import { endReverse, settleLive } from '../../src/postgres/live.ts';
 import { withRedis } from '../../src/redis/connect.ts';
-import {
-  addLateJobs,
-  dropCopiedJobs,
-  dropSetAside,
-  forgetJobs,
-  handOverRunningJobs,
-  keepLateJobs,
-} from '../../src/redis/jobs/index.ts';
+import { dropSetAside, forgetJobs, handOverRunningJobs } from '../../src/redis/jobs/index.ts';
+import { stagedUnder } from '../../src/redis/jobs/staged.ts';
 import { redisOptionsBack } from '../copy-both.ts';
 import { catchUpWhileServing } from '../cutover/catch-up.ts';
 import { finalDrain } from '../cutover/final-drain.ts';
@@ -17,6 +11,7 @@ import { redisSteps, type RedisSteps } from '../cutover/redis.ts';
 import { inEachDatabase, sumOfEach } from '../jobs.ts';
 import { backward, liveOptions } from '../live.ts';
 import type { Parties } from '../parties.ts';
+import { jobsBack, type JobsBack } from './jobs-back.ts';
 import {
   closeTheNewSide,
   fenceOfTheWayBack,
@@ -43,19 +38,20 @@ export function carryBack(parties: Parties, past: Past): DataBack {
   const { subject, oldSide, log } = parties;
   const { migrationId } = subject.environment;
   const fence = fenceOfTheWayBack(parties);
+  const jobs = jobsBack(parties);
   const redis = redisSteps(
     {
-      ...{ options: redisOptionsBack(parties), from: newRedis(parties), to: oldSide, log },
-      forget: async () => {
-        await inEachDatabase(oldSide, { log }, (old) => dropCopiedJobs(old, migrationId));
-      },
+      ...{ options: redisOptionsBack(parties), from: newRedis(parties), log },
+      to: { redis: oldSide.redis, under: stagedUnder(migrationId) },
+      ...{ later: jobs.later, forget: jobs.forget },
     },
     fence,
   );
+  fence.beforeCommitting(jobs.check);
   return {
     untilHerokuMayWrite: [
       catchUpWhileServing(parties, backward(parties), () => Promise.resolve()),
-      keepLate(parties),
+      jobs.lookAtLate,
       redis.follow,
       quietNewWorkers(parties),
       fence.hold,
@@ -63,10 +59,11 @@ export function carryBack(parties: Parties, past: Past): DataBack {
       keepRunning(parties),
       redis.returnTakenJobs,
       finalDrain(parties, backward(parties), fence, redis),
+      jobs.carry,
       redis.countJobs,
       fence.pointOfNoReturn,
     ],
-    afterwards: [forgetOldJobs(parties, redis)],
+    afterwards: [forgetOldJobs(parties, redis, jobs)],
     onceItServes: [
       defineStep({
         name: 'settle',
@@ -87,23 +84,11 @@ export function carryBack(parties: Parties, past: Past): DataBack {
   };
 }
 
-/** What somebody enqueued on Heroku's Redis after the switch waits there still, and no worker ran it. */
-function keepLate({ subject, oldSide, log }: Parties): Step {
-  const { migrationId } = subject.environment;
-  return defineStep({
-    name: 'keep-late-jobs',
-    act: async () => ({ keys: await sumOfEach(oldSide, { log }, (old) => keepLateJobs(old, migrationId)) }),
-    undo: async () => {
-      await inEachDatabase(oldSide, { log }, (old) => addLateJobs(old, migrationId));
-    },
-  });
-}
-
 /**
- * The jobs that were set aside at the switch have come back in their newest state, or have been run; late ones join
- * those that wait.
+ * The jobs that were set aside at the switch have come back in their newest state, or have been run; those that came take
+ * their places, and late ones join behind them.
  */
-function forgetOldJobs(parties: Parties, redis: Pick<RedisSteps, 'letGo'>): Step {
+function forgetOldJobs(parties: Parties, redis: Pick<RedisSteps, 'letGo'>, jobsOf: JobsBack): Step {
   const { subject, oldSide, log } = parties;
   const { migrationId } = subject.environment;
   return defineStep({
@@ -111,10 +96,10 @@ function forgetOldJobs(parties: Parties, redis: Pick<RedisSteps, 'letGo'>): Step
     act: async () => {
       await redis.letGo();
       const keys = await sumOfEach(oldSide, { log }, (old) => dropSetAside(old, migrationId));
-      await inEachDatabase(oldSide, { log }, (old) => addLateJobs(old, migrationId));
+      const placed = await jobsOf.place();
       const jobs = await handOverRunning(parties);
       await inEachDatabase(oldSide, { log }, forgetJobs);
-      return { keys, jobs };
+      return { keys, placed: placed.keys, late: placed.late, jobs };
     },
   });
 }

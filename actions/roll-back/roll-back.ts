@@ -121,6 +121,7 @@ const drained = z.object({
 });
 const counted = z.object({ counts: z.array(z.object({ name: z.string(), size: z.number() })) });
 const caughtUp = z.object({ rows: z.number() });
+const carriedJobs = z.object({ keys: z.number() });
 const followed = z.object({
   copied: z.object({ keys: z.number() }),
   caughtUp: z.object({ keys: z.number() }),
@@ -132,9 +133,11 @@ function carriedIn(results: Record<string, unknown>): Carried | undefined {
   if (drain === undefined) return undefined;
   const before = caughtUp.safeParse(results['catch-up']).data;
   const redis = followed.safeParse(results['follow-redis']).data;
+  const jobs = carriedJobs.safeParse(results['carry-jobs']).data?.keys ?? 0;
   return {
     rows: drain.rows + (before?.rows ?? 0),
-    keys: (drain.redis?.keys ?? 0) + (redis === undefined ? 0 : redis.copied.keys + redis.caughtUp.keys),
+    keys:
+      jobs + (drain.redis?.keys ?? 0) + (redis === undefined ? 0 : redis.copied.keys + redis.caughtUp.keys),
     compared: drain.parity.rows.compared + drain.parity.keys.compared,
     jobs: counted.safeParse(results['count-jobs']).data?.counts ?? [],
   };
@@ -168,4 +171,4 @@ export async function wayBack(parties: Parties, cutover: readonly StepRow[]): Pr
 /** Undoing runs no check of the cutover; the saga never calls `act` here. */
 const refuse = (): Promise<never> =>
   Promise.reject(new NotSupportedError('A check of the cutover was asked for on the way back.'));
-const noChecks = { gate: refuse, preFlight: refuse };
+const noChecks = { gate: refuse, preFlight: refuse, guard: refuse };

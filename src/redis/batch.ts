@@ -146,7 +146,8 @@ function leftOrThrow(key: Buffer | undefined, reason: unknown): Buffer[] {
   throw new Error(message.replace(/^ERR /, ''));
 }
 
-function isUnreadable(message: string): boolean {
+/** What a server answers to a payload of a format that it does not know. */
+export function isUnreadable(message: string): boolean {
   return /payload version|Bad data format/.test(message);
 }
 

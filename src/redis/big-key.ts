@@ -28,6 +28,8 @@ export interface StreamedKey {
 }
 
 export interface StreamKeyOptions {
+  /** Its name on the target; the same unless given. */
+  as?: Buffer;
   /** What must be added to a time of the source's clock to say the same moment on the target's, milliseconds. */
   clockOffsetMs: number;
   /** How the source runs scripts where the target does, too; `none` (default): elements go one by one. */
@@ -90,7 +92,7 @@ async function carry(
   options: StreamKeyOptions,
 ): Promise<StreamedKey['outcome']> {
   const { type, memoryBytes } = await readBeginning(from, key);
-  const { clockOffsetMs } = options;
+  const { clockOffsetMs, as = key } = options;
   const reading: Reading = { from, to, key, part, clockOffsetMs, memoryBytes };
   // The next page is read while the one before is written.
   let writing: Promise<void> = Promise.resolve();
@@ -106,12 +108,12 @@ async function carry(
   }
   const [end] = await Promise.all([readEnd(from, key), writing]);
   if (end.type === 'none') {
-    await to.unlink(part, key);
+    await to.unlink(part, as);
     return 'gone';
   }
   // Without a page it was gone while it was read, and is there again.
   if (end.type !== type || pages === 0) throw new ValueReplaced();
-  await takePlace(to, key, part, end.expiresAt === null ? null : Math.round(end.expiresAt + clockOffsetMs));
+  await takePlace(to, as, part, end.expiresAt === null ? null : Math.round(end.expiresAt + clockOffsetMs));
   return 'carried';
 }
 

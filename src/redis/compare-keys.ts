@@ -10,6 +10,8 @@ export interface Compared {
   to: Reader;
   /** What must be added to a time of the source's clock to say the same moment on the target's, milliseconds. */
   clockOffsetMs: number;
+  /** A key's name on the target; the same unless given. */
+  as?: (key: Buffer) => Buffer;
 }
 
 export interface DifferentKey {
@@ -35,7 +37,11 @@ export async function compareKeys(
   const { from, to } = sides;
   const [left, right] = await Promise.all([
     readDigests(from.redis, keys, from.abilities),
-    readDigests(to.redis, keys, to.abilities),
+    readDigests(
+      to.redis,
+      keys.map((key) => namedOn(sides, key)),
+      to.abilities,
+    ),
   ]);
   const different: DifferentKey[] = [];
   const unclear: { key: Buffer; one: KeyDigest; other: KeyDigest }[] = [];
@@ -72,34 +78,44 @@ async function* each<Item>(items: Item[]): AsyncGenerator<Item> {
   yield* items;
 }
 
+function namedOn({ as }: Compared, key: Buffer): Buffer {
+  return as === undefined ? key : as(key);
+}
+
 /** A key that one side does not have: it may just be expiring on the other, too. */
 async function compareLone(
-  { from, to }: Compared,
+  sides: Compared,
   key: Buffer,
   one: KeyDigest | null,
   other: KeyDigest | null,
 ): Promise<string | undefined> {
+  const { from, to } = sides;
   const there = one ?? other;
   if (there === null) return undefined;
   if (there.expiresAt !== null) {
-    const left = await (one === null ? to : from).redis.pttl(key);
+    const left = await (one === null ? to.redis.pttl(namedOn(sides, key)) : from.redis.pttl(key));
     if (left !== -1 && left <= EXPIRY_TOLERANCE_MS) return undefined;
   }
   return one === null ? 'only on the target' : 'only on the source';
 }
 
 async function compareContent(
-  { from, to }: Compared,
+  sides: Compared,
   key: Buffer,
   size: 'small' | 'big',
 ): Promise<string | undefined> {
-  const [type, other] = await Promise.all([from.redis.type(key), to.redis.type(key)]);
+  const { from, to } = sides;
+  const named = namedOn(sides, key);
+  const [type, other] = await Promise.all([from.redis.type(key), to.redis.type(named)]);
   if (type !== other) return `a ${type} on the source, a ${other} on the target`;
   let digests: (string | null)[];
   try {
     digests = await Promise.all(
-      [from, to].map(({ redis, fieldExpiry }) =>
-        contentDigest(redis, key, type, { isSmall: size === 'small', fieldExpiry }),
+      [
+        { ...from, key },
+        { ...to, key: named },
+      ].map(({ redis, fieldExpiry, key: name }) =>
+        contentDigest(redis, name, type, { isSmall: size === 'small', fieldExpiry }),
       ),
     );
   } catch (thrown) {

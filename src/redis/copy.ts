@@ -10,6 +10,8 @@ export interface RedisCopyOptions {
   target: RedisAddress;
   /** Glob patterns of keys that stay behind. */
   skip: string[];
+  /** Such patterns of keys that are carried later and in another way: left out here, but the target must have room for them. */
+  later?: string[];
   /** When given, a target that holds keys without this migration's stamp is refused. */
   migrationId?: string;
   /**

@@ -106,6 +106,7 @@ class Following implements RedisFollow {
     finalPassMs: 0,
   };
   readonly #options: RedisCopyOptions;
+  readonly #skip: string[];
   #lanes: Lanes | undefined;
   #known: Preflight | undefined;
   #feed: ChangeFeed | undefined;
@@ -127,6 +128,7 @@ class Following implements RedisFollow {
 
   constructor(options: RedisCopyOptions) {
     this.#options = options;
+    this.#skip = [...options.skip, ...(options.later ?? [])];
   }
 
   async begin(): Promise<void> {
@@ -326,7 +328,7 @@ class Following implements RedisFollow {
   }
 
   #passOptions(signal = this.#options.signal): PassOptions {
-    return { skip: this.#options.skip, ...(signal === undefined ? {} : { signal }) };
+    return { skip: this.#skip, ...(signal === undefined ? {} : { signal }) };
   }
 
   /** Ends what older runs left, says whose copy this is, and clears away what they left half built. */
@@ -457,8 +459,9 @@ class Following implements RedisFollow {
     for (const name of told) this.#unproven.add(name);
     await passThese(sides, told.map(bufferOf), this.#passOptions(signal));
     const silent = names.filter((name) => !this.#unproven.has(byteString(name)));
-    const { source, target, skip, log } = this.#options;
-    if (silent.length > 0 && !(await compareRedis({ source, target, skip, log, keys: silent })).equal) {
+    const { source, target, log } = this.#options;
+    const both = { source, target, skip: this.#skip, log };
+    if (silent.length > 0 && !(await compareRedis({ ...both, keys: silent })).equal) {
       const late = await this.#changedSince(sides);
       for (const name of late === 'everything' ? [] : late) this.#unproven.add(name);
       this.#isDoubted = late === 'everything' || silent.some((name) => !this.#unproven.has(byteString(name)));
@@ -525,8 +528,8 @@ class Following implements RedisFollow {
   async #refuseDifferences(sides: Sides, names: readonly string[], signal?: AbortSignal): Promise<void> {
     const suspects = await findDifferentOf(sides, names.map(bufferOf), this.#passOptions(signal));
     if (suspects.length === 0) return;
-    const { source, target, skip, log } = this.#options;
-    const parity = await compareRedis({ source, target, skip, log, keys: suspects });
+    const { source, target, log } = this.#options;
+    const parity = await compareRedis({ source, target, skip: this.#skip, log, keys: suspects });
     if (parity.equal) return;
     throw new Error(
       [

@@ -124,6 +124,41 @@ describe('the way back', () => {
     expect(shop.log.lines.join('\n')).toMatch(/1 jobs are still running 1 s after/);
   }, 90_000);
 
+  test('a stranger who enqueues on the old Redis all through a way back loses no job, undone or not', async () => {
+    const shop = await moved();
+    const { from } = shop;
+    const strangers: string[] = [];
+    const enqueue = async (when: string): Promise<void> => {
+      strangers.push(when);
+      await from.sadd('queues', 'default');
+      await from.lpush('queue:default', job(`stranger ${when}`));
+    };
+    const whenever = Object.fromEntries(
+      ['late-jobs', 'follow-redis', 'quiet-workers', 'fence', 'final-drain', 'carry-jobs', 'count-jobs'].map(
+        (step) => [step, () => enqueue(step)],
+      ),
+    );
+    const error = await failure(
+      shop.goBack({ before: { ...whenever, 'lift-fence': () => Promise.reject(new Error('given up')) } }),
+    );
+    expect(error).toBeInstanceOf(UndoneError);
+    const names = (): string[] => strangers.map((when) => job(`stranger ${when}`)).toReversed();
+    expect(await from.lrange('queue:default', 0, -1)).toEqual(names());
+    expect(await isOpen(shop)).toBe(true);
+
+    await shop.goBack({
+      before: {
+        ...Object.fromEntries(Object.keys(whenever).map((step) => [step, () => enqueue(`again, ${step}`)])),
+        'forget-old-jobs': () => enqueue('again, at the very end'),
+      },
+    });
+    expect(await from.lrange('queue:default', 0, -1)).toEqual([...names(), job('b2'), job('a1')]);
+    expect(await from.keys('heroku-to-digitalocean*')).toEqual([]);
+    expect(shop.log.lines.join('\n')).toMatch(
+      /15 jobs that were enqueued on Heroku's Redis after the switch/,
+    );
+  }, 120_000);
+
   testInFull(
     'undone, such a job stays where it runs',
     async () => {

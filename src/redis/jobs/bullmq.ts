@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { pipelined } from '../scan.ts';
+import { behind } from './behind.ts';
 import type { JobCount, JobSystem, Place, WorkerProcess } from './job-system.ts';
 import { inOneStep } from './one-step.ts';
 import { PAUSED_KEY, pauseName, serverNow } from './paused.ts';
@@ -26,7 +27,7 @@ const CHUNK = 1_000;
  */
 export function bullmq(place: Place & { system: 'bullmq' }): JobSystem {
   const { prefix } = place;
-  const queue = prefix.slice(prefix.indexOf(':') + 1, -1);
+  const queue = place.queue ?? queueBehind(prefix);
   const pausable = place.major !== null && PAUSABLE.includes(place.major);
   const at = (name: string): string => `${prefix}${name}`;
 
@@ -83,8 +84,27 @@ export function bullmq(place: Place & { system: 'bullmq' }): JobSystem {
         ['wait', 'paused', 'active', 'stalled', 'marker', 'priority', ...SETS].map((name) => at(name)),
       ),
 
+    patterns: () => [behind(prefix, '*')],
+
+    counters: () => [at('id')],
+
+    async ownKeysOf(redis): Promise<string[]> {
+      const lists = (await pipelined(redis, ['wait', 'paused', 'active'], (pipeline, name) =>
+        pipeline.lrange(at(name), 0, -1),
+      )) as string[][];
+      const sets = (await pipelined(redis, SETS, (pipeline, name) =>
+        pipeline.zrange(at(name), 0, '-1'),
+      )) as string[][];
+      return [...new Set([...lists.flat(), ...sets.flat()])];
+    },
+
     heartbeatKeys: () => Promise.resolve([]),
   };
+}
+
+/** `emails`, of `bull:emails:`. */
+export function queueBehind(prefix: string): string {
+  return prefix.slice(prefix.indexOf(':') + 1, -1);
 }
 
 const SETS = ['prioritized', 'delayed', 'waiting-children', 'failed', 'repeat'];

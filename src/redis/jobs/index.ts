@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { OUR_PREFIX } from '../our-keys.ts';
-import { bullmq, resumeBullmq } from './bullmq.ts';
+import { resumeBullmq } from './bullmq.ts';
 import { findPlaces, findUsualPlaces } from './find.ts';
 import type {
   JobCount,
@@ -13,9 +13,9 @@ import type {
 } from './job-system.ts';
 import { inOneStep } from './one-step.ts';
 import { PAUSED_KEY } from './paused.ts';
-import { resque, resumeResque } from './resque.ts';
-import { addAside, bringBack, dropAside, isAside, setAside } from './set-aside.ts';
-import { sidekiq } from './sidekiq.ts';
+import { resumeResque } from './resque.ts';
+import { bringBack, dropAside, isAside, setAside } from './set-aside.ts';
+import { placeUnder, systemAt } from './system-at.ts';
 
 export type { JobCount, JobFacts, JobSystem, Place, WaitOptions, WorkerProcess } from './job-system.ts';
 
@@ -36,36 +36,29 @@ export async function usualJobSystems(redis: Redis): Promise<JobSystem[]> {
   return (await findUsualPlaces(redis)).map(systemAt);
 }
 
-function systemAt(place: Place): JobSystem {
-  switch (place.system) {
-    case 'sidekiq':
-      return sidekiq(place);
-    case 'bullmq':
-      return bullmq(place);
-    case 'resque':
-      return resque(place);
-  }
-}
-
 /** All of them together; `counts` carry the system's name where there are several. */
 export async function readJobs(redis: Redis): Promise<JobFacts> {
   return readJobsAt(redis, await findPlaces(redis));
 }
 
-/** Of these places only, on whichever side: without another look at the names of all keys. */
-export async function readJobsAt(redis: Redis, places: readonly Place[]): Promise<JobFacts> {
-  const systems = places.map(systemAt);
+/**
+ * Of these places only, on whichever side: without another look at the names of all keys. `under`: a prefix of ours in
+ * front of all of them.
+ */
+export async function readJobsAt(redis: Redis, places: readonly Place[], under = ''): Promise<JobFacts> {
+  const systems = places.map((place) => systemAt(under === '' ? place : placeUnder(under, place)));
+  const kinds = places.map(kindOf);
   const processes = await allProcesses(redis, systems);
   const counts: JobCount[] = [];
-  const several = new Set(systems.map(kindOf)).size > 1;
-  for (const system of systems)
+  const several = new Set(kinds).size > 1;
+  for (const [index, system] of systems.entries())
     for (const { name, size } of await system.counts(redis))
-      counts.push({ name: several ? `${kindOf(system)} ${name}` : name, size });
+      counts.push({ name: several ? `${kinds[index] ?? ''} ${name}` : name, size });
   return { present: systems.length > 0, processes, busy: busyIn(processes), counts };
 }
 
 /** `sidekiq`, `myapp:sidekiq` for one with a namespace, `bullmq` for all its queues. */
-function kindOf({ place: { system, prefix } }: JobSystem): string {
+function kindOf({ system, prefix }: Place): string {
   if (system === 'bullmq' || prefix === `${system}:`) return system;
   return `${prefix}${system}`;
 }
@@ -231,34 +224,6 @@ export async function readLateJobs(redis: Redis, migrationId: string): Promise<J
 /** Undoes `setAsideJobs` in one step; returns the number of keys, 0 when nothing is set aside. Late jobs are kept. */
 export function bringBackJobs(redis: Redis, migrationId: string): Promise<number> {
   return bringBack(redis, migrationId);
-}
-
-/**
- * Before the old side is made equal to the new one on the way back: jobs that were enqueued on it after its own were set
- * aside are kept apart, or they would be gone. Returns the number of keys.
- */
-export async function keepLateJobs(redis: Redis, migrationId: string): Promise<number> {
-  if ((await readLateJobs(redis, migrationId)).length === 0) return 0;
-  return setAside(redis, await detectJobSystems(redis), lateId(migrationId));
-}
-
-/** Puts them into the queues that came back, before those that wait there; returns the number of keys. */
-export function addLateJobs(redis: Redis, migrationId: string): Promise<number> {
-  return addAside(redis, lateId(migrationId));
-}
-
-/**
- * Undoes a way back that had begun: the jobs in their place on the old side are copies of the new side's, which goes on
- * running them, so they are deleted. Late jobs were kept apart before. Returns the number of keys.
- */
-export async function dropCopiedJobs(redis: Redis, migrationId: string): Promise<number> {
-  const copies = `${migrationId}-copies`;
-  await setAside(redis, await detectJobSystems(redis), copies);
-  return dropAside(redis, copies);
-}
-
-function lateId(migrationId: string): string {
-  return `${migrationId}-late`;
 }
 
 /** Going back, last: nothing of ours stays beside jobs that are in their place. */

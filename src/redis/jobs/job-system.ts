@@ -56,6 +56,8 @@ export type Place =
       prefix: string;
       /** BullMQ's major version as the queue's `meta` names it; null when it names none. */
       major: number | null;
+      /** The queue's name, where its keys stand behind a prefix of ours and do not tell it. */
+      queue?: string;
     }
   | { system: 'resque'; prefix: string };
 
@@ -82,6 +84,12 @@ export interface JobSystem {
    * whether they exist or not.
    */
   jobKeys(redis: Redis): Promise<string[]>;
+  /** Names of all keys that `jobKeys` may name at any time, and of what belongs to them: patterns in Redis' own globs. */
+  patterns(): string[];
+  /** Counters that name new jobs: two sides that count on from the same number give two jobs one name. */
+  counters(): string[];
+  /** Names of jobs that wait and have keys of their own, `<prefix><name>` and `<prefix><name>:…`. */
+  ownKeysOf(redis: Redis): Promise<string[]>;
   /** Keys that tell of processes that run on this side, not carried to the other. */
   heartbeatKeys(redis: Redis): Promise<string[]>;
 }

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { pipelined } from '../scan.ts';
+import { behind } from './behind.ts';
 import { parsed } from './in-progress.ts';
 import type { JobCount, JobSystem, Place, WorkerProcess } from './job-system.ts';
 import { inOneStep } from './one-step.ts';
@@ -119,6 +120,15 @@ export function resque(place: Place & { system: 'resque' }): JobSystem {
         ...['queues', 'failed', 'delayed_queue_schedule', 'persistent_schedules'].map(at),
       ];
     },
+
+    patterns: () =>
+      ['queues', 'queue:*', 'failed', 'delayed_queue_schedule', 'delayed:*', 'persistent_schedules'].map(
+        (name) => behind(prefix, name),
+      ),
+
+    counters: () => [],
+
+    ownKeysOf: () => Promise.resolve([]),
 
     async heartbeatKeys(redis): Promise<string[]> {
       const ids = await membersIfSet(redis, at('workers'));

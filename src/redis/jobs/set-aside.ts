@@ -18,11 +18,22 @@ const BATCH = 1_000;
  * nothing however many jobs a key holds.
  */
 
-/** Renames what there is of the named keys, and notes the names; 0 when that was done before. */
+/**
+ * How far the counters of jobs are set ahead on the side that no longer counts: a job that somebody adds there all the
+ * same bears a number that the other side does not reach.
+ */
+const AHEAD = 1_000_000_000_000;
+
+/** Renames what there is of the named keys, and notes the names; 0 when that was done before. Counters go ahead, once. */
 const settingAside = defineScript(`
-local manifest, count = KEYS[1], 0
+local manifest, ahead, count = KEYS[1], KEYS[2], 0
+for i = 2, #ARGV do
+  if redis.call('EXISTS', ARGV[i]) == 1 and redis.call('SADD', ahead, ARGV[i]) == 1 then
+    redis.call('INCRBY', ARGV[i], '${AHEAD}')
+  end
+end
 if redis.call('EXISTS', manifest) == 1 then return 0 end
-for i = 2, #KEYS do
+for i = 3, #KEYS do
   if redis.call('EXISTS', KEYS[i]) == 1 then
     redis.call('SADD', manifest, KEYS[i])
     redis.call('RENAME', KEYS[i], ARGV[1] .. KEYS[i])
@@ -37,7 +48,8 @@ return count`);
  * A script, so that whoever enqueues all the time cannot win against it; where the server runs none, a transaction.
  */
 export async function setAside(redis: Redis, systems: JobSystem[], migrationId: string): Promise<number> {
-  const manifest = manifestOf(migrationId);
+  const [manifest, ahead] = [manifestOf(migrationId), aheadOf(migrationId)];
+  const counters = systems.flatMap((system) => system.counters());
   const listed = async (): Promise<string[]> => {
     const names: string[] = [];
     for (const system of systems) names.push(...(await system.jobKeys(redis)));
@@ -45,17 +57,22 @@ export async function setAside(redis: Redis, systems: JobSystem[], migrationId: 
   };
   const names = await listed();
   try {
-    const keys = [manifest, ...names].map((name) => Buffer.from(name));
-    return Number(await runScript(redis, settingAside, 'any', keys, [asideName(migrationId, '')]));
+    const keys = [manifest, ahead, ...names].map((name) => Buffer.from(name));
+    return Number(
+      await runScript(redis, settingAside, 'any', keys, [asideName(migrationId, ''), ...counters]),
+    );
   } catch (thrown) {
     if (!/^(NOPERM|ERR unknown command)/i.test(messageOf(thrown))) throw thrown;
   }
-  const count = await inOneStep(redis, [manifest, ...names], async () => {
-    if ((await redis.exists(manifest)) === 1) return undefined;
-    const there = await existing(redis, await listed());
-    if (there.length === 0) return undefined;
+  const count = await inOneStep(redis, [manifest, ahead, ...counters, ...names], async () => {
+    const isDone = (await redis.exists(manifest)) === 1;
+    const there = isDone ? [] : await existing(redis, await listed());
+    const known = new Set(await redis.smembers(ahead));
+    const behind = (await existing(redis, counters)).filter((name) => !known.has(name));
+    if (there.length + behind.length === 0) return undefined;
     return {
       commands: (multi) => {
+        for (const name of behind) multi.incrby(name, AHEAD).sadd(ahead, name);
         for (let from = 0; from < there.length; from += BATCH)
           multi.sadd(manifest, ...there.slice(from, from + BATCH));
         for (const name of there) multi.rename(name, asideName(migrationId, name));
@@ -74,16 +91,19 @@ export async function setAside(redis: Redis, systems: JobSystem[], migrationId: 
  *   become something else; nothing is changed then
  */
 export async function bringBack(redis: Redis, migrationId: string): Promise<number> {
-  const manifest = manifestOf(migrationId);
+  const [manifest, ahead] = [manifestOf(migrationId), aheadOf(migrationId)];
   const watched = await redis.smembers(manifest);
   const count = await inOneStep(
     redis,
-    [manifest, ...watched, ...watched.map((name) => asideName(migrationId, name))],
+    [manifest, ahead, ...watched, ...watched.map((name) => asideName(migrationId, name))],
     async () => {
       const names = await redis.smembers(manifest);
-      if (names.length === 0) return undefined;
+      const counters = await existing(redis, await redis.smembers(ahead));
+      if (names.length + counters.length === 0) return undefined;
       const there = new Set(await existing(redis, names));
       const steps: ((multi: ChainableCommander) => void)[] = [];
+      // Jobs that were added meanwhile keep their names; the next one is counted on from where it was.
+      for (const name of counters) steps.push((multi) => multi.decrby(name, AHEAD));
       for (const aside of await existing(
         redis,
         names.map((name) => asideName(migrationId, name)),
@@ -95,44 +115,12 @@ export async function bringBack(redis: Redis, migrationId: string): Promise<numb
       return {
         commands: (multi) => {
           for (const step of steps) step(multi);
-          multi.del(manifest);
+          multi.del(manifest, ahead);
         },
         result: names.length,
       };
     },
   );
-  return count ?? 0;
-}
-
-/**
- * Adds what is set aside to what stands in its place by now, in one step; returns the number of keys.
- *
- * @throws ConfigurationError as `bringBack`, when more is set aside of one key than can be added in one step
- */
-export async function addAside(redis: Redis, migrationId: string): Promise<number> {
-  const manifest = manifestOf(migrationId);
-  const watched = (await redis.smembers(manifest)).flatMap((name) => [name, asideName(migrationId, name)]);
-  const count = await inOneStep(redis, [manifest, ...watched], async () => {
-    const names = await redis.smembers(manifest);
-    if (names.length === 0) return undefined;
-    const there = new Set(await existing(redis, names));
-    const steps: ((multi: ChainableCommander) => void)[] = [];
-    for (const name of names) {
-      const aside = asideName(migrationId, name);
-      if ((await redis.exists(aside)) === 0) continue;
-      if (there.has(name)) {
-        steps.push(await merge(redis, aside, name));
-        steps.push((multi) => multi.unlink(aside));
-      } else steps.push((multi) => multi.rename(aside, name));
-    }
-    return {
-      commands: (multi) => {
-        for (const step of steps) step(multi);
-        multi.del(manifest);
-      },
-      result: names.length,
-    };
-  });
   return count ?? 0;
 }
 
@@ -143,12 +131,17 @@ export async function dropAside(redis: Redis, migrationId: string): Promise<numb
   for (let from = 0; from < names.length; from += BATCH)
     await redis.unlink(...names.slice(from, from + BATCH).map((name) => asideName(migrationId, name)));
   // Last, so that a run after a kill still knows the names.
-  await redis.unlink(manifest);
+  await redis.unlink(manifest, aheadOf(migrationId));
   return names.length;
 }
 
 export async function isAside(redis: Redis, migrationId: string): Promise<boolean> {
-  return (await redis.exists(manifestOf(migrationId))) === 1;
+  return (await redis.exists(manifestOf(migrationId), aheadOf(migrationId))) > 0;
+}
+
+/** Names the counters that were set ahead. */
+function aheadOf(migrationId: string): string {
+  return `${OUR_PREFIX}${migrationId}-ahead`;
 }
 
 function manifestOf(migrationId: string): string {

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { pipelined } from '../scan.ts';
+import { behind } from './behind.ts';
 import { parsed, returnTaken } from './in-progress.ts';
 import type { JobCount, JobSystem, Place, RunningJob, WorkerProcess } from './job-system.ts';
 
@@ -118,6 +119,15 @@ export function sidekiq(place: Place & { system: 'sidekiq' }): JobSystem {
       ];
     },
 
+    patterns: () =>
+      [...SETS, 'queues', 'queue:*', 'cron_jobs', 'cron_jobs:*', 'cron_job:*', ...TAKEN].map((name) =>
+        behind(prefix, name),
+      ),
+
+    counters: () => [],
+
+    ownKeysOf: () => Promise.resolve([]),
+
     async heartbeatKeys(redis): Promise<string[]> {
       const identities = new Set([
         ...(await membersIfSet(redis, at('processes'))),
@@ -134,6 +144,8 @@ export function sidekiq(place: Place & { system: 'sidekiq' }): JobSystem {
 }
 
 const SETS = ['retry', 'schedule', 'dead'];
+/** Lists of what other ways of fetching have taken; super_fetch's are called like queues. */
+const TAKEN = ['working:queue:*', 'uniquejobs:working:*'];
 
 export async function membersIfSet(redis: Redis, key: string): Promise<string[]> {
   return (await redis.type(key)) === 'set' ? redis.smembers(key) : [];
