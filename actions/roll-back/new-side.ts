@@ -156,7 +156,7 @@ export function fenceOfTheWayBack(parties: Parties): FenceSteps {
         held().lost.throwIfAborted();
         await parties.checkLease();
         for (const check of checks) await check();
-        await liftFence(oldSide.database, migrationId);
+        await liftFence(oldSide.database, migrationId, { log, clock });
         // Closed by its rights from here on.
         await release();
         return { at: clock.now().toISOString() };

@@ -56,7 +56,7 @@ export function proveUnwritten(parties: Parties, past: Past): DataBack {
         pointOfNoReturn: true,
         act: async () => {
           await parties.checkLease();
-          await liftFence(oldSide.database, migrationId);
+          await liftFence(oldSide.database, migrationId, { log, clock: parties.clock });
           return null;
         },
         settle: async () =>

@@ -135,19 +135,26 @@ export async function parkApp(
  */
 export async function rollBackRelease(client: HerokuClient, app: string, releaseId: string): Promise<void> {
   const path = `/apps/${encodeURIComponent(app)}`;
-  const [earlier, now] = await Promise.all([
+  const [earlier, releases] = await Promise.all([
     client.get(`${path}/releases/${releaseId}`, release),
-    currentRelease(client, app),
+    readReleases(client, app),
   ]);
+  const now = releases.find(({ current }) => current);
   // A roll-back makes a new release with the same slug, so a repeated one is seen by the slug, not by the id.
   if (now !== undefined && now.status === 'succeeded' && now.slug?.id === earlier.slug?.id) return;
   if (earlier.slug == null)
     throw new Error(`Release v${earlier.version} of ${app} has no slug to go back to.`);
-  const made = await client.post(
-    `${path}/releases`,
-    { slug: earlier.slug.id, description: `heroku-to-digitalocean: the code of v${earlier.version} again` },
-    release,
-  );
+  const slugId = earlier.slug.id;
+  // Of a run that gave up waiting: a second release would run the release phase twice at a time.
+  const underWay = releases.find(({ status, slug: its }) => status === 'pending' && its?.id === slugId);
+  if (underWay !== undefined) client.log.info(`Release v${underWay.version} of ${app} is under way already.`);
+  const made =
+    underWay ??
+    (await client.post(
+      `${path}/releases`,
+      { slug: slugId, description: `heroku-to-digitalocean: the code of v${earlier.version} again` },
+      release,
+    ));
   await waitUntilReleased(client, app, made.id);
 }
 
@@ -171,20 +178,32 @@ async function uploadSlug(client: HerokuClient, url: string): Promise<void> {
   }
 }
 
+const TOLD_EVERY_MS = 15_000;
+
 async function waitUntilReleased(client: HerokuClient, app: string, id: string): Promise<void> {
   const started = client.clock.now().getTime();
-  for (;;) {
+  for (let toldMs = 0; ;) {
     const { status, version } = await client.get(`/apps/${encodeURIComponent(app)}/releases/${id}`, release);
     if (status === 'succeeded') return;
     if (status === 'failed' || status === 'expired') {
       throw new ConfigurationError(
         `Release v${version} of ${app} ended as ${status}: its release phase did not succeed, and the release before it ` +
-          `keeps running. See \`heroku releases:output v${version} -a ${app}\`, mend it, and run this again.`,
+          `stays. \`heroku releases:output v${version} -a ${app}\` shows why. Mend that and run this again: it releases the ` +
+          'same code once more. Or deploy code whose release phase succeeds, and run this again: it goes on with that.',
       );
     }
-    if (client.clock.now().getTime() - started > RELEASE_LIMIT_MS) {
-      throw new Error(
-        `Release v${version} of ${app} is still ${status} after ${RELEASE_LIMIT_MS / 60_000} minutes.`,
+    const waitedMs = client.clock.now().getTime() - started;
+    if (waitedMs > RELEASE_LIMIT_MS) {
+      throw new ConfigurationError(
+        `Release v${version} of ${app} is still ${status} after ${RELEASE_LIMIT_MS / 60_000} minutes: its release phase runs on. ` +
+          `Wait until it has ended (\`heroku releases -a ${app}\`) or stop it (\`heroku ps:stop release -a ${app}\`), then run ` +
+          'this again: it waits for the same release and makes no second one.',
+      );
+    }
+    if (waitedMs - toldMs >= TOLD_EVERY_MS) {
+      toldMs = waitedMs;
+      client.log.info(
+        `The release phase of v${version} of ${app} has run for ${Math.round(waitedMs / 1000)} s.`,
       );
     }
     await client.clock.sleep(POLL_MS, client.signal);

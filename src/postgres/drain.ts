@@ -379,7 +379,7 @@ async function beginOnSource(client: pg.Client, plan: DrainPlan): Promise<Pendin
     { broken: string | null; fingerprint: string | null } | undefined;
   if (state?.broken != null)
     throw new CaptureBroken(
-      `The capture is broken: ${state.broken}. Changes since then are not logged. Uninstall the capture, install it again and copy everything again.`,
+      `The capture is broken: ${state.broken}. Changes since then are not logged.`,
     );
   if ((state?.fingerprint ?? '') !== plan.fingerprint) throw new PlanChanged();
   return (results[BEGUN.pending]?.rows ?? []) as Pending[];

@@ -6,7 +6,7 @@ import { followSchema } from './follow.ts';
 import type { LiveOptions } from './live.ts';
 import { DriftError } from './schema-watch.ts';
 import { applicationName } from './settle.ts';
-import type { Sides } from './sides.ts';
+import { isWayBack, type Sides } from './sides.ts';
 import { OUR_SCHEMA } from './user-objects.ts';
 
 /** The source's schema, or the capture itself, is not what the copy was made under. Nothing was written since. */
@@ -107,13 +107,8 @@ export class FollowingDrainer {
 
   /** On the way back nothing is followed: the old side's schema is not ours to change. */
   #mayFollow(comparison: ShapeComparison): boolean {
-    if (this.#isWayBack()) return false;
+    if (isWayBack(this.#sides)) return false;
     return this.#options.onSchemaChange === 'recopy' || isOnlyNewTables(comparison);
-  }
-
-  #isWayBack(): boolean {
-    const { owner, loader } = this.#sides.target;
-    return owner.user === loader.user;
   }
 
   #describe({ rewritten, schema, captureTouched }: ShapeComparison): string {
@@ -126,7 +121,7 @@ export class FollowingDrainer {
       `The schema of ${describeAddress(this.#sides.source)} changed since it was copied, and nothing was drained since:`,
       ...lines.slice(0, 20).map((line) => `  ${line}`),
       ...(lines.length > 20 ? [`  and ${lines.length - 20} more`] : []),
-      this.#isWayBack()
+      isWayBack(this.#sides)
         ? 'This closes the way back: the old side has another schema. To open it again, undo the change on the new side (then run catch-up), or make the same change on the old side and begin the capture anew.'
         : 'To go on, run catch-up with `on-schema-change: recopy`, which copies the tables concerned again; or copy again from the beginning; or undo the change on the source.',
     ].join('\n');

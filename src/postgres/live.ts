@@ -2,7 +2,7 @@ import type pg from 'pg';
 import type { Clock } from '../clock.ts';
 import { ConfigurationError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { extendLease, readCapture, type InstalledCapture } from './capture.ts';
+import { CaptureBroken, extendLease, readCapture, type InstalledCapture } from './capture.ts';
 import {
   closeConnection,
   connect,
@@ -24,7 +24,7 @@ import type { RemovedEntry } from './restore-list.ts';
 import { mayWrite } from './rights.ts';
 import { copySequences } from './sequences.ts';
 import { applicationName } from './settle.ts';
-import type { Sides } from './sides.ts';
+import { isWayBack, type Sides } from './sides.ts';
 import { exportSnapshot } from './snapshot.ts';
 import { claimEpoch, completeStamp, readBasis, readStamp, removeStamp, stampTarget } from './stamp.ts';
 import { readSuspended, restore, suspend, validate } from './suspend.ts';
@@ -148,8 +148,28 @@ export async function beginLive(sides: Sides, options: LiveOptions): Promise<Liv
   };
 }
 
+const WAY_BACK_CLOSED =
+  'This closes the way back: what the new side took since then is not all logged, so it cannot all be carried to Heroku, and ' +
+  'roll-back refuses. The new side serves on and loses nothing; copying again would overwrite it, so do not. Stay there, and ' +
+  '`command: finalize` of roll-back removes what is left of the way back.';
+
+/** A capture on the new side that broke is not mended by copying again: what is to be done depends on the direction. */
+async function advising<T>(sides: Sides, body: () => Promise<T>): Promise<T> {
+  try {
+    return await body();
+  } catch (thrown) {
+    if (thrown instanceof CaptureBroken && isWayBack(sides))
+      throw new CaptureBroken(thrown.facts, WAY_BACK_CLOSED);
+    throw thrown;
+  }
+}
+
 /** Drains until little is left, extends the capture's lease, and follows the schema as `onSchemaChange` says. */
 export async function catchUp(sides: Sides, options: LiveOptions): Promise<CatchUp> {
+  return advising(sides, () => drainUntilLittle(sides, options));
+}
+
+async function drainUntilLittle(sides: Sides, options: LiveOptions): Promise<CatchUp> {
   const { clock } = options;
   const started = clock.now().getTime();
   await beginRun(sides, options);
@@ -187,11 +207,13 @@ export async function readLag(
   sides: Sides,
   options: Pick<LiveOptions, 'migrationId' | 'epoch' | 'log' | 'signal'>,
 ): Promise<Lag> {
-  return withConnection(sides.source, sessionOf(options), async (source) => {
-    const tables = await readCapture(source, options.migrationId);
-    if (tables === undefined) throw notCaptured(sides);
-    return readLogs(source, tables);
-  });
+  return advising(sides, () =>
+    withConnection(sides.source, sessionOf(options), async (source) => {
+      const tables = await readCapture(source, options.migrationId);
+      if (tables === undefined) throw notCaptured(sides);
+      return readLogs(source, tables);
+    }),
+  );
 }
 
 /** The end of a live copy, with everything done that can be done before the writers are held. */
@@ -209,6 +231,10 @@ export interface PreparedFinish {
 
 /** Connects and looks around for the end, so that the window waits for nothing but the data. */
 export async function prepareFinish(sides: Sides, options: LiveOptions): Promise<PreparedFinish> {
+  return advising(sides, () => prepare(sides, options));
+}
+
+async function prepare(sides: Sides, options: LiveOptions): Promise<PreparedFinish> {
   await options.beforeChange?.();
   await beginRun(sides, options);
   const drainer = new FollowingDrainer(sides, { ...options, onSchemaChange: 'stop' });
@@ -225,7 +251,9 @@ export async function prepareFinish(sides: Sides, options: LiveOptions): Promise
     return {
       close,
       finish: (signal) =>
-        finish({ sides, drainer, source, loader }, signal === undefined ? options : { ...options, signal }),
+        advising(sides, () =>
+          finish({ sides, drainer, source, loader }, signal === undefined ? options : { ...options, signal }),
+        ),
     };
   } catch (thrown) {
     await close();
@@ -285,6 +313,10 @@ export async function proveLive(
   options: LiveOptions,
   mode: 'full' | 'touched',
 ): Promise<LiveProof> {
+  return advising(sides, () => prove(sides, options, mode));
+}
+
+async function prove(sides: Sides, options: LiveOptions, mode: 'full' | 'touched'): Promise<LiveProof> {
   const { clock } = options;
   const started = clock.now().getTime();
   await beginRun(sides, options);
@@ -386,11 +418,11 @@ async function beginRun(sides: Sides, options: LiveOptions): Promise<void> {
       throw new ConfigurationError(
         `${describeAddress(owner)} holds no complete copy of ${options.migrationId}: copy with the live strategy first.`,
       );
-    if (owner.user === loader.user && (await readFenceMarker(client)) !== options.migrationId)
+    if (isWayBack(sides) && (await readFenceMarker(client)) !== options.migrationId)
       throw new ConfigurationError(
         `${describeAddress(owner)} is not closed by ${options.migrationId}: draining into it would mix with its own writes. Nothing was changed.`,
       );
-    if (owner.user !== loader.user && (await mayWrite(client, owner.user)))
+    if (!isWayBack(sides) && (await mayWrite(client, owner.user)))
       throw new ConfigurationError(
         `${describeAddress(owner)} is open: the application may write to it, so nothing is drained into it and its foreign keys and triggers stay. Nothing was changed.`,
       );

@@ -15,3 +15,8 @@ export interface Sides {
   source: PostgresAddress;
   target: TargetSide;
 }
+
+/** From the new side to the old one: there one role owns and loads. */
+export function isWayBack({ target: { owner, loader } }: Sides): boolean {
+  return owner.user === loader.user;
+}

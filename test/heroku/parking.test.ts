@@ -1,6 +1,6 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { startHeroku, type HerokuApp, type HerokuWorld } from '../../rehearsal/heroku/world.ts';
 import { createAuthority } from '../../rehearsal/servers/certificates.ts';
@@ -150,4 +150,64 @@ test('dynos that do not end in time are named', async () => {
   await expect(waitUntilNoDynos(client, 'shop', { types: ['worker'], limitMs: 0 })).rejects.toThrow(
     /worker\.1 \(/,
   );
+});
+
+describe('a release phase on the way back', () => {
+  /** An app whose release phase ends well once a file of that name is there. */
+  async function withReleasePhase(name: string, phase: string) {
+    const code = temporaryDirectory('release-phase');
+    mkdirSync(code, { recursive: true });
+    // The first release, of the deployment itself, finds it.
+    writeFileSync(join(code, 'may-pass'), '');
+    const one = await world.createApp({
+      name,
+      code,
+      processTypes: { web: 'sleep 1000', release: phase },
+      formation: { web: { quantity: 0, size: 'Standard-1X' } },
+      config: {},
+      domains: [],
+    });
+    const prior = await parkApp(client, name);
+    return { one, prior, code };
+  }
+
+  test('that fails says what to do, and run again after it was mended it goes on', async () => {
+    const { one, prior, code } = await withReleasePhase('failing', 'echo migrating; test -e may-pass');
+    rmSync(join(code, 'may-pass'));
+    await expect(rollBackRelease(client, 'failing', prior)).rejects.toThrow(
+      /Release v\d+ of failing ended as failed: .*`heroku releases:output v\d+ -a failing` shows why.*run this again/,
+    );
+    // Nothing but the empty slug runs, so a repetition knows that there is something left to do.
+    expect(await isParked(client, 'failing')).toBe(true);
+    writeFileSync(join(code, 'may-pass'), '');
+    await rollBackRelease(client, 'failing', prior);
+    expect(await isParked(client, 'failing')).toBe(false);
+    expect(one.releases().at(-1)?.status).toBe('succeeded');
+  });
+
+  test('that is slow is told of while it is waited for; a run that follows waits for the same one', async () => {
+    const { one, prior } = await withReleasePhase('slow', 'sleep 2; test -e may-pass');
+    const lines: string[] = [];
+    const log = { ...silentLog, info: (line: string) => void lines.push(line) };
+    const options = { token: 'token', apiUrl: world.apiUrl, dataApiUrl: world.dataApiUrl, log };
+    const before = one.releases().length;
+    // Its runner dies while the phase runs.
+    const dying = new AbortController();
+    const dead = createHeroku({ ...options, clock: systemClock, signal: dying.signal });
+    const first = rollBackRelease(dead, 'slow', prior);
+    while (one.releases().length === before) await systemClock.sleep(20);
+    dying.abort(new Error('gone'));
+    await expect(first).rejects.toThrow('gone');
+    // A minute for each second.
+    let now = 0;
+    const clock = {
+      now: () => new Date((now += 5_000)),
+      sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(ms / 10, signal),
+    };
+    await rollBackRelease(createHeroku({ ...options, clock }), 'slow', prior);
+    expect(one.releases().length).toBe(before + 1);
+    expect(await isParked(client, 'slow')).toBe(false);
+    expect(lines.join('\n')).toMatch(/Release v\d+ of slow is under way already/);
+    expect(lines.join('\n')).toMatch(/The release phase of v\d+ of slow has run for \d+ s/);
+  });
 });

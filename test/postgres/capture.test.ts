@@ -2,6 +2,8 @@ import { expect, test } from '@jest/globals';
 import { CaptureBroken, extendLease, installCapture, readCapture } from '../../src/postgres/capture.ts';
 import { withConnection } from '../../src/postgres/connect.ts';
 import { readLag } from '../../src/postgres/lag.ts';
+import { readLag as readLagOf } from '../../src/postgres/live.ts';
+import { silentLog } from '../../src/log.ts';
 import { captureOptions as options, logged, run, session } from './captured.ts';
 import { everythingSql, twoSides } from './two-sides.ts';
 
@@ -266,6 +268,19 @@ test.each([
     await expect(installCapture(source, options)).rejects.toThrow(CaptureBroken);
   },
 );
+
+test('what a broken capture asks for depends on the direction: from the new side nothing is ever copied again', async () => {
+  const { source, onSource } = await twoSides('CREATE TABLE t (id integer PRIMARY KEY)');
+  await installCapture(source, options);
+  await onSource(`INSERT INTO heroku_to_digitalocean.broken (reason) VALUES ('somebody said so')`);
+  const look = { migrationId: 'shop-test', epoch: 1, log: silentLog };
+  const forth = { source, target: { owner: source, loader: { ...source, user: 'loader' } } };
+  const back = { source, target: { owner: source, loader: source } };
+  await expect(readLagOf(forth, look)).rejects.toThrow(/somebody said so.*copy everything again/s);
+  const error = await readLagOf(back, look).then(String, String);
+  expect(error).toMatch(/somebody said so.*This closes the way back.*roll-back refuses.*finalize/s);
+  expect(error).not.toMatch(/copy everything again/);
+});
 
 test('a lease that is extended goes on', async () => {
   const { source } = await twoSides('CREATE TABLE t (id integer PRIMARY KEY)');

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { systemClock } from '../../src/clock.ts';
 import { silentLog } from '../../src/log.ts';
 import { withConnection, type PostgresAddress } from '../../src/postgres/connect.ts';
@@ -15,7 +15,9 @@ import {
   type FenceOptions,
 } from '../../src/postgres/fence.ts';
 import { compareDatabases } from '../../src/postgres/parity.ts';
+import { probeWrites } from '../../src/postgres/probe-write.ts';
 import { terminateStale } from '../../src/postgres/settle.ts';
+import { endStrays } from '../../src/postgres/stray.ts';
 import { startTcpProxy } from '../../rehearsal/servers/tcp-proxy.ts';
 import { testPostgres } from '../support/servers.ts';
 import { startCommitProxy } from './proxy-at-commit.ts';
@@ -254,3 +256,84 @@ test('a cancelled run lets go of the tables', async () => {
 function once(signal: AbortSignal): Promise<boolean> {
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(true), { once: true }));
 }
+
+test('lifting waits for somebody who reads, says for whom, and ends that session rather than wait for ever', async () => {
+  const { source } = await twoSides(smallSql);
+  await (await holdFence(source, options)).commit();
+  const lines: string[] = [];
+  const log = {
+    ...silentLog,
+    info: (line: string) => void lines.push(line),
+    warning: (line: string) => void lines.push(line),
+  };
+  await withConnection(source, { applicationName: 'metabase' }, async (reader) => {
+    await reader.query('BEGIN');
+    await reader.query('SELECT * FROM public.things');
+    await liftFence(source, 'shop-test', { log, clock: systemClock, patienceMs: 1_000 });
+    await expect(reader.query('SELECT 1')).rejects.toThrow();
+  }).catch(() => undefined);
+  expect(lines.join('\n')).toMatch(/Lifting the fence waits for metabase \(\S+.*idle in transaction/);
+  expect(lines.join('\n')).toMatch(/Ended, since lifting the fence waited for them: metabase/);
+  expect(await readFence(source, 'shop-test')).toBe('open');
+  expect(await write(source, 'INSERT INTO public.things VALUES (2)')).toBe('done');
+});
+
+test('a reader that may not be ended is named, and the database stays closed', async () => {
+  const { source } = await twoSides(smallSql);
+  await (await holdFence(source, options)).commit();
+  const server = await testPostgres();
+  // A superuser's session: nobody else may end it.
+  const reading = server.query(
+    source.database,
+    'BEGIN; SELECT * FROM public.things; SELECT pg_sleep(4); COMMIT',
+  );
+  await delay(300);
+  await expect(liftFence(source, 'shop-test', { patienceMs: 100, giveUpAfterMs: 1_500 })).rejects.toThrow(
+    /could not be lifted in \d+ s: its tables are in use by .*End them and run this again/,
+  );
+  expect(await readFence(source, 'shop-test')).toBe('closed');
+  await reading;
+  await liftFence(source, 'shop-test');
+  expect(await readFence(source, 'shop-test')).toBe('open');
+});
+
+describe('a write that is tried as the application', () => {
+  test('is refused on every table while the fence is held and after the point of no return, and taken before and after', async () => {
+    const { source, onSource } = await twoSides(everythingSql);
+    const before = await onSource('SELECT count(*)::int AS n FROM public.no_key');
+    const open = await probeWrites(source);
+    expect(open.writable).toHaveLength(open.tables);
+    const fence = await holdFence(source, options);
+    expect(await probeWrites(source)).toEqual({ tables: fence.tables, writable: [] });
+    await fence.commit();
+    expect(await probeWrites(source)).toEqual({ tables: fence.tables, writable: [] });
+    await liftFence(source, 'shop-test');
+    expect((await probeWrites(source)).writable).toHaveLength(open.tables);
+    expect(await onSource('SELECT count(*)::int AS n FROM public.no_key')).toEqual(before);
+  });
+
+  test('finds the one table that a fence does not hold', async () => {
+    const { source } = await twoSides(smallSql);
+    const fence = await holdFence(source, options);
+    await write(source, 'CREATE TABLE public.slipped_in (id integer)');
+    expect(await probeWrites(source)).toEqual({ tables: 2, writable: ['public.slipped_in'] });
+    await fence.release();
+  });
+});
+
+test('sessions of nobody are named and ended, and neither ours nor a superuser’s', async () => {
+  const { source } = await twoSides(smallSql);
+  const server = await testPostgres();
+  const sleeping = server.query(source.database, 'SELECT pg_sleep(2)');
+  await withConnection(source, { applicationName: 'rails console' }, (console) =>
+    withConnection(source, { applicationName: 'h2d shop-test 4' }, async (own) => {
+      const { ended, left } = await endStrays(source, { clock: systemClock, limitMs: 500 });
+      expect(ended).toHaveLength(1);
+      expect(ended[0]).toMatch(/^rails console \(\S+ from 127\.0\.0\.1, idle\)$/);
+      expect(left).toHaveLength(1);
+      await expect(console.query('SELECT 1')).rejects.toThrow();
+      await own.query('SELECT 1');
+    }),
+  );
+  await sleeping;
+});
