@@ -9,6 +9,7 @@ import { decisionsDigest } from '../../src/migration/decisions.ts';
 import { latestSection, recordedPlanDigest } from '../../src/migration/record.ts';
 import { runSteps } from '../../src/migration/saga.ts';
 import type { Strategy } from '../../src/migration/strategy.ts';
+import { openWatch } from '../../src/migration/watch.ts';
 import type { FailedOutcome } from '../failed-phase.ts';
 import { tellingFailure } from '../failed-phase.ts';
 import type { Parties } from '../parties.ts';
@@ -21,6 +22,7 @@ import { dueJobsFinding } from './due-jobs.ts';
 import type { Finding } from './findings.ts';
 import { refuseUnlessWell } from './findings.ts';
 import { expectedTimeline } from './forecast.ts';
+import { waitForGuard } from './guard-watches.ts';
 import { cutoverNotices } from './notices.ts';
 import { preFlight } from './pre-flight.ts';
 import { rehearsalChecks, triedDecisions } from './rehearsed.ts';
@@ -28,7 +30,7 @@ import type { Checks } from './steps.ts';
 import { cutoverSteps } from './steps.ts';
 import { CUTOVER_FAILED, cutoverSummary } from './summary.ts';
 import { timelineOf } from './timeline.ts';
-import { waitForWindow, windowFinding } from './window.ts';
+import { opensAt, waitForWindow, windowFinding } from './window.ts';
 
 /**
  * Moves production: gate, quiesce, fence, final copy (or, with the live strategy, the last drain), proof, point of no
@@ -75,7 +77,7 @@ export async function cutover(edge: Edge): Promise<void> {
     withLease(edge, subject, async (parties, journal, lease) => {
       await refuseDuringRollBack(journal);
       const strategy = await strategyOf(subject, journal);
-      const checks = checksOf(edge, parties, planDigest, () => preFlight(parties, strategy));
+      const checks = checksOf(edge, parties, journal, planDigest, () => preFlight(parties, strategy));
       const { changed } = await runSteps(journal, lease, cutoverSteps(parties, checks, strategy), {
         phase: 'cutover',
         whenUndone: 'Heroku serves as before.',
@@ -108,9 +110,25 @@ async function waitUntilItMayBegin(edge: Edge, subject: Subject): Promise<void> 
   const { journal } = await gatherParties(edge, subject);
   const begun = await journal
     .steps('cutover')
-    .then((steps) => steps.some(({ status }) => status !== 'undone'))
+    .then(async (steps) => {
+      const hasBegun = steps.some(({ status }) => status !== 'undone');
+      if (!hasBegun) await signWaiting(edge, subject, journal);
+      return hasBegun;
+    })
     .finally(() => journal.close());
   if (!begun) await waitForWindow(subject, edge);
+}
+
+/** The guard beside this cutover is patient until then. */
+async function signWaiting(edge: Edge, subject: Subject, journal: Journal): Promise<void> {
+  const waitingUntil = opensAt(subject, edge.clock);
+  if (waitingUntil === undefined) return;
+  const watch = await openWatch(journal.address, journal.migrationId);
+  try {
+    await watch.sign(edge.environment, { waitingUntil });
+  } finally {
+    await watch.close();
+  }
 }
 
 /** What a cutover must meet to begin, and no longer once it has begun. */
@@ -147,6 +165,7 @@ async function strategyOf(subject: Subject, journal: Journal): Promise<Strategy>
 function checksOf(
   edge: Edge,
   parties: Parties,
+  journal: Journal,
   recordedDigest: string,
   preFlight: Checks['preFlight'],
 ): Checks {
@@ -170,5 +189,6 @@ function checksOf(
       return { ...evidence, checks: [...evidence.checks, ...unchanged, ...rehearsed] };
     },
     preFlight,
+    guard: () => waitForGuard(edge, journal, parties.signal),
   };
 }

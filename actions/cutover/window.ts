@@ -40,6 +40,13 @@ export function windowFinding(subject: Subject, clock: Pick<Clock, 'now'>): Find
   };
 }
 
+/** When the next window with room for the whole cutover opens; `undefined` when one is open, or none is declared. */
+export function opensAt(subject: Subject, clock: Pick<Clock, 'now'>): Date | undefined {
+  const { window } = subject.environment;
+  const opening = window && nextOpening(window, clock.now(), neededMs(subject));
+  return opening === undefined || isOpen(opening, clock) ? undefined : opening.opens;
+}
+
 /**
  * Resolves when the window is open with room for the whole cutover, at once when it is or none is declared. Throws a
  * ConfigurationError when that is too far away for one job to wait.

@@ -80,6 +80,8 @@ export async function watchOver(
     const watchingMs = edge.clock.now().getTime() - begun;
     if (watchingMs >= longestMs) return 'too-long';
     try {
+      // The cutover begins only once it sees this.
+      await watch.sign(edge.environment, 'guard');
       const sight = await watch.look();
       note(inWords(sight));
       seen ||= isOwn(sight, edge.environment);
@@ -116,11 +118,13 @@ async function undo(edge: Edge, gathered: Parties, journal: Journal): Promise<Un
   });
 }
 
-function inWords({ holder, lease, steps }: Sight): string {
+function inWords({ holder, lease, steps, waiting }: Sight): string {
   const who = holder === null ? 'nobody' : `${holder.runUrl} (attempt ${holder.runAttempt})`;
   const last = steps.at(-1);
   const where =
     last === undefined ? 'no step of a cutover stands' : `the cutover is at "${last.name}" (${last.status})`;
+  if (steps.length === 0 && lease !== 'held' && waiting !== null && waiting.leftMs > 0)
+    return 'The cutover waits for its window.';
   if (lease === 'held') return `${who} acts; ${where}.`;
   return lease === 'free' ? `Nobody acts; ${where}.` : `${who} has fallen silent; ${where}.`;
 }

@@ -27,11 +27,11 @@ export interface Watched {
 export const SILENCE_MS = 60_000;
 /** A new attempt that means to go on with what a dead one left needs a moment to begin. */
 export const GRACE_MS = 5 * 60_000;
-/** A cutover that is refused at once never shows itself in the journal. */
+/** A cutover that is refused at once never shows itself in the journal; one that waits for its window does. */
 export const PATIENCE_MS = 30 * 60_000;
 
 /** Pure, and careful in one direction: what is doubtful is waited for. */
-export function judge(sight: Sight, { watchingMs, seen }: Watched): Judgement {
+export function judge(sight: Sight, { run, watchingMs, seen }: Watched): Judgement {
   // A lease that is alive is never interfered with, whoever holds it.
   if (sight.lease === 'held') return 'wait';
   const settled = seen || watchingMs >= GRACE_MS;
@@ -43,10 +43,18 @@ export function judge(sight: Sight, { watchingMs, seen }: Watched): Judgement {
     return settled && sight.silentMs >= SILENCE_MS ? 'abandoned' : 'wait';
   }
   if (seen) return 'ended-before';
+  // Its window opens later: from then on it is waited for as for any other.
+  if (sight.waiting !== null && isSame(sight.waiting, run) && sight.waiting.leftMs > -PATIENCE_MS)
+    return 'wait';
   return watchingMs >= PATIENCE_MS ? 'never-begun' : 'wait';
 }
 
 /** Whether this run's cutover is who acts, or acted last. */
-export function isOwn({ holder, cutsOver }: Sight, { runId, runAttempt }: Watched['run']): boolean {
-  return cutsOver && holder !== null && holder.runId === runId && holder.runAttempt >= runAttempt;
+export function isOwn({ holder, cutsOver }: Sight, run: Watched['run']): boolean {
+  return cutsOver && holder !== null && isSame(holder, run);
+}
+
+/** The same run, in this attempt of it or a later one. */
+export function isSame(one: Watched['run'], { runId, runAttempt }: Watched['run']): boolean {
+  return one.runId === runId && one.runAttempt >= runAttempt;
 }

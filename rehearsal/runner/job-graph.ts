@@ -66,6 +66,9 @@ function checkNeeds(workflow: WorkflowDefinition): void {
   for (const key of Object.keys(workflow.jobs)) visit(key, []);
 }
 
+/** When a run is cancelled, jobs and steps whose condition holds all the same go on (docs, "Workflow cancellation reference"). */
+const CANCELLED: Status = { success: false, failure: false, cancelled: true };
+
 /** The job's condition is looked at when everything that it needs has ended. */
 async function runWhenDue(
   call: WorkflowCall,
@@ -206,7 +209,8 @@ async function runInstance(
     shared.finished.push(kept);
     return { result: 'success', outputs: kept.outputs };
   }
-  if (instance.cancel.aborted) {
+  const outlives = evaluateCondition(definition.if, { ...own, status: CANCELLED });
+  if (instance.cancel.aborted && !outlives) {
     shared.finished.push({
       id: instance.id,
       name: instance.name,
@@ -278,6 +282,7 @@ async function runGatedJob(
       summaries: join(shared.folder, 'summaries', slug),
     },
     cancel: instance.cancel,
+    outlives: evaluateCondition(definition.if, { ...scope, status: CANCELLED }),
     emit: shared.emit,
     minuteMs: shared.minuteMs,
   });

@@ -36,6 +36,8 @@ export interface JobOrder {
   builtIns: BuiltIns;
   folders: { job: string; logs: string; summaries: string };
   cancel: AbortSignal;
+  /** Its condition holds in a cancelled run, too: it goes on for as long as GitHub lets it. */
+  outlives: boolean;
   emit: (event: RunnerEvent) => void;
   minuteMs: number;
 }
@@ -54,6 +56,8 @@ export interface JobState {
   failed: boolean;
   /** Aborts when the run is cancelled or the job is out of time. */
   stop: AbortSignal;
+  /** Aborts when GitHub ends what goes on in a cancelled run, or the job is out of time. */
+  forced: AbortSignal;
   /** The machine has died: nothing more runs. */
   lost: boolean;
   groups: number[];
@@ -74,7 +78,7 @@ export interface PostStep {
 }
 
 /** The folders, masks and empty state with which a job begins. */
-export function openJob(order: JobOrder, stop: AbortSignal): JobState {
+export function openJob(order: JobOrder, stop: AbortSignal, forced: AbortSignal): JobState {
   const { folders, secrets, token } = order;
   const workspace = join(folders.job, 'workspace');
   const temp = join(folders.job, 'temp');
@@ -100,6 +104,7 @@ export function openJob(order: JobOrder, stop: AbortSignal): JobState {
     steps: {},
     failed: false,
     stop,
+    forced,
     lost: false,
     groups: [],
     posts: [],
@@ -181,6 +186,16 @@ export function baseEnvironment(state: JobState): Record<string, string> {
   };
   base.PATH = [...state.path, dirname(process.execPath), base.PATH ?? '/usr/bin:/bin'].join(':');
   return base;
+}
+
+/** Whether a step that runs when the run is cancelled goes on all the same. */
+export function outlivesCancelling(
+  state: JobState,
+  step: StepDefinition,
+  env: Record<string, string>,
+): boolean {
+  const status = { success: false, failure: false, cancelled: true };
+  return state.order.outlives && evaluateCondition(step.if, { ...jobScope(state, env), status });
 }
 
 /** Whether a step's condition holds now. */

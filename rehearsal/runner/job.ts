@@ -9,6 +9,9 @@ import type { JobResult } from './options.ts';
 import { runStep } from './step.ts';
 import { killGroup } from './step-process.ts';
 
+/** What goes on in a cancelled run is ended after five minutes (docs, "Workflow cancellation reference"). */
+const CANCEL_LIMIT_MS = 5 * 60_000;
+
 /** Runs a job's steps, then its post steps in reverse order. Never rejects: a broken job is a failed job. */
 export async function runJob(order: JobOrder): Promise<JobResult> {
   const { options, definition, id, name, emit } = order;
@@ -20,7 +23,18 @@ export async function runJob(order: JobOrder): Promise<JobResult> {
     ...(order.environment === undefined ? {} : { environment: order.environment }),
   });
   const limit = new AbortController();
-  const state = openJob(order, AbortSignal.any([order.cancel, limit.signal]));
+  const over = new AbortController();
+  let forcing: NodeJS.Timeout | undefined;
+  const onCancel = (): void => {
+    forcing = setTimeout(() => over.abort(), options.cancelLimitMs ?? CANCEL_LIMIT_MS);
+  };
+  if (order.cancel.aborted) onCancel();
+  else order.cancel.addEventListener('abort', onCancel, { once: true });
+  const state = openJob(
+    order,
+    AbortSignal.any([order.cancel, limit.signal]),
+    AbortSignal.any([over.signal, limit.signal]),
+  );
   let conclusion: Conclusion = 'failure';
   let outputs: Record<string, string> = {};
   let timer: NodeJS.Timeout | undefined;
@@ -45,6 +59,8 @@ export async function runJob(order: JobOrder): Promise<JobResult> {
     writeFileSync(join(order.folders.logs, 'job.log'), `##[error]${state.masker.mask(messageOf(error))}\n`);
   } finally {
     clearTimeout(timer);
+    clearTimeout(forcing);
+    order.cancel.removeEventListener('abort', onCancel);
     for (const group of state.groups) killGroup(group);
     // The machine of a job is thrown away with everything on it.
     rmSync(order.folders.job, { recursive: true, force: true, maxRetries: 3 });
@@ -85,7 +101,8 @@ function writeEvent(state: JobState): void {
 
 function concludeJob(state: JobState): Conclusion {
   if (state.lost || state.failed) return 'failure';
-  return state.stop.aborted ? 'cancelled' : 'success';
+  const ended = state.order.outlives ? state.forced : state.stop;
+  return ended.aborted ? 'cancelled' : 'success';
 }
 
 /** A value that holds anything masked is dropped, and so is an empty one: GitHub does both. */

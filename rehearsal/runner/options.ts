@@ -71,6 +71,8 @@ export interface RunWorkflowOptions {
   minuteMs?: number;
   /** How long a cancelled step has between SIGINT and SIGTERM and then until SIGKILL, in milliseconds (7,500 and 2,500). */
   cancelGraceMs?: { interrupt: number; terminate: number };
+  /** How long jobs that outlive a cancellation have, in milliseconds (300,000). */
+  cancelLimitMs?: number;
 }
 
 export interface StepResult {

@@ -7,7 +7,7 @@ import { parseCommandFile } from './command-file.ts';
 import { parseCommand } from './command.ts';
 import type { Conclusion } from './events.ts';
 import { render, renderText } from './expression.ts';
-import { baseEnvironment, jobScope, runnerContext, stepMayRun } from './job-state.ts';
+import { baseEnvironment, jobScope, outlivesCancelling, runnerContext, stepMayRun } from './job-state.ts';
 import type { JobState, PostStep } from './job-state.ts';
 import { createStepLog } from './step-log.ts';
 import type { StepLog } from './step-log.ts';
@@ -231,7 +231,11 @@ async function run(
     },
     onLine: listen(running),
     // What still runs after a cancellation (always(), post) is not stopped by the same cancellation again.
-    ...(state.stop.aborted ? {} : { stop: state.stop }),
+    ...(outlivesCancelling(state, running.step, env)
+      ? { stop: state.forced }
+      : state.stop.aborted
+        ? {}
+        : { stop: state.stop }),
     ...(minutes === undefined ? {} : { timeoutMs: minutes * minuteMs }),
     graceMs: options.cancelGraceMs ?? { interrupt: 7_500, terminate: 2_500 },
   });

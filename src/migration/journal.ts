@@ -108,6 +108,17 @@ const SCHEMA = `
     renewed_at   timestamptz,
     expires_at   timestamptz
   );
+
+  -- Who else is there: a guard that watches, a cutover that waits for its window.
+  create table if not exists journal.presence (
+    migration_id text not null references journal.migration,
+    role         text not null,
+    run_id       text not null,
+    run_attempt  integer not null,
+    seen_at      timestamptz not null,
+    until        timestamptz,
+    primary key (migration_id, role)
+  );
 `;
 
 // A managed cluster fails over within half a minute; a phase should survive that.

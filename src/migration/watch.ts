@@ -14,11 +14,22 @@ export interface Sight {
   silentMs: number;
   /** The newest attempts at the cutover's steps that are not undone, in the order in which they began. */
   steps: { name: string; status: StepStatus; pointOfNoReturn: boolean }[];
+  /** The guard that signed last, and how long ago; `null`: none ever did. */
+  guard: (PresentRun & { silentMs: number }) | null;
+  /** A cutover that waits for its window, and for how long yet; negative: it has opened. `null`: none ever did. */
+  waiting: (PresentRun & { leftMs: number }) | null;
+}
+
+export interface PresentRun {
+  runId: string;
+  runAttempt: number;
 }
 
 export interface Watch {
   /** One look. Rejects at once when the journal does not answer: a watch asks again soon in any case. */
   look(): Promise<Sight>;
+  /** Tells others who look that this run is there: as a guard, or waiting until a time before it acts. */
+  sign(run: PresentRun, as: 'guard' | { waitingUntil: Date }): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -30,6 +41,8 @@ interface StoredSight {
   cuts_over: boolean;
   silent_ms: string;
   steps: Sight['steps'];
+  guard: Sight['guard'];
+  waiting: Sight['waiting'];
 }
 
 const LOOK = `
@@ -47,10 +60,22 @@ const LOOK = `
                      from journal.step
                     where migration_id = $1 and phase = 'cutover'
                     order by name, attempt desc) newest
-            where status <> 'undone'), '[]') as steps
+            where status <> 'undone'), '[]') as steps,
+         (select jsonb_build_object('runId', run_id, 'runAttempt', run_attempt,
+                   'silentMs', (extract(epoch from clock_timestamp() - seen_at) * 1000)::bigint)
+            from journal.presence where migration_id = $1 and role = 'guard') as guard,
+         (select jsonb_build_object('runId', run_id, 'runAttempt', run_attempt,
+                   'leftMs', (extract(epoch from until - clock_timestamp()) * 1000)::bigint)
+            from journal.presence where migration_id = $1 and role = 'waiting') as waiting
     from (select 1) one left join journal.lease lease on lease.migration_id = $1`;
 
-/** Watches a migration and changes nothing. Rejects when the journal cannot be reached now. */
+const SIGN = `
+  insert into journal.presence (migration_id, role, run_id, run_attempt, seen_at, until)
+  values ($1, $2, $3, $4, clock_timestamp(), $5)
+      on conflict (migration_id, role) do update
+         set run_id = excluded.run_id, run_attempt = excluded.run_attempt, seen_at = excluded.seen_at, until = excluded.until`;
+
+/** Watches a migration, and changes nothing of it. The journal is there. Rejects when the journal cannot be reached now. */
 export async function openWatch(address: PostgresAddress, migrationId: string): Promise<Watch> {
   const session = await openSession(address, {
     applicationName: `h2d ${migrationId} guard`,
@@ -61,7 +86,7 @@ export async function openWatch(address: PostgresAddress, migrationId: string): 
     async look() {
       const [row] = await session.transaction((query) => query<StoredSight>(LOOK, [migrationId]));
       if (row === undefined) throw new Error('The journal did not say who acts.');
-      const { run_id, run_attempt, run_url, lease, cuts_over, silent_ms, steps } = row;
+      const { run_id, run_attempt, run_url, lease, cuts_over, silent_ms, steps, guard, waiting } = row;
       return {
         holder:
           run_id === null ? null : { runId: run_id, runAttempt: run_attempt ?? 1, runUrl: run_url ?? '' },
@@ -69,7 +94,13 @@ export async function openWatch(address: PostgresAddress, migrationId: string): 
         cutsOver: cuts_over,
         silentMs: Number(silent_ms),
         steps,
+        guard,
+        waiting,
       };
+    },
+    async sign({ runId, runAttempt }, as) {
+      const [role, until] = as === 'guard' ? ['guard', null] : ['waiting', as.waitingUntil];
+      await session.transaction((query) => query(SIGN, [migrationId, role, runId, runAttempt, until]));
     },
     close: () => session.close(),
   };

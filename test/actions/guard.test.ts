@@ -2,12 +2,14 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
 
+import { waitForGuard } from '../../actions/cutover/guard-watches.ts';
 import { watchOver, type GuardEnd } from '../../actions/roll-back/guard.ts';
 import { judge, SILENCE_MS } from '../../actions/roll-back/judge-cutover.ts';
 import { startTcpProxy } from '../../rehearsal/servers/tcp-proxy.ts';
 import { systemClock } from '../../src/clock.ts';
+import type { Edge } from '../../src/github/run.ts';
 import { readRunEnvironment } from '../../src/github/run-environment.ts';
 import { silentLog } from '../../src/log.ts';
 import { openJournal, type Journal } from '../../src/migration/journal.ts';
@@ -235,6 +237,8 @@ test('what is doubtful is waited for', () => {
     cutsOver: true,
     silentMs: SILENCE_MS,
     steps: [{ name: 'park', status: 'done', pointOfNoReturn: false }],
+    guard: null,
+    waiting: null,
   };
   const seen = { run: own, watchingMs: 0, seen: true };
   expect(judge(begun, seen)).toBe('abandoned');
@@ -252,4 +256,55 @@ test('what is doubtful is waited for', () => {
   expect(judge(none, { ...seen, seen: false, watchingMs: 60_000 })).toBe('wait');
   expect(judge(none, { ...seen, seen: false, watchingMs: 30 * 60_000 })).toBe('never-begun');
   expect(judge(none, seen)).toBe('ended-before');
+});
+
+test('a cutover that waits for its window is waited for, until half an hour after it has opened', () => {
+  const nothing: Sight = {
+    ...{ holder: null, lease: 'free', cutsOver: false, silentMs: 0, steps: [], guard: null },
+    waiting: { runId: RUN, runAttempt: 1, leftMs: 60_000 },
+  };
+  const long = { run: own, watchingMs: 4 * 3_600_000, seen: false };
+  expect(judge(nothing, long)).toBe('wait');
+  expect(judge({ ...nothing, waiting: { runId: RUN, runAttempt: 1, leftMs: -29 * 60_000 } }, long)).toBe(
+    'wait',
+  );
+  expect(judge({ ...nothing, waiting: { runId: RUN, runAttempt: 1, leftMs: -31 * 60_000 } }, long)).toBe(
+    'never-begun',
+  );
+  // Another run's wait says nothing about this one.
+  expect(judge({ ...nothing, waiting: { runId: '8', runAttempt: 1, leftMs: 60_000 } }, long)).toBe(
+    'never-begun',
+  );
+});
+
+describe('a cutover whose workflow says that a guard runs beside it', () => {
+  const edge = (guard: boolean) => ({
+    inputs: { boolean: () => guard } as unknown as Edge['inputs'],
+    environment: readRunEnvironment({ GITHUB_RUN_ID: RUN, GITHUB_REPOSITORY: 'acme/shop' }),
+    clock,
+    log: silentLog,
+  });
+  const never = new AbortController().signal;
+
+  test('begins once that guard watches, and not for an older one or another run’s', async () => {
+    const { address, journal } = await aJournal();
+    const watch = await watching(address);
+    const waiting = waitForGuard(edge(true), journal, never, 30_000);
+    await watch.sign({ runId: '6', runAttempt: 1 }, 'guard');
+    const early = await Promise.race([waiting.then(() => 'begun'), delay(500).then(() => 'waits')]);
+    expect(early).toBe('waits');
+    await watch.sign({ runId: RUN, runAttempt: 1 }, 'guard');
+    expect(await waiting).toMatchObject({ guard: expect.stringContaining('watches') });
+  });
+
+  test('refuses when none shows itself, with what to look at; without the input nobody waits', async () => {
+    const { database, journal } = await aJournal();
+    const watch = await watching(journal.address);
+    await watch.sign({ runId: RUN, runAttempt: 1 }, 'guard');
+    await database.query(`update journal.presence set seen_at = seen_at - interval '60 s'`);
+    await expect(waitForGuard(edge(true), journal, never, 200)).rejects.toThrow(
+      /No guard watches .*silent for \d+ s.*Nothing was touched/s,
+    );
+    expect(await waitForGuard(edge(false), journal, never)).toEqual({ guard: 'none is said to run' });
+  });
 });

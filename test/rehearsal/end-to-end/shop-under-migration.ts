@@ -67,7 +67,7 @@ export const AFTER_LIVE = ['open-new-side', 'settle'] as const;
 export const BACK = [
   'pre-flight',
   'catch-up',
-  'keep-late-jobs',
+  'late-jobs',
   'follow-redis',
   'quiet-workers',
   'fence',
@@ -75,6 +75,7 @@ export const BACK = [
   'keep-running-jobs',
   'return-taken-jobs',
   'final-drain',
+  'carry-jobs',
   'count-jobs',
   'lift-fence',
 ] as const;
@@ -167,6 +168,7 @@ export function cutOver(
       application: 'shop',
       'plan-digest': options.digest ?? prepared.outputs['plan-digest'] ?? '',
       'prepare-run-id': String(prepared.runId),
+      guard: options.without !== undefined && !options.without.includes('guard'),
     },
   });
 }

@@ -558,3 +558,45 @@ jobs: { call: { uses: $/.github/workflows/called.yml } }
   expect((await run()).conclusion).toBe('failure');
   expect(JSON.stringify(events)).toContain('deadlock');
 });
+
+test('a job and its step with always() outlive a cancelled run, for as long as GitHub lets them', async () => {
+  const { run } = await withWorkflow(
+    `
+on: workflow_dispatch
+jobs:
+  cutover:
+    runs-on: x
+    steps:
+      - run: echo begun; sleep 20
+  guard:
+    if: always()
+    runs-on: x
+    steps:
+      - { if: always(), run: sleep 1.5; echo watched to the end }
+  endless:
+    if: always()
+    runs-on: x
+    steps:
+      - { if: always(), run: sleep 20 }
+  forgetful:
+    if: always()
+    runs-on: x
+    steps:
+      - run: sleep 20
+`,
+  );
+  const stop = new AbortController();
+  const result = await run({
+    signal: stop.signal,
+    cancelLimitMs: 2_500,
+    onEvent: (event) => {
+      if (event.type === 'line' && event.line.includes('begun') && event.job === 'cutover') stop.abort();
+    },
+  });
+  expect(job(result, 'cutover').conclusion).toBe('cancelled');
+  expect(job(result, 'guard').conclusion).toBe('success');
+  expect(readFileSync(job(result, 'guard').steps[0]?.log ?? '', 'utf8')).toContain('watched to the end');
+  expect(job(result, 'endless').conclusion).toBe('cancelled');
+  // A step without the condition is ended all the same, or not begun.
+  expect(job(result, 'forgetful').steps[0]?.conclusion).not.toBe('success');
+}, 30_000);
