@@ -3,6 +3,7 @@ import type { DigitalOcean } from '../src/digitalocean/client.ts';
 import { createDigitalOcean } from '../src/digitalocean/client.ts';
 import type { Clock } from '../src/clock.ts';
 import { ConfigurationError } from '../src/errors.ts';
+import { frontDoorSecret as deriveFrontDoorSecret } from '../src/front-door/secret.ts';
 import type { Edge } from '../src/github/run.ts';
 import type { HerokuClient } from '../src/heroku/client.ts';
 import { createHeroku } from '../src/heroku/client.ts';
@@ -48,6 +49,8 @@ export interface Parties {
   oldSide: OldSide;
   newSide: NewSide;
   tools: PostgresTools;
+  /** By which the new side knows the forwarder of `traffic: front-door`; masked. */
+  frontDoorSecret: string;
   /** The lease's epoch; 0 for a phase that changes nothing and holds none. */
   epoch: number;
   /** Throws when another run has taken over. */
@@ -87,6 +90,8 @@ export async function gatherParties(
 ): Promise<{ parties: Parties; journal: Journal }> {
   const { config, environment } = subject;
   const key = requireMigrationKey(edge.inputs.secret('migration-key'));
+  const frontDoorSecret = deriveFrontDoorSecret(key, environment.migrationId);
+  edge.mask(frontDoorSecret);
   // A cancelled run undoes itself, and past the point of no return it finishes: both with these clients.
   const heroku = herokuOf(edge, null);
   const client = digitalOceanOf(edge, null);
@@ -137,6 +142,7 @@ export async function gatherParties(
       major,
       edge.environment.onHostedRunner ? { install: { log: edge.log } } : {},
     ),
+    frontDoorSecret,
     epoch: 0,
     checkLease: () => Promise.resolve(),
     directory: edge.environment.temporaryDirectory,

@@ -69,9 +69,9 @@ export async function openSubject(
 
 /** Says what this version cannot do yet, before anything is changed. */
 export function refuseUnsupported({ config, environment }: Subject): void {
-  if (config.traffic !== 'dns') {
+  if (config.traffic === 'cdn') {
     throw new NotSupportedError(
-      `traffic: ${config.traffic} is not supported yet: this version moves visitors by DNS. Write \`traffic: dns\`. Nothing was changed.`,
+      'traffic: cdn is not supported yet: this version moves visitors by a forwarder on Heroku or by DNS. Write `traffic: front-door` or `traffic: dns`. Nothing was changed.',
     );
   }
   if (environment.domains.length > 0 && config.dns === undefined) {

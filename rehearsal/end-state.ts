@@ -2,6 +2,7 @@ import { requireMigrationKey } from '../src/migration/secrets.ts';
 import { redisSecrets } from '../src/migration/target.ts';
 import { OPEN_KEY } from '../src/redis/rights.ts';
 import { MIGRATION_KEY } from './pipeline.ts';
+import type { HerokuApp } from './heroku/world.ts';
 import type { Environment } from './shop/environment.ts';
 import { openRedis } from './shop/redis.ts';
 import type { EnvironmentName, World } from './world.ts';
@@ -19,13 +20,7 @@ export async function endState(
   if (fenced) {
     return {
       authoritative: 'digitalocean',
-      conditions: [
-        { what: 'Heroku is in maintenance mode', holds: side.app.maintenance() },
-        {
-          what: 'Heroku runs no dyno of the application',
-          holds: side.app.dynos().every(({ type }) => type === 'scheduler'),
-        },
-      ],
+      conditions: world.traffic === 'front-door' ? forwarderStands(side.app) : herokuIsParked(side.app),
     };
   }
   const formation = side.app.formation();
@@ -44,6 +39,34 @@ export async function endState(
       },
     ],
   };
+}
+
+function herokuIsParked(app: HerokuApp): { what: string; holds: boolean }[] {
+  return [
+    { what: 'Heroku is in maintenance mode', holds: app.maintenance() },
+    {
+      what: 'Heroku runs no dyno of the application',
+      holds: app.dynos().every(({ type }) => type === 'scheduler'),
+    },
+  ];
+}
+
+/** The forwarder serves in place of the web process, with as many dynos; of everything else nothing runs. */
+function forwarderStands(app: HerokuApp): { what: string; holds: boolean }[] {
+  const current = app.releases().find((release) => release.current);
+  const web = app.dynos().filter(({ type }) => type === 'web');
+  return [
+    { what: 'Heroku is out of maintenance mode', holds: !app.maintenance() },
+    { what: 'the forwarder is released', holds: /front door/.test(current?.description ?? '') },
+    {
+      what: 'two web dynos run the forwarder',
+      holds: web.filter(({ state, release }) => state === 'up' && release === current?.version).length === 2,
+    },
+    {
+      what: 'Heroku runs no other dyno of the application',
+      holds: app.dynos().every(({ type }) => type === 'web' || type === 'scheduler'),
+    },
+  ];
 }
 
 /** Both sides in the shop's own terms; DigitalOcean's is absent until its database and Redis exist. */

@@ -27,7 +27,7 @@ async function rehearse(
   const log: Log = { ...silentLog, warning: (line) => chapters.line(`warning: ${line}`) };
   await seeToServers({ ...log, info: (line) => process.stderr.write(`${line}\n`) });
   chapters.chapter(
-    `A shop on Heroku: ${options.sizeMb} MB, ${options.rate} requests a second, strategy ${options.strategy}, seed ${options.seed}`,
+    `A shop on Heroku: ${options.sizeMb} MB, ${options.rate} requests a second, strategy ${options.strategy}, traffic ${options.traffic}, seed ${options.seed}`,
   );
   const environments =
     options.environment === 'staging' ? (['staging'] as const) : (['staging', 'production'] as const);
@@ -38,6 +38,7 @@ async function rehearse(
     seed: options.seed,
     directory,
     strategy: options.strategy,
+    traffic: options.traffic,
   });
   for (const side of world.oldSides.values()) await side.app.settled();
 
@@ -78,6 +79,7 @@ async function rehearse(
     ended,
     sections: readSections(kept.record),
     phasesMs: phasesOf(result),
+    traffic: world.traffic,
     record: kept.record,
     conditions,
   });
@@ -144,6 +146,8 @@ const BEFORE_POINT_OF_NO_RETURN = [
   'stop-workers',
   'maintenance-mode',
   'park',
+  'front-door-state',
+  'front-door',
   'fence',
   'return-taken-jobs',
   'copy',

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { ConfigurationError, messageOf } from '../src/errors.ts';
-import type { EnvironmentName, StrategyName } from './world.ts';
+import type { EnvironmentName, StrategyName, TrafficName } from './world.ts';
 
 export interface RehearsalOptions {
   /** Megabytes of each shop's database. */
@@ -11,6 +11,8 @@ export interface RehearsalOptions {
   environment: EnvironmentName;
   /** As migration.yml says it. */
   strategy: StrategyName;
+  /** How visitors are held and led, as migration.yml says it. */
+  traffic: TrafficName;
   /** The reviewer says no. */
   reject: boolean;
   /** A step that fails once, for example `cutover` and `copy`. */
@@ -26,6 +28,7 @@ export const USAGE = `npm run rehearse -- [options]
   --rate <requests per second>       load from outside (10)
   --environment staging|production   how far to go; production includes staging (production)
   --strategy window|live|auto        how Postgres moves (window)
+  --traffic dns|front-door           how visitors are held and led (dns)
   --reject                           the reviewer refuses the production cutover
   --fail <phase>:<step>              that step fails once, for example cutover:copy or migrate-db:copy
   --seed <number>                    of the data and the load (random, printed)
@@ -46,11 +49,15 @@ export function parseOptions(args: readonly string[]): RehearsalOptions {
   const strategy = values.strategy ?? 'window';
   if (strategy !== 'window' && strategy !== 'live' && strategy !== 'auto')
     throw wrong(`--strategy is "${strategy}"; it takes window, live or auto.`);
+  const traffic = values.traffic ?? 'dns';
+  if (traffic !== 'dns' && traffic !== 'front-door')
+    throw wrong(`--traffic is "${traffic}"; it takes dns or front-door.`);
   return {
     sizeMb: number(values.size, 'size', 8, 1),
     rate: number(values.rate, 'rate', 10, 0),
     environment,
     strategy,
+    traffic,
     reject: values.reject ?? false,
     fail: failure(values.fail),
     keep: values.keep ?? false,
@@ -68,6 +75,7 @@ function parse(args: readonly string[]) {
         rate: { type: 'string' },
         environment: { type: 'string' },
         strategy: { type: 'string' },
+        traffic: { type: 'string' },
         reject: { type: 'boolean' },
         fail: { type: 'string' },
         keep: { type: 'boolean' },

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { LoadReport } from './load/report.ts';
 import type { Verdict as Judgement } from './load/judge.ts';
+import { FRONT_DOOR_RESTS_ON } from './heroku/unproved.ts';
 import type { World } from './world.ts';
 
 /** The figures of one rehearsal: the last line of standard output with `--json`. Milliseconds, US dollars. */
@@ -15,6 +16,8 @@ export interface Verdict {
   rows: { compared: number; different: number };
   keys: { compared: number; different: number };
   costUsdPerMonth: { before: number | null; after: number | null };
+  /** What of Heroku's behaviour was played from its documentation and decides these figures; see docs/assumptions.md. */
+  restsOn: readonly string[];
   phasesMs: Record<string, number>;
   /** Path of the migration record. */
   record: string;
@@ -31,6 +34,7 @@ export interface Evidence {
   /** The sections of the record, or none when there is no record. */
   sections: readonly { phase: string; data: unknown }[];
   phasesMs: Record<string, number>;
+  traffic?: World['traffic'];
   record: string;
   /** What must hold beside the figures, each true or not. */
   conditions: { what: string; holds: boolean }[];
@@ -67,6 +71,8 @@ export function conclude(evidence: Evidence): { verdict: Verdict; reasons: strin
   };
 
   const mustBeZero: [string, number][] = [
+    // Nobody is to be turned away by the front door; a maintenance page turns everybody away.
+    ['requests refused', evidence.traffic === 'front-door' ? load.refusedRequests : 0],
     ['acknowledged writes missing', missing],
     ['acknowledged writes doubled', doubled],
     ['jobs lost', lost],
@@ -101,6 +107,7 @@ export function conclude(evidence: Evidence): { verdict: Verdict; reasons: strin
       rows,
       keys,
       costUsdPerMonth: { before: costs?.before.usdPerMonth ?? null, after: costs?.after.usdPerMonth ?? null },
+      restsOn: evidence.traffic === 'front-door' ? FRONT_DOOR_RESTS_ON : [],
       phasesMs: evidence.phasesMs,
       record: evidence.record,
     },
@@ -130,7 +137,11 @@ export function describeVerdict(world: World, { verdict, reasons }: ReturnType<t
     `jobs               ${jobs.enqueued} enqueued, ${jobs.run} run, ${jobs.retried} retried, ${jobs.lost} lost, ${jobs.twice} run twice`,
     `compared           ${rows.compared} rows (${rows.different} different), ${keys.compared} Redis keys (${keys.different} different)`,
     `cost a month       ${money(cost.before)} on Heroku, ${money(cost.after)} on DigitalOcean`,
-    `played             resolvers keep names ${world.ttl.playedMs / 1000} s (TTL ${world.ttl.seconds} s); a cluster takes ${digitalOcean.clusterMs / 1000} s, a droplet ${digitalOcean.dropletMs / 1000} s, a deployment ${digitalOcean.deploymentMs / 1000} s, a certificate ${digitalOcean.certificateMs / 1000} s; a minute of both schedulers lasts ${heroku.schedulerMinuteMs / 1000} s; dynos get ${heroku.shutdownSeconds} s to end`,
+    `played             resolvers keep names ${world.ttl.playedMs / 1000} s (TTL ${world.ttl.seconds} s); a cluster takes ${digitalOcean.clusterMs / 1000} s, a droplet ${digitalOcean.dropletMs / 1000} s, a deployment ${digitalOcean.deploymentMs / 1000} s, a certificate ${digitalOcean.certificateMs / 1000} s; a minute of both schedulers lasts ${heroku.schedulerMinuteMs / 1000} s; dynos get ${heroku.shutdownSeconds} s to end, a build takes ${heroku.buildMs / 1000} s`,
+    ...verdict.restsOn.map(
+      (behaviour, at) => `${at === 0 ? 'rests on           ' : '                   '}${behaviour}`,
+    ),
+    ...(verdict.restsOn.length === 0 ? [] : ['                   none of which a live probe has confirmed']),
     `record             ${verdict.record}`,
   ];
 }

@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { stringify } from 'yaml';
 import type { Log } from '../src/log.ts';
 import { startDigitalOcean, type DigitalOceanWorld } from './digitalocean/world.ts';
@@ -24,6 +25,7 @@ import { seedShop } from './shop/seed.ts';
 
 export type EnvironmentName = 'staging' | 'production';
 export type StrategyName = 'window' | 'live' | 'auto';
+export type TrafficName = 'dns' | 'front-door';
 
 export interface WorldOptions {
   log: Log;
@@ -34,6 +36,8 @@ export interface WorldOptions {
   directory: string;
   /** What migration.yml says of it; `window` unless given. */
   strategy?: StrategyName;
+  /** What it says of visitors; `dns` unless given. */
+  traffic?: TrafficName;
   /** A minute of both sides' schedulers, milliseconds; a second unless given. */
   schedulerMinuteMs?: number;
 }
@@ -67,6 +71,8 @@ export interface World {
   workspace: string;
   /** What its migration.yml says of the strategy. */
   strategy: StrategyName;
+  /** And of visitors. */
+  traffic: TrafficName;
   tokens: { heroku: string; digitalOcean: string };
   /** Lifetime of the shop's records in seconds, and how long resolvers keep them here. */
   ttl: { seconds: number; playedMs: number };
@@ -87,14 +93,18 @@ const SHOP_CODE = join(import.meta.dirname, 'shop');
 
 /** Three companies and a shop on one machine. Everything in it ends with `stop`, or with this process. */
 export async function startWorld(options: WorldOptions): Promise<World> {
-  const { log, directory, strategy = 'window' } = options;
+  const { log, directory, strategy = 'window', traffic = 'dns' } = options;
   const authority = await createAuthority('Rehearsal authority');
   const authorityFile = join(directory, 'authority.pem');
   writeFileSync(authorityFile, authority.pem);
 
   const scheduler =
     options.schedulerMinuteMs === undefined ? {} : { schedulerMinuteMs: options.schedulerMinuteMs };
-  const heroku = await startHeroku({ log, authority, played: scheduler });
+  const outside = { resolverUrl: '' };
+  const heroku = await startHeroku({
+    ...{ log, authority, played: scheduler },
+    machine: () => outsideOfDynos(outside.resolverUrl, authorityFile),
+  });
   const digitalOcean = await startDigitalOcean({
     log,
     authority,
@@ -141,6 +151,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     ttlSecondMs: TTL_SECOND_MS,
   });
   const proxy = await startForwardProxy({ resolve: names.resolve });
+  outside.resolverUrl = proxy.resolverUrl;
   const egress = await startEgressAnswer();
   return {
     heroku,
@@ -152,8 +163,11 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     proxyUrl: (client) => proxy.urlFor(client),
     egressUrl: egress.url,
     oldSides,
-    workspace: await writeRepository(join(directory, 'repository'), options.environments, strategy),
-    strategy,
+    workspace: await writeRepository(join(directory, 'repository'), options.environments, {
+      strategy,
+      traffic,
+    }),
+    ...{ strategy, traffic },
     tokens,
     ttl: { seconds: TTL_SECONDS, playedMs: TTL_SECONDS * TTL_SECOND_MS },
     stop: async () => {
@@ -231,6 +245,15 @@ async function startOldSide(
   return { app, hostName, databaseUrl, redisUrl, postgres, redis, proxies };
 }
 
+/** What the machine of a dyno brings: whom to trust, and where public names lead. */
+function outsideOfDynos(resolverUrl: string, authorityFile: string): Record<string, string> {
+  return {
+    NODE_EXTRA_CA_CERTS: authorityFile,
+    NODE_OPTIONS: `--import=${pathToFileURL(join(import.meta.dirname, 'heroku', 'outside-of-dynos.mjs')).href}`,
+    REHEARSAL_RESOLVER: resolverUrl,
+  };
+}
+
 function withAddress(url: string, { host, port }: { host: string; port: number }): string {
   const parsed = new URL(url);
   parsed.hostname = host;
@@ -242,13 +265,13 @@ function withAddress(url: string, { host, port }: { host: string; port: number }
 async function writeRepository(
   directory: string,
   environments: readonly EnvironmentName[],
-  strategy: StrategyName,
+  { strategy, traffic }: { strategy: StrategyName; traffic: TrafficName },
 ): Promise<string> {
   mkdirSync(directory, { recursive: true });
   const config = {
     application: 'shop',
     strategy,
-    traffic: 'dns',
+    traffic,
     'downtime-budget': '5m',
     environments: Object.fromEntries(
       environments.map((name) => [

@@ -64,9 +64,15 @@ export async function refuseNewCode({ subject, oldSide: { heroku, app } }: OldAp
   if (remedy !== undefined) throw new Error(`The code of ${app} is not the plan's: ${found}. ${remedy}`);
 }
 
-/** Throws when a parked app is to run dynos: somebody, or an autoscaler, has scaled it meanwhile. */
-export async function refuseScaled({ oldSide: { heroku, app } }: OldApp): Promise<void> {
-  const running = (await readFormation(heroku, app)).filter(({ quantity }) => quantity > 0);
+/**
+ * Throws when a parked app is to run dynos: somebody, or an autoscaler, has scaled it meanwhile. The forwarder's web dynos
+ * may be as many as they like: there is no code of the application in them.
+ */
+export async function refuseScaled({ subject, oldSide: { heroku, app } }: OldApp): Promise<void> {
+  const mayRun = subject.config.traffic === 'front-door' ? 'web' : undefined;
+  const running = (await readFormation(heroku, app)).filter(
+    ({ type, quantity }) => quantity > 0 && type !== mayRun,
+  );
   if (running.length === 0) return;
   throw new Error(
     `Somebody scaled ${app} on Heroku during the cutover (${sizesOf(running)}). Turn autoscalers off, and run this again.`,

@@ -15,11 +15,13 @@ const practice = z.object({
 export function forecastOf({ record, config, environment }: Subject): Forecast | undefined {
   const section = latestSection(record, 'migrate-db', practice);
   if (section === undefined) return undefined;
-  const dns = environment.domains.length > 0 ? config.dns : undefined;
+  // Through the front door visitors reach the new side whatever their resolvers still hold.
+  const dns = environment.domains.length > 0 && config.traffic !== 'front-door' ? config.dns : undefined;
   return forecastDowntime({
     strategy: section.strategy,
     parts: section.measured.map(measuredPart),
     budgetMs: config.downtimeBudgetMs,
+    frontDoor: config.traffic === 'front-door',
     ...(dns === undefined ? {} : { dnsTtlMs: dns.ttl * 1000 }),
   });
 }

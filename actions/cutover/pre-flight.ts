@@ -24,6 +24,7 @@ import { recordedStrategy } from '../strategy.ts';
 import type { Finding } from './findings.ts';
 import { refuseUnlessWell } from './findings.ts';
 import { forecastOf } from './forecast.ts';
+import { frontDoorReady } from './front-door-pre-flight.ts';
 
 /**
  * Everything that can be known before anything is touched: the new side is deployed, healthy, certified and closed, DNS
@@ -48,6 +49,7 @@ export async function preFlight(
       fittingCopy(parties, strategy),
       fittingForecast(parties, strategy),
       decidedPlan(parties),
+      frontDoorReady(parties),
     ])
   ).flat();
   return refuseUnlessWell([...beforeItBegins, ...found], parties.log);

@@ -1,3 +1,4 @@
+import { webHost } from '../../src/heroku/web-host.ts';
 import type { CheckResult } from '../http-checks.ts';
 import { checkHosts } from '../http-checks.ts';
 import type { Parties } from '../parties.ts';
@@ -6,10 +7,17 @@ import type { Parties } from '../parties.ts';
 const NAMES_LIMIT_MS = 5 * 60_000;
 const RETRY_MS = 1000;
 
-/** Asks the new side directly, then under its public names until DNS leads there. Throws when a check keeps failing. */
+/**
+ * Asks the new side directly, then under its public names until DNS leads there. With the front door they lead to Heroku
+ * still, as does the app's own name there: so the forwarder is what is asked. Throws when a check keeps failing.
+ */
 export async function smokeTest(parties: Parties): Promise<{ checks: CheckResult[] }> {
-  const { subject, newSide, clock, log, signal } = parties;
-  const hosts = [await newSide.ingressHost(), ...subject.environment.domains];
+  const { subject, oldSide, newSide, clock, log, signal } = parties;
+  const hosts = [
+    await newSide.ingressHost(),
+    ...subject.environment.domains,
+    ...(subject.config.traffic === 'front-door' ? [await webHost(oldSide.heroku, oldSide.app)] : []),
+  ];
   const started = clock.now().getTime();
   for (;;) {
     const checks = await checkHosts(hosts, subject.config.checks);

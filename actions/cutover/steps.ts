@@ -73,6 +73,7 @@ export function cutoverSteps(parties: Parties, checks: Checks, strategy: Strateg
       act: async (_prior, { signal }) => asJson(await smokeTest({ ...parties, signal })),
     }),
     ...data.afterTheSwitch,
+    ...(traffic.afterwards ?? []),
   ];
 }
 

@@ -5,11 +5,13 @@ import { details, gantt, heading, paragraph, table } from '../../src/report/summ
 import type { FailureWords } from '../failed-phase.ts';
 import { jobsTable } from '../jobs.ts';
 import type { Subject } from '../subject.ts';
+import { FRONT_DOOR, FRONT_DOOR_FORWARD } from './front-door-traffic.ts';
 import type { Timeline } from './timeline.ts';
 
 const DOWNTIME = [
   'maintenance-mode',
   'park',
+  FRONT_DOOR,
   'fence',
   'return-taken-jobs',
   'copy',
@@ -20,24 +22,39 @@ const DOWNTIME = [
   'point-of-no-return',
   'set-old-jobs-aside',
   'open-new-side',
+  FRONT_DOOR_FORWARD,
   'smoke',
 ];
+
+/** With the front door: from its release until it leads on. */
+const HOLDING = DOWNTIME.filter((step) => step !== 'smoke');
 
 /** Verdict first, then the timeline as a picture, then each step. */
 export function cutoverSummary(subject: Subject, moved: Timeline & { changed: boolean }): string {
   const { name } = subject.environment;
   const steps = moved.steps.filter(({ finishedAt }) => finishedAt !== null);
+  const isFrontDoor = steps.some((step) => step.name === FRONT_DOOR);
   return [
     heading(`${subject.config.application} (${name}) now runs on DigitalOcean`, 2),
     moved.changed
-      ? `Visitors were without service for ${formatDuration(moved.downtimeMs)}, as the runner saw it.`
+      ? isFrontDoor
+        ? `Requests waited for at most ${formatDuration(moved.downtimeMs)}, as the runner saw it; none was turned away by this cutover.`
+        : `Visitors were without service for ${formatDuration(moved.downtimeMs)}, as the runner saw it.`
       : 'It had been cut over before: nothing was changed.',
     gantt(
       'Cutover',
       steps.map((step) => {
-        const down = DOWNTIME.includes(step.name) || step.name.startsWith('dns ');
+        const down = isFrontDoor
+          ? HOLDING.includes(step.name)
+          : DOWNTIME.includes(step.name) || step.name.startsWith('dns ');
         return {
-          section: down ? 'Downtime' : step.name === 'settle' ? 'On the new side' : 'While serving',
+          section: down
+            ? isFrontDoor
+              ? 'Requests wait'
+              : 'Downtime'
+            : step.name === 'settle'
+              ? 'On the new side'
+              : 'While serving',
           name: step.name,
           start: new Date(step.begunAt),
           end: new Date(step.finishedAt ?? step.begunAt),
@@ -57,7 +74,9 @@ export function cutoverSummary(subject: Subject, moved: Timeline & { changed: bo
       ),
     ),
     ...redisPart(moved),
-    'Heroku is parked, in maintenance mode and closed for writes.',
+    isFrontDoor
+      ? 'On Heroku the forwarder leads late visitors to the new side: leave its web dynos running until nobody comes that way any more. Its database is closed for writes.'
+      : 'Heroku is parked, in maintenance mode and closed for writes.',
     `**The way back is open.** What is written here is logged, and \`roll-back\` brings all of it to Heroku. Let \`catch-up\` run on its schedule: without it the log ends after ${formatDuration(subject.config.live.leaseMs)}, and the way back with it.`,
   ].join('\n\n');
 }

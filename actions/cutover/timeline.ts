@@ -1,7 +1,8 @@
 import { z } from 'zod';
 
-import type { Journal } from '../../src/migration/journal.ts';
+import type { Journal, StepRow } from '../../src/migration/journal.ts';
 import type { Json } from '../../src/migration/json.ts';
+import { FRONT_DOOR, FRONT_DOOR_FORWARD } from './front-door-traffic.ts';
 
 export interface TimelineStep {
   name: string;
@@ -12,7 +13,10 @@ export interface TimelineStep {
 
 export interface Timeline {
   steps: TimelineStep[];
-  /** From maintenance mode on to the smoke test passed, as the runner saw it; visitors' own measure may differ. */
+  /**
+   * From maintenance mode on to the smoke test passed, as the runner saw it; visitors' own measure may differ. With the
+   * front door nobody is turned away: then it is how long requests waited, from its release to the state that lets them go.
+   */
   downtimeMs: number;
   /** What the proof inside the fence compared, and what the gate and the pre-flight found. */
   parity: Json;
@@ -37,13 +41,20 @@ function provenBy(finalDrain: Json): Json {
   return z.object({ parity: z.json() }).safeParse(finalDrain).data?.parity ?? null;
 }
 
+/** When the forwarder took the place of the code; `undefined` without one. */
+function heldSince(rows: readonly StepRow[]): number | undefined {
+  const result = rows.find(({ name }) => name === FRONT_DOOR)?.result;
+  const since = z.object({ since: z.iso.datetime() }).safeParse(result).data?.since;
+  return since === undefined ? undefined : Date.parse(since);
+}
+
 /** The cutover as the journal remembers it, over all of its runs. */
 export async function timelineOf(journal: Journal): Promise<Timeline> {
   const rows = await journal.steps('cutover');
   const at = (name: string, end: 'begunAt' | 'finishedAt'): number | undefined =>
     rows.find((row) => row.name === name)?.[end]?.getTime();
-  const closed = at('maintenance-mode', 'begunAt');
-  const open = at('smoke', 'finishedAt');
+  const closed = at('maintenance-mode', 'begunAt') ?? heldSince(rows);
+  const open = at(FRONT_DOOR_FORWARD, 'finishedAt') ?? at('smoke', 'finishedAt');
   const resultOf = (name: string): Json => rows.find((row) => row.name === name)?.result ?? null;
   return {
     steps: rows.map(({ name, status, begunAt, finishedAt }) => ({

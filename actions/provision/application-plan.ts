@@ -6,6 +6,7 @@ import type { AppSpec } from '../../src/digitalocean/app-spec.ts';
 import { readRecord } from '../../src/digitalocean/dns.ts';
 import type { PlanComponent } from '../../src/migration/plan.ts';
 import { DIGEST_VARIABLE } from './app-mark.ts';
+import { frontDoorLines } from './front-door.ts';
 import type { Provisioning } from './provision.ts';
 import { tellPlan, type Resource } from './resource.ts';
 
@@ -30,6 +31,7 @@ export async function plannedApplication(
     ...(planned === undefined || live === undefined ? [] : unplannedLines(p, planned, live)),
     ...p.plan.domains.map((domain) => domainLine(domain, live)),
     ...(await Promise.all(p.plan.domains.map((domain) => ttlLine(p, domain)))).flat(),
+    ...(await frontDoorLines(p, live?.app)),
   ];
   tellPlan(p.edge.log, resources);
   return resources;

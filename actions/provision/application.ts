@@ -19,6 +19,7 @@ import { NotProvisionedError } from '../../src/migration/target.ts';
 import { admitRunner } from '../runner-access.ts';
 import { DIGEST_VARIABLE, variableOf } from './app-mark.ts';
 import { plannedApplication, type LiveApp } from './application-plan.ts';
+import { provisionFrontDoor } from './front-door.ts';
 import { waitUntilHealthy } from './health.ts';
 import { withJournal } from './journal.ts';
 import { readOwnApp } from './own-app.ts';
@@ -57,13 +58,17 @@ export async function provisionApplication(p: Provisioning): Promise<ProvisionRe
   );
   const redeployed = await log.group('Deployment', () => waitUntilDeployed(p));
   const app = await requireApp(p);
+  const forwarderBuilt = await provisionFrontDoor(p, target, app);
   const domains = await log.group('Certificates', () => certificates(p, app.id));
   await log.group('Health', () => waitUntilHealthy(p, app));
 
   const { usdPerMonth } = await proposeApp(p.client, app.spec, app.id);
   return {
     changed:
-      journalled.changed || redeployed || resources.some((line) => line.kind !== 'Domain' && isToDo(line)),
+      journalled.changed ||
+      redeployed ||
+      forwarderBuilt ||
+      resources.some((line) => line.kind !== 'Domain' && isToDo(line)),
     resources,
     notes: [...notesOf(fates), certificateNote(domains)],
     priceDifferences: priceDifferences(p, usdPerMonth),

@@ -23,6 +23,7 @@ import { OPEN_KEY } from '../../src/redis/rights.ts';
 import { herokuOf } from '../parties.ts';
 import { DIGEST_VARIABLE, OWNER_VARIABLE } from './app-mark.ts';
 import { buildpackSecrets, type SecretRead } from './buildpack-secrets.ts';
+import { frontDoorVariables } from './front-door.ts';
 import { newAddresses } from './new-addresses.ts';
 import type { Provisioning } from './provision.ts';
 import { targetSubject } from './target-subject.ts';
@@ -63,7 +64,8 @@ export async function plannedSpec(
     );
   }
   const metadata = equivalentsIn(plan.items);
-  const { variables, fates } = appVariables({
+  const frontDoor = frontDoorVariables(p);
+  const planned = appVariables({
     configVars: source.configVars,
     addOns,
     config: subject.config,
@@ -72,6 +74,8 @@ export async function plannedSpec(
     addresses: newAddresses(p, target),
     dynoMetadata: { names: metadata, herokuApp: plan.herokuApp, imageDigest: image.digest },
   });
+  const variables = [...planned.variables, ...frontDoor.variables];
+  const fates = [...planned.fates, ...frontDoor.fates];
   const inDynos = await buildpackSecrets(p, live, new Set(fates.map(({ name }) => name)));
   const logDestinations = await logDestinationsOf(p);
   const credentials = edge.inputs.optionalSecret('registry-credentials');

@@ -21,6 +21,7 @@ import {
   restartNewWorkers,
 } from './new-side.ts';
 import type { Past } from './past.ts';
+import type { ReturnSteps } from './traffic.ts';
 
 /** What a way back does with the data: before Heroku may write again, right after it, and once it serves. */
 export interface DataBack {
@@ -34,7 +35,7 @@ export interface DataBack {
  * is brought to Heroku, proven, and only then may Heroku write. Heroku follows while the new side still serves; inside
  * the fence only the last of it moves.
  */
-export function carryBack(parties: Parties, past: Past): DataBack {
+export function carryBack(parties: Parties, past: Past, { hold }: Pick<ReturnSteps, 'hold'>): DataBack {
   const { subject, oldSide, log } = parties;
   const { migrationId } = subject.environment;
   const fence = fenceOfTheWayBack(parties);
@@ -54,6 +55,7 @@ export function carryBack(parties: Parties, past: Past): DataBack {
       jobs.lookAtLate,
       redis.follow,
       quietNewWorkers(parties),
+      ...hold,
       fence.hold,
       closeTheNewSide(parties, past.wasOpened),
       keepRunning(parties),

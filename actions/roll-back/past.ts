@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { StepRow } from '../../src/migration/journal.ts';
 import { REVERSE_CAPTURE } from '../cutover/reverse.ts';
 import { dnsStepName } from '../cutover/dns-traffic.ts';
+import { FRONT_DOOR } from '../cutover/front-door-traffic.ts';
 
 /** A formation as the journal's prior states hold it. */
 export const formation = z.array(
@@ -31,7 +32,7 @@ export function pastOf(cutover: readonly StepRow[]): Past {
   return {
     step,
     releaseBefore: () => {
-      const row = step('park');
+      const row = step('park') ?? step(FRONT_DOOR);
       if (row === undefined) return null;
       return parkedFrom.safeParse(row.result).data?.parkedFrom ?? parkPrior.parse(row.prior).release;
     },

@@ -8,16 +8,18 @@ import { compareBoth, differencesOf, parityFigures } from '../prove-equal.ts';
 import type { DataBack } from './carry-back.ts';
 import { closeTheNewSide } from './new-side.ts';
 import type { Past } from './past.ts';
+import type { ReturnSteps } from './traffic.ts';
 
 /**
  * The way back from a new side that captures nothing (its cutover was made by an older version): only as long as it has
  * taken no write, which is proven first.
  */
-export function proveUnwritten(parties: Parties, past: Past): DataBack {
+export function proveUnwritten(parties: Parties, past: Past, { hold }: Pick<ReturnSteps, 'hold'>): DataBack {
   const { subject, oldSide, log } = parties;
   const { migrationId } = subject.environment;
   return {
     untilHerokuMayWrite: [
+      ...hold,
       closeTheNewSide(parties, past.wasOpened),
       defineStep({
         name: 'bring-jobs-back',

@@ -19,10 +19,11 @@ const stoppedWorkers = z.object({ formation });
  */
 export function rollBackSteps(parties: Parties, cutover: readonly StepRow[]): Step[] {
   const past = pastOf(cutover);
-  const data = past.isCaptured ? carryBack(parties, past) : proveUnwritten(parties, past);
   const traffic = returnTraffic(parties, past);
+  const data = past.isCaptured ? carryBack(parties, past, traffic) : proveUnwritten(parties, past, traffic);
   return [
     lookBeforeGoingBack(parties, past),
+    ...traffic.leadBack,
     ...data.untilHerokuMayWrite,
     ...data.afterwards,
     ...traffic.bringUp,

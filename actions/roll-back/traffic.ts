@@ -8,7 +8,15 @@ import { isParked, rollBackRelease } from '../../src/heroku/release.ts';
 import type { Step } from '../../src/migration/saga.ts';
 import { defineStep } from '../../src/migration/saga.ts';
 import { dnsStepName } from '../cutover/dns-traffic.ts';
+import { FRONT_DOOR } from '../cutover/front-door-traffic.ts';
 import type { Parties } from '../parties.ts';
+import {
+  forgetFrontDoor,
+  holdAgain,
+  returnable,
+  untilResolversFollow,
+  wasFrontDoor,
+} from './front-door-traffic.ts';
 import { formation, type Past } from './past.ts';
 
 const maintenance = z.object({ maintenance: z.boolean() });
@@ -19,6 +27,10 @@ const dnsPrior = z.object({
 
 /** What the cutover did to visitors, in reverse: by what the journal says it did, whatever migration.yml says now. */
 export interface ReturnSteps {
+  /** While the new side still serves, and again after a way back that was undone. */
+  leadBack: Step[];
+  /** Right before the new side is closed: visitors wait. */
+  hold: Step[];
   /** Once Heroku may write: its own code runs there again, as many dynos as were recorded. */
   bringUp: Step[];
   /** Once its workers run: visitors are led to it. */
@@ -28,9 +40,24 @@ export interface ReturnSteps {
 export function returnTraffic(parties: Parties, past: Past): ReturnSteps {
   // A name that left migration.yml since the switch goes back, too.
   const names = new Set([...parties.subject.environment.domains, ...past.movedNames]);
+  const namesBack = [...names].map((domain) => ({ domain, step: returnName(parties, past, domain) }));
+  if (wasFrontDoor(past)) {
+    return {
+      leadBack: [
+        ...namesBack
+          .filter(({ domain }) => past.movedNames.includes(domain))
+          .map(({ domain, step }) => returnable(parties, domain, step)),
+        untilResolversFollow(parties, past),
+      ],
+      hold: [holdAgain(parties, past)],
+      bringUp: [unpark(parties, past)],
+      letIn: [forgetFrontDoor(parties)],
+    };
+  }
   return {
+    ...{ leadBack: [], hold: [] },
     bringUp: [unpark(parties, past)],
-    letIn: [...[...names].map((domain) => returnName(parties, past, domain)), endMaintenance(parties, past)],
+    letIn: [...namesBack.map(({ step }) => step), endMaintenance(parties, past)],
   };
 }
 
@@ -38,7 +65,7 @@ function unpark({ oldSide: { heroku, app } }: Parties, past: Past): Step {
   return defineStep({
     name: 'unpark',
     act: async () => {
-      const step = past.step('park');
+      const step = past.step('park') ?? past.step(FRONT_DOOR);
       if (step === undefined) return null;
       const prior = parked.parse(step.prior);
       const from = past.releaseBefore();

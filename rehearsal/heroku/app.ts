@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { Authority } from '../servers/certificates.ts';
+import { temporaryDirectory } from '../servers/process.ts';
 import { createEndpoint } from './api/sni-endpoint.ts';
 import { attachAddOns, newDrain } from './attach-add-ons.ts';
 import { findNamed, type DynoSize } from './catalogue.ts';
@@ -132,6 +133,20 @@ export async function createApp(
   return lookAt(platform, app);
 }
 
+/** As `heroku create` makes it: no code, no config vars, one release that did nothing. */
+export function createEmptyApp(
+  platform: Platform,
+  { name, ...place }: { name: string; region: string; stack: string; team?: string },
+): App {
+  const app = blankApp(platform, {
+    ...{ name, ...place, code: temporaryDirectory('app') },
+    ...{ processTypes: {}, formation: {}, config: {}, domains: [], buildpacks: [] },
+  });
+  platform.apps.push(app);
+  createRelease(platform, app, { description: 'Initial release' });
+  return app;
+}
+
 function blankApp(platform: Platform, options: AppOptions): App {
   const { catalogue, account, ids } = platform;
   if (findNamed(platform.apps, options.name))
@@ -162,6 +177,7 @@ function blankApp(platform: Platform, options: AppOptions): App {
     formation: [],
     dynos: [],
     slugs: [],
+    builds: [],
     releases: [],
     releasing: Promise.resolve(),
     pendingReleases: 0,
@@ -306,7 +322,7 @@ function sizeOf(platform: Platform, name: string): DynoSize {
   return size;
 }
 
-function lookAt(platform: Platform, app: App): HerokuApp {
+export function lookAt(platform: Platform, app: App): HerokuApp {
   return {
     id: app.id,
     get name() {

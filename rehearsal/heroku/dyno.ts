@@ -158,6 +158,7 @@ function environmentOf(platform: Platform, app: App, dyno: Dyno, directory: stri
   return {
     HOME: directory,
     LANG: 'C.UTF-8',
+    ...platform.machine(),
     ...metadata,
     ...effectiveConfig(platform, app, dyno.release.config),
     ...dyno.environment,

@@ -24,6 +24,10 @@ export interface Platform {
   couplings: Coupling[];
   reviewApps: ReviewApp[];
   teams: Team[];
+  /** Archives of source code that were uploaded to be built, by id; null until they were. */
+  sources: Map<string, Buffer | null>;
+  /** What the machine of every dyno brings, below its config vars: whom to trust, and where public names lead. */
+  readonly machine: () => Record<string, string>;
   /** Set when the world stops: nothing is started any more. */
   stopped: boolean;
 }
@@ -55,6 +59,8 @@ export interface App extends Kept {
   formation: FormationEntry[];
   dynos: Dyno[];
   slugs: Slug[];
+  /** Builds that were asked for here; the one of the deployed code is not among them. */
+  builds: Build[];
   releases: Release[];
   /** The end of the newest release's work; releases of one app happen one after the other. */
   releasing: Promise<void>;
@@ -112,6 +118,16 @@ export interface Slug extends Kept {
   stack: Stack;
   /** Bytes of the archive; null until it was uploaded. */
   size: number | null;
+}
+
+export interface Build extends Kept {
+  status: 'pending' | 'succeeded' | 'failed';
+  source: { url: string; version: string | null; versionDescription: string | null; checksum: string | null };
+  buildpacks: string[];
+  stack: Stack;
+  slug: Slug | undefined;
+  release: Release | undefined;
+  output: string[];
 }
 
 export interface Release extends Kept {

@@ -14,6 +14,8 @@ export interface Played {
   firstByteSeconds: number;
   /** After the first byte, silence of this length ends the response, H15. Heroku: 55 s. */
   idleSeconds: number;
+  /** From the upload of source code to its slug; how long Heroku takes for a program without dependencies is not known. */
+  buildMs: number;
   /** Wait before a crashed dyno is started again; doubles with every crash, up to a minute. */
   crashBackoffMs: number;
   /** Tokens of one account per hour (GCRA). Heroku: 4,500. */
@@ -29,6 +31,7 @@ export const defaultPlayed: Played = {
   holdSeconds: 75,
   firstByteSeconds: 30,
   idleSeconds: 55,
+  buildMs: 1500,
   crashBackoffMs: 1000,
   requestsPerHour: 4500,
 };

@@ -3,7 +3,7 @@ import { createFaultSwitch, type FaultSwitch } from '../faults.ts';
 import type { RecordedRequest } from '../recorded-request.ts';
 import type { Authority } from '../servers/certificates.ts';
 import { startControlPlane } from './api/server.ts';
-import { createApp, type AppOptions, type HerokuApp } from './app.ts';
+import { createApp, lookAt, type AppOptions, type HerokuApp } from './app.ts';
 import { createCatalogue } from './catalogue.ts';
 import { createIdentifiers } from './identifiers.ts';
 import { killGroup } from './process-group.ts';
@@ -41,6 +41,8 @@ export interface HerokuWorld {
   };
   createApp(options: AppOptions): Promise<HerokuApp>;
   app(name: string): HerokuApp;
+  /** Names of all apps, those that were made through the API too. */
+  appNames(): string[];
   /** Ends every dyno and closes every listener. */
   stop(): Promise<void>;
 }
@@ -55,6 +57,8 @@ export interface HerokuOptions {
   /** Signs the certificates of the router and of the rendezvous. */
   authority: Authority;
   played?: Partial<Played>;
+  /** What the machine of every dyno brings, below its config vars; asked at each start. Nothing unless given. */
+  machine?: () => Record<string, string>;
   /** Numbers in [0, 1) from which ids are made; for runs that can be repeated. */
   random?: () => number;
 }
@@ -83,6 +87,8 @@ export async function startHeroku(options: HerokuOptions): Promise<HerokuWorld> 
     couplings: [],
     reviewApps: [],
     teams: [],
+    sources: new Map(),
+    machine: options.machine ?? (() => ({})),
     stopped: false,
   };
   const faults = createFaultSwitch();
@@ -112,10 +118,12 @@ export async function startHeroku(options: HerokuOptions): Promise<HerokuWorld> 
       return app;
     },
     app: (name) => {
-      const app = apps.get(name);
+      const made = platform.apps.find((one) => one.name === name);
+      const app = apps.get(name) ?? (made && lookAt(platform, made));
       if (!app) throw new Error(`There is no Heroku app ${name} in this world.`);
       return app;
     },
+    appNames: () => platform.apps.map(({ name }) => name),
     stop: async () => {
       platform.stopped = true;
       stopScheduler();

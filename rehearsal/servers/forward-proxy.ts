@@ -7,6 +7,8 @@ export interface ForwardProxy {
   url: string;
   /** The proxy's address as one client names it; the id reaches `resolve`. */
   urlFor(clientId: string): string;
+  /** For programs that use no proxy: `?host=…&port=…` is answered with where the name leads for the client `dyno`. */
+  resolverUrl: string;
   close(): Promise<void>;
 }
 
@@ -18,11 +20,14 @@ export interface ForwardProxyOptions {
   resolve(host: string, port: number, clientId: string): { host: string; port: number } | undefined;
 }
 
+const RESOLVER = '/resolve';
+
 /** An HTTP proxy (CONNECT and absolute-form requests) that plays the public name service: nothing needs /etc/hosts. */
 export async function startForwardProxy(options: ForwardProxyOptions): Promise<ForwardProxy> {
   const sockets = new Set<Duplex>();
   const server = createServer((incoming, response) => {
-    forward(incoming, response, options);
+    if (incoming.url?.startsWith(`${RESOLVER}?`) === true) tell(incoming.url, response, options);
+    else forward(incoming, response, options);
   });
   server.on('connection', (socket) => track(sockets, socket));
   server.on('connect', (incoming: IncomingMessage, client: Socket, head: Buffer) => {
@@ -58,6 +63,7 @@ export async function startForwardProxy(options: ForwardProxyOptions): Promise<F
   });
   return {
     url: `http://127.0.0.1:${port}`,
+    resolverUrl: `http://127.0.0.1:${port}${RESOLVER}`,
     urlFor: (clientId) => `http://${encodeURIComponent(clientId)}:@127.0.0.1:${port}`,
     close: () =>
       new Promise((resolve) => {
@@ -65,6 +71,13 @@ export async function startForwardProxy(options: ForwardProxyOptions): Promise<F
         for (const socket of sockets) socket.destroy();
       }),
   };
+}
+
+function tell(path: string, response: ServerResponse, options: ForwardProxyOptions): void {
+  const asked = new URL(path, 'http://resolver').searchParams;
+  const target = options.resolve(asked.get('host') ?? '', Number(asked.get('port')), 'dyno');
+  response.writeHead(target === undefined ? 404 : 200, { 'content-type': 'application/json' });
+  response.end(JSON.stringify(target ?? null));
 }
 
 function forward(incoming: IncomingMessage, response: ServerResponse, options: ForwardProxyOptions): void {

@@ -17,7 +17,12 @@ export interface FormationUpdate {
   size?: string;
 }
 
-const dyno = z.object({ name: z.string(), type: z.string(), state: z.string() });
+const dyno = z.object({
+  name: z.string(),
+  type: z.string(),
+  state: z.string(),
+  release: z.object({ version: z.number() }),
+});
 export type Dyno = z.infer<typeof dyno>;
 
 /** The formation with every process type, those scaled to zero included (`/dynos` would not show them). */
@@ -59,6 +64,28 @@ export async function restartDynos(
   }
 }
 
+/**
+ * Waits until no dyno of a release before `version` is left, one-off dynos included. Heroku sends the formation's SIGTERM,
+ * and SIGKILL 30 s later, by itself when something new is released. Throws when some are left after `limitMs`, naming them.
+ */
+export async function waitUntilOldDynosEnded(
+  client: HerokuClient,
+  app: string,
+  { version, limitMs }: { version: number; limitMs: number },
+): Promise<void> {
+  const isOld = (one: Dyno): boolean => one.release.version < version;
+  await waitUntilGone(client, app, { counts: isOld, limitMs, pollMs: VISITORS_WAIT_POLL_MS });
+}
+
+/** Waits until no one-off dyno (`run`, `scheduler`, `release`) is left; nothing stops them. */
+export async function waitUntilNoOneOffDynos(
+  client: HerokuClient,
+  app: string,
+  limitMs: number,
+): Promise<void> {
+  await waitUntilGone(client, app, { counts: isOneOff, limitMs, pollMs: POLL_MS });
+}
+
 export interface NoDynosOptions {
   /** Only dynos of these process types; absent: all of the formation. */
   types?: string[];
@@ -69,6 +96,12 @@ export interface NoDynosOptions {
 
 const ONE_OFF_TYPES = new Set(['run', 'scheduler', 'release']);
 const POLL_MS = 1000;
+/** Four a second for half a minute at most: what Heroku's limit refills in less than two minutes. */
+const VISITORS_WAIT_POLL_MS = 250;
+
+function isOneOff({ type }: Dyno): boolean {
+  return ONE_OFF_TYPES.has(type);
+}
 
 /**
  * Waits until Heroku runs no such dyno any more. After scaling to zero dynos get SIGTERM and up to 30 s to finish.
@@ -79,14 +112,21 @@ export async function waitUntilNoDynos(
   app: string,
   options: NoDynosOptions,
 ): Promise<void> {
-  const started = client.clock.now().getTime();
   const counts = (one: Dyno): boolean =>
-    ONE_OFF_TYPES.has(one.type)
-      ? options.oneOff === true
-      : options.types === undefined || options.types.includes(one.type);
+    isOneOff(one) ? options.oneOff === true : options.types === undefined || options.types.includes(one.type);
+  await waitUntilGone(client, app, { counts, limitMs: options.limitMs, pollMs: POLL_MS });
+}
 
+async function waitUntilGone(
+  client: HerokuClient,
+  app: string,
+  options: { counts: (one: Dyno) => boolean; limitMs: number; pollMs: number },
+): Promise<void> {
+  const started = client.clock.now().getTime();
   for (let told = ''; ;) {
-    const left = (await listDynos(client, app)).filter(counts).map(({ name, state }) => `${name} (${state})`);
+    const left = (await listDynos(client, app))
+      .filter(options.counts)
+      .map(({ name, state }) => `${name} (${state})`);
     if (left.length === 0) return;
     const names = left.join(', ');
     const waited = client.clock.now().getTime() - started;
@@ -98,6 +138,6 @@ export async function waitUntilNoDynos(
     }
     if (names !== told) client.log.info(`Waiting for dynos of ${app} to end: ${names}`);
     told = names;
-    await client.clock.sleep(Math.min(POLL_MS, options.limitMs - waited), client.signal);
+    await client.clock.sleep(Math.min(options.pollMs, options.limitMs - waited), client.signal);
   }
 }

@@ -27,6 +27,8 @@ export type Slug = z.infer<typeof slug>;
 const newSlug = z.object({ id: z.string(), blob: z.object({ method: z.string(), url: z.string() }) });
 
 const PARKED = 'heroku-to-digitalocean: parked, no application code';
+const FRONT_DOOR = 'heroku-to-digitalocean: the front door, no application code';
+const PLACEHOLDERS: readonly string[] = [PARKED, FRONT_DOOR];
 const NEWEST_FIRST = 'version ..; order=desc, max=50';
 const RELEASE_LIMIT_MS = 30 * 60_000;
 const POLL_MS = 1000;
@@ -42,7 +44,7 @@ export async function currentRelease(client: HerokuClient, app: string): Promise
 }
 
 /**
- * The running slug: the Procfile as deployed. A parked app answers with what ran before, not with the placeholder.
+ * The running slug: the Procfile as deployed. An app with a placeholder answers with what ran before, not with the placeholder.
  * `undefined` for images (container stack) and empty apps.
  */
 export async function readCurrentSlug(client: HerokuClient, app: string): Promise<Slug | undefined> {
@@ -57,7 +59,7 @@ export async function readCurrentSlug(client: HerokuClient, app: string): Promis
   return id === undefined ? undefined : client.find(`/apps/${encodeURIComponent(app)}/slugs/${id}`, slug);
 }
 
-/** Whether `parkApp` has been done and not undone: the empty slug is what runs. */
+/** Whether a placeholder is what runs: `parkApp` or `releaseFrontDoor` has been done and not undone. */
 export async function isParked(client: HerokuClient, app: string): Promise<boolean> {
   const releases = await readReleases(client, app);
   const current = releases.find((one) => one.current);
@@ -65,17 +67,18 @@ export async function isParked(client: HerokuClient, app: string): Promise<boole
 }
 
 /**
- * Tells releases of the empty slug by the slug: a config var that is set, or a database address that Heroku rotates,
- * while the app is parked makes a release with a description of its own, and there is no code in it all the same.
+ * Tells releases of our placeholders (the empty slug, the forwarder) by the slug: a config var that is set, or a database
+ * address that Heroku rotates, meanwhile makes a release with a description of its own, and there is no application code
+ * in it all the same.
  */
 export function emptyAmong(releases: readonly Release[]): (one: Release) => boolean {
   const empty = new Set(
     releases
-      .filter(({ description }) => description === PARKED)
+      .filter(({ description }) => PLACEHOLDERS.includes(description ?? ''))
       .map(({ slug: itsSlug }) => itsSlug?.id ?? ''),
   );
   return ({ description, slug: itsSlug }) =>
-    description === PARKED || (itsSlug != null && empty.has(itsSlug.id));
+    PLACEHOLDERS.includes(description ?? '') || (itsSlug != null && empty.has(itsSlug.id));
 }
 
 /**
@@ -124,6 +127,53 @@ export async function parkApp(
   const parked = await client.post(`${path}/releases`, { slug: created.id, description: PARKED }, release);
   await waitUntilReleased(client, app, parked.id);
   return working.id;
+}
+
+/** The forwarder in place of an app's code. */
+export interface FrontDoorRelease {
+  /** Id of the release whose code ran before, for `rollBackRelease`. */
+  replaced: string;
+  /** Dynos of releases before this version run the application's code. */
+  version: number;
+}
+
+/**
+ * Releases a slug that was built on another app (the forwarder) in place of the code; the formation stays as it is. Heroku
+ * then ends the old web dynos and starts those of the new slug at once, and its router lets requests wait for them.
+ *
+ * Repeating it is harmless: where that slug runs already, nothing is released. `beforeRelease` is the last look before the
+ * release is made: when it throws, nothing was released.
+ */
+export async function releaseFrontDoor(
+  client: HerokuClient,
+  app: string,
+  slugId: string,
+  options: { beforeRelease?: () => Promise<void> } = {},
+): Promise<FrontDoorRelease> {
+  const releases = await readReleases(client, app);
+  const isOurs = emptyAmong(releases);
+  const working = releases.find((one) => !isOurs(one) && one.status === 'succeeded' && hasSlug(one));
+  if (working === undefined)
+    throw new NotSupportedError(
+      `${app} runs no slug (a container image, or nothing was ever deployed), so no other can take its place.`,
+    );
+  const current = releases.find((one) => one.current);
+  if (current !== undefined && isOurs(current) && current.slug?.id === slugId) {
+    // A config var that was set meanwhile made a later one with the same slug.
+    const first = releases
+      .filter(({ version, slug: its }) => version > working.version && its?.id === slugId)
+      .at(-1);
+    return { replaced: working.id, version: first?.version ?? current.version };
+  }
+  await options.beforeRelease?.();
+  const made = await client.post(
+    `/apps/${encodeURIComponent(app)}/releases`,
+    { slug: slugId, description: FRONT_DOOR },
+    release,
+  );
+  // Visitors wait from here on: the answer tells already that it is released, as it has no release phase.
+  if (made.status !== 'succeeded') await waitUntilReleased(client, app, made.id);
+  return { replaced: working.id, version: made.version };
 }
 
 /**

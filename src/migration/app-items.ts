@@ -21,16 +21,18 @@ export function appItems(facts: PlanFacts): Item[] {
   ];
 }
 
-function wholeApp({ inventory, config }: PlanFacts): Item[] {
+function wholeApp(facts: PlanFacts): Item[] {
+  const { inventory, config } = facts;
   const { app, parked, processTypes } = inventory;
   const found: (Item | false)[] = [
-    config.traffic !== 'dns' &&
+    ...frontDoor(facts),
+    config.traffic === 'cdn' &&
       blocked({
         id: 'traffic/mode',
         area: 'traffic',
         what: `traffic ${config.traffic} is not supported yet`,
-        why: 'this version moves visitors by changing DNS records',
-        remedy: 'Write `traffic: dns` in migration.yml.',
+        why: 'this version moves visitors by a forwarder on Heroku or by changing DNS records',
+        remedy: 'Write `traffic: front-door` or `traffic: dns` in migration.yml.',
       }),
     parked &&
       blocked({
@@ -48,7 +50,7 @@ function wholeApp({ inventory, config }: PlanFacts): Item[] {
         what: 'the app runs no slug',
         why:
           app.stack === 'container'
-            ? 'it is on the container stack: its process types cannot be read, and it cannot be parked in the window'
+            ? 'it is on the container stack: its process types cannot be read, and no slug (the empty one that parks it, or the forwarder) can be released on it'
             : 'nothing was ever deployed, or the token may not read slugs (read-protected)',
         remedy: 'Deploy it from a buildpack, or give a token with the scope read-protected.',
       }),
@@ -73,6 +75,38 @@ function wholeApp({ inventory, config }: PlanFacts): Item[] {
       }),
   ];
   return found.filter((item) => item !== false);
+}
+
+/** What `traffic: front-door` does, and which of Heroku's behaviours it rests on. */
+function frontDoor({ inventory: { formation, processTypes }, config }: PlanFacts): Item[] {
+  if (config.traffic !== 'front-door') return [];
+  const web = formation.find(({ type }) => type === 'web');
+  const has = processTypes?.['web'] !== undefined && (web?.quantity ?? 0) > 0;
+  return [
+    told({
+      id: 'traffic/mode',
+      area: 'traffic',
+      what: 'visitors wait in a forwarder and are led through Heroku (front-door)',
+      becomes:
+        'provision builds the forwarder on a throw-away Heroku app, which costs nothing; the cutover releases it in place of the code, and names move later, one by one',
+      why:
+        "it rests on what Heroku's documentation says and no live probe of ours has confirmed: its router lets requests wait while web dynos " +
+        "start (75 s, then H20), another app's slug can be released by its id, and old dynos get SIGTERM when a release is made and end within 30 s",
+      remedy:
+        'Let the new app trust the forwarded host and address by the middleware in docs/front-door.md, see that web dynos end quickly on SIGTERM, and let staging be moved this way first.',
+    }),
+    ...(processTypes !== null && !has
+      ? [
+          blocked({
+            id: 'traffic/front-door-web',
+            area: 'traffic',
+            what: 'the app runs no web dyno in whose place the forwarder could run',
+            why: 'the front door needs at least one: with none the router refuses requests at once (H14)',
+            remedy: 'Scale it up (`heroku ps:scale web=1`), or write `traffic: dns` in migration.yml.',
+          }),
+        ]
+      : []),
+  ];
 }
 
 function processes({ components, leftOut, inventory }: PlanFacts): Item[] {

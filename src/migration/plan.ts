@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { VariableFate } from '../digitalocean/app-environment.ts';
 import type { Catalogue } from '../digitalocean/prices.ts';
 import { datacentreOf } from '../digitalocean/region.ts';
+import { FRONT_DOOR_SECRET } from '../front-door/secret.ts';
 import type { HerokuInventory } from '../heroku/inventory.ts';
 import type { SchedulerJob } from '../heroku/scheduler.ts';
 import type { DatabaseFacts } from '../postgres/facts.ts';
@@ -65,7 +66,7 @@ export const planSchema = z.object({
   strategy: z.enum(['window', 'live']),
   /** Why that strategy, with the arithmetic. */
   strategyChoice: strategyChoiceSchema,
-  traffic: z.enum(['dns']),
+  traffic: z.enum(['dns', 'front-door', 'cdn']),
   domains: z.array(z.string()),
   dns: z.object({ zone: z.string(), ttl: z.number() }).nullable(),
   language: z.enum(['node', 'ruby', 'python']).nullable(),
@@ -172,7 +173,7 @@ export interface PlanFacts extends PlanInput {
 export function buildPlan(read: PlanInput): Plan {
   const { environment, inventory } = read;
   const config = configFor(read.config, environment);
-  const input = { ...read, config };
+  const input = { ...read, config, variables: [...read.variables, ...frontDoorVariables(config)] };
   const answers = answersOf(config, environment);
   const datacentre = datacentreOf(environment.region);
   const schedules = mergeSchedules(config.schedule, input.scheduler, answers);
@@ -184,6 +185,7 @@ export function buildPlan(read: PlanInput): Plan {
   const strategyChoice = chooseStrategy({
     wanted: config.strategy,
     budgetMs: config.downtimeBudgetMs,
+    frontDoor: config.traffic === 'front-door',
     dnsTtlMs: config.dns && environment.domains.length > 0 ? config.dns.ttl * 1000 : undefined,
     database: input.database,
     live: input.live,
@@ -233,7 +235,7 @@ export function buildPlan(read: PlanInput): Plan {
     datacentre,
     strategy: strategyChoice.strategy,
     strategyChoice,
-    traffic: 'dns',
+    traffic: config.traffic,
     domains: environment.domains,
     dns: config.dns === undefined ? null : { zone: config.dns.zone, ttl: config.dns.ttl },
     language,
@@ -299,6 +301,18 @@ export function planDigest(plan: Plan): string {
       .sort((a, b) => (a.id < b.id ? -1 : 1)),
   };
   return `sha256:${createHash('sha256').update(canonicalJson(decisions)).digest('hex')}`;
+}
+
+/** What the new app gets beside the config vars when a forwarder leads visitors to it. */
+export function frontDoorVariables({ traffic }: Pick<MigrationConfig, 'traffic'>): VariableFate[] {
+  if (traffic !== 'front-door') return [];
+  return [
+    {
+      name: FRONT_DOOR_SECRET,
+      fate: 'added',
+      reason: 'tells the forwarder on Heroku from anybody else who sends forwarded hosts and addresses',
+    },
+  ];
 }
 
 export function languageOf(buildpacks: string[]): Plan['language'] {

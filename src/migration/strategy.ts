@@ -61,6 +61,8 @@ export interface StrategyInput {
   budgetMs: number;
   /** Lifetime of the DNS records, when names move. */
   dnsTtlMs: number | undefined;
+  /** `traffic: front-door`: requests wait in a forwarder instead of finding a maintenance page. */
+  frontDoor?: boolean;
   /** Absent when the database could not be read. */
   database: Pick<DatabaseFacts, 'sizeBytes' | 'tables'> | undefined;
   live: LiveFacts | undefined;
@@ -322,8 +324,9 @@ function sized(name: string, bytes: number, { slow, usual, fast, source }: Throu
 }
 
 function forecastOf(strategy: Strategy, parts: ForecastPhase[], input: StrategyInput): Forecast {
-  const { budgetMs, dnsTtlMs } = input;
-  return forecastDowntime({ strategy, parts, budgetMs, ...(dnsTtlMs === undefined ? {} : { dnsTtlMs }) });
+  const { budgetMs, dnsTtlMs, frontDoor = false } = input;
+  const names = dnsTtlMs === undefined || frontDoor ? {} : { dnsTtlMs };
+  return forecastDowntime({ strategy, parts, budgetMs, frontDoor, ...names });
 }
 
 /** What would make a part of the window shorter; the parts by their names. */

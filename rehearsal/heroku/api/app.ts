@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { currentRelease, type App, type Platform } from '../platform.ts';
 import { findNamed } from '../catalogue.ts';
+import { stopDyno } from '../dyno.ts';
 import { bodyOf, reference } from './body.ts';
 import { invalid } from './refusal.ts';
 import { change, list, read, type Call, type Route } from './route.ts';
@@ -12,6 +13,7 @@ export const appRoutes: Route[] = [
   list('/users/:user/apps', visibleApps, { ranges: ['id', 'name', 'updated_at'] }),
   read('/apps/:app', ({ platform, app }) => appView(platform, app)),
   change('PATCH', '/apps/:app', updateApp),
+  change('DELETE', '/apps/:app', deleteApp),
   change('POST', '/apps/:app/acm', (call) => setAcm(call, true)),
   change('PATCH', '/apps/:app/acm', (call) => setAcm(call, true)),
   change('DELETE', '/apps/:app/acm', (call) => setAcm(call, false)),
@@ -96,6 +98,17 @@ function updateApp(call: Call): unknown {
   app.updatedAt = new Date();
   app.events.emit('change');
   return appView(platform, app);
+}
+
+/** Its dynos end, and nothing of it is left but what other apps run of its slugs. */
+function deleteApp({ platform, app }: Call): unknown {
+  const view = appView(platform, app);
+  platform.apps = platform.apps.filter((one) => one !== app);
+  platform.addOns = platform.addOns.filter((one) => one.app !== app);
+  platform.attachments = platform.attachments.filter((one) => one.app !== app && one.addOn.app !== app);
+  platform.couplings = platform.couplings.filter((one) => one.app !== app);
+  for (const dyno of app.dynos) void stopDyno(platform, app, dyno);
+  return view;
 }
 
 function setAcm({ platform, app }: Call, acm: boolean): unknown {

@@ -5,6 +5,7 @@ import { appIdentity } from './app.ts';
 import { bodyOf } from './body.ts';
 import { invalid, notFound } from './refusal.ts';
 import { change, list, read, type Call, type Route } from './route.ts';
+import { slugsIn } from './slug.ts';
 import { times } from './view.ts';
 
 /** Releases: https://devcenter.heroku.com/articles/platform-api-reference#release */
@@ -24,7 +25,10 @@ export const releaseRoutes: Route[] = [
     '/streams/:stream',
     ({ platform, params }) =>
       platform.apps
-        .flatMap(({ releases }) => releases)
+        .flatMap(({ releases, builds }): { id: string; output: string[] | undefined }[] => [
+          ...releases,
+          ...builds,
+        ])
         .find(({ id }) => id === params['stream'])
         ?.output?.map((line) => `${line}\n`)
         .join('') ?? '',
@@ -62,7 +66,9 @@ function postRelease(call: Call): unknown {
     });
     return releaseView(platform, app, release);
   }
-  const slug = app.slugs.find(({ id }) => id === body.slug);
+  // Any slug that the token may see: that is how the pipeline's promotion works, too.
+  const visible = platform.apps.filter(({ name }) => call.token.apps?.includes(name) ?? true);
+  const slug = [...slugsIn(app), ...visible.flatMap(({ slugs }) => slugs)].find(({ id }) => id === body.slug);
   if (!slug) throw notFound('slug');
   if (slug.size === null)
     throw invalid('The archive of this slug was never uploaded: PUT it to blob.url first.');

@@ -21,7 +21,9 @@ import { releaseRoutes } from './release.ts';
 import type { Route } from './route.ts';
 import { schedulerRoutes } from './scheduler.ts';
 import { slugRoutes } from './slug.ts';
+import { sourceRoutes } from './source.ts';
 import { sniEndpointRoutes } from './sni-endpoint.ts';
+import { teamAppRoutes } from './team-app.ts';
 import { webhookRoutes } from './webhook.ts';
 
 /** Every endpoint of the control plane. */
@@ -49,5 +51,7 @@ export const routes: Route[] = [
   ...schedulerRoutes,
   ...slugRoutes,
   ...sniEndpointRoutes,
+  ...sourceRoutes,
+  ...teamAppRoutes,
   ...webhookRoutes,
 ];

@@ -9,11 +9,11 @@ import { identity, times } from './view.ts';
 
 /**
  * Slugs. One made here has no code of ours: its archive is taken but not unpacked, so its commands run in an empty
- * directory. That is all that a parked app needs.
+ * directory. That is all that a parked app needs. A build (build.ts) makes slugs with code.
  */
 export const slugRoutes: Route[] = [
   read('/apps/:app/slugs/:slug', ({ platform, app, params }) =>
-    slugView(platform, slugOf(app.slugs, params['slug']), 'get'),
+    slugView(platform, slugOf(slugsIn(app), params['slug']), 'get'),
   ),
   change('POST', '/apps/:app/slugs', createSlug, { status: 201 }),
   {
@@ -61,8 +61,13 @@ function createSlug(call: Call): unknown {
   return slugView(platform, slug, 'put');
 }
 
-function allSlugs(platform: Platform): Slug[] {
+export function allSlugs(platform: Platform): Slug[] {
   return platform.apps.flatMap(({ slugs }: App) => slugs);
+}
+
+/** Also those of other apps that it has released: it goes on running them when the other app is gone. */
+export function slugsIn(app: App): Slug[] {
+  return [...app.slugs, ...app.releases.flatMap(({ slug }) => slug ?? [])];
 }
 
 function slugOf(slugs: Slug[], id = ''): Slug {

@@ -19,6 +19,7 @@ import {
   type EnvironmentName,
   type OldSide,
   type StrategyName,
+  type TrafficName,
   type World,
 } from '../../../rehearsal/world.ts';
 import { silentLog } from '../../../src/log.ts';
@@ -100,6 +101,7 @@ export async function openShop(options: {
   environments: readonly EnvironmentName[];
   schedules: boolean;
   strategy?: StrategyName;
+  traffic?: TrafficName;
 }): Promise<Shop> {
   const directory = temporaryDirectory('end-to-end');
   const world = await startWorld({
@@ -109,6 +111,7 @@ export async function openShop(options: {
     seed,
     directory,
     ...(options.strategy === undefined ? {} : { strategy: options.strategy }),
+    ...(options.traffic === undefined ? {} : { traffic: options.traffic }),
     ...(options.schedules ? {} : { schedulerMinuteMs: NEVER_MS }),
   });
   for (const { app } of world.oldSides.values()) await app.settled();

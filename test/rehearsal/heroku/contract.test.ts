@@ -144,13 +144,25 @@ contract('every change through the Platform API is answered as Heroku’s schema
     ['PATCH', '/apps/:app/features/:feature', { enabled: false }],
     ['PATCH', '/pipeline-couplings/:coupling', { stage: 'staging' }],
     ['POST', '/filters/apps', { in: { id: [] } }],
+    ['POST', '/sources'],
+    [
+      'POST',
+      '/apps/:app/builds',
+      { source_blob: { url: 'https://sources.example.com/1.tgz', version: 'v1' } },
+    ],
+    ['POST', '/apps', { name: 'throw-away', region: 'eu', stack: 'heroku-24' }],
+    ['DELETE', '/apps/throw-away'],
+    ['POST', '/teams/apps', { name: 'throw-away', team: 'acme', region: 'eu', stack: 'heroku-24' }],
   ];
   const wrong: Record<string, string[]> = {};
   for (const [method, path, body] of changes) {
     const target = path.includes('SECOND') ? `/addon-attachments/${await idOfSecond()}` : filled(path);
     const answer = await ask(world, method, target, body);
     expect(`${method} ${path} ${answer.status}`).toMatch(/ 2\d\d$/);
-    const route = path.replace('/new.example.com', '/:domain').replace('/SECOND', '/:attachment');
+    const route = path
+      .replace('/new.example.com', '/:domain')
+      .replace('/SECOND', '/:attachment')
+      .replace('/throw-away', '/:app');
     const problems = described(method, route)?.(answer.body) ?? ['not in the schema'];
     if (problems.length > 0) wrong[`${method} ${path}`] = problems;
   }

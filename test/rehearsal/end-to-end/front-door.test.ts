@@ -1,0 +1,197 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { startLoad, type Load } from '../../../rehearsal/load/load.ts';
+import type { LoadReport } from '../../../rehearsal/load/report.ts';
+import type { WorkflowResult } from '../../../rehearsal/runner/options.ts';
+import { hostNameOf } from '../../../rehearsal/world.ts';
+import {
+  at,
+  catchUp,
+  cutOver,
+  errorsOf,
+  expectConclusion,
+  expectReached,
+  full,
+  herokuServesAsBefore,
+  isWhere,
+  letLeaseExpire,
+  logOf,
+  nothingIsLost,
+  openShop,
+  prepare,
+  rollBack,
+  seed,
+  serves,
+  stateOfHeroku,
+  type Shop,
+} from './shop-under-migration.ts';
+
+// One shop that is moved through the front door and back, under load from outside. What it rests on is in the verdict.
+const whenFull = full ? test : test.skip;
+let shop: Shop;
+let before: Record<string, unknown>;
+let prepared: WorkflowResult;
+
+beforeAll(async () => {
+  if (!full) return;
+  shop = await openShop({
+    ...{ environments: ['production'], schedules: false },
+    ...{ strategy: 'live', traffic: 'front-door' },
+  });
+  shop.world.github.configureEnvironment('production', {});
+  prepared = await prepare(shop);
+  expectConclusion(prepared, 'success');
+  before = await stateOfHeroku(shop);
+}, 240_000);
+
+afterAll(async () => {
+  if (full) await shop.close();
+});
+
+/** Nobody should wait longer for us than this: webhook senders give up at 5 s. */
+const LONGEST_HOLD_MS = 4000;
+
+async function underLoad(body: () => Promise<void>): Promise<LoadReport> {
+  const directory = join(shop.directory, `visitors-${shop.ledgers.length}`);
+  mkdirSync(directory, { recursive: true });
+  const load: Load = startLoad({
+    hostName: hostNameOf(shop.environment),
+    proxyUrl: shop.world.proxyUrl(''),
+    caPem: shop.world.authority.pem,
+    ...{ rate: 10, webhookRate: 2, seed: seed + shop.ledgers.length, directory },
+  });
+  let report: LoadReport | undefined;
+  try {
+    await delay(1000);
+    await body();
+    // Every name that a resolver still kept has expired, and visitors go on.
+    await delay(shop.world.ttl.playedMs + 1000);
+  } finally {
+    report = await load.stop();
+    shop.ledgers.push(report.ledger);
+  }
+  return report;
+}
+
+/** How long the dynos took that were told to end while visitors waited: the old release's own time, not ours. */
+function shutdownMs(log: string): number {
+  const [, seconds = ''] = /dynos of the old release had ended after ([\d.]+) s/.exec(log) ?? [];
+  expect(seconds).not.toBe('');
+  return Number(seconds) * 1000;
+}
+
+function expectNobodyTurnedAway(report: LoadReport, what: string, allowedMs: number): void {
+  process.stderr.write(
+    `front-door, ${what}: longest hold ${report.longestHoldMs} ms (old release ended in ${Math.round(allowedMs)} ms), ${report.refusedRequests} of ${report.requests} requests refused, webhooks ${JSON.stringify(report.webhooks)}\n`,
+  );
+  const outages = report.outages.map((one) => ({ ...one, statuses: report.statuses }));
+  expect(outages).toEqual([]);
+  expect(report).toMatchObject({ refusedRequests: 0, forgottenOrders: 0 });
+  expect(report.webhooks).toMatchObject({ outstanding: 0, givenUp: 0 });
+  expect(report.longestHoldMs).toBeLessThanOrEqual(LONGEST_HOLD_MS + allowedMs);
+}
+
+whenFull(
+  'provision has built the forwarder on an app without dynos, once, and a second run builds nothing',
+  async () => {
+    const forwarder = shop.world.heroku.appNames().find((name) => name.startsWith('h2d-shop-'));
+    expect(forwarder).toBeDefined();
+    const app = shop.world.heroku.app(forwarder ?? '');
+    await app.settled();
+    expect(app.dynos()).toEqual([]);
+    const builds = () =>
+      shop.world.heroku.requests.filter(({ method, path }) => method === 'POST' && path.endsWith('/builds'))
+        .length;
+    expect(builds()).toBe(1);
+    expect(shop.side.app.releases().filter(({ description }) => /front door/.test(description))).toEqual([]);
+    // The log holds neither the secret nor the addresses to which code is uploaded.
+    expect(logOf(prepared)).not.toMatch(/source-blobs/);
+    prepared = await prepare(shop);
+    expectConclusion(prepared, 'success');
+    expect(builds()).toBe(1);
+  },
+  180_000,
+);
+
+whenFull(
+  'a failure while visitors are held: everything is undone, Heroku serves as before, and nobody was turned away',
+  async () => {
+    const report = await underLoad(async () => {
+      const lost = at('front-door', () =>
+        shop.world.heroku.faults.inject({
+          ...{ method: 'POST', path: /\/apps\/shop-production\/releases$/, times: 1, kind: 'truncate' },
+        }),
+      );
+      const first = await cutOver(shop, prepared, lost);
+      shop.world.heroku.faults.clear();
+      expectReached(lost, first);
+      expectConclusion(first, 'failure');
+      expect(errorsOf(first)).toMatch(/Heroku serves as before/);
+
+      const interrupt = at('fence', 'interrupt');
+      const second = await cutOver(shop, prepared, interrupt);
+      expectReached(interrupt, second);
+      expectConclusion(second, 'failure');
+      await shop.side.app.settled();
+    });
+    // The release phase of the old code runs while they wait.
+    expectNobodyTurnedAway(report, 'undone', 20_000);
+    await herokuServesAsBefore(shop, before);
+  },
+  240_000,
+);
+
+whenFull(
+  'a runner that dies while visitors are held: a roll-back undoes it, and Heroku serves as before',
+  async () => {
+    const kill = at('final-drain', 'runner');
+    const died = await cutOver(shop, prepared, kill);
+    expectReached(kill, died);
+    expectConclusion(died, 'failure');
+    await letLeaseExpire(shop);
+    expectConclusion(await rollBack(shop), 'success');
+    await herokuServesAsBefore(shop, before);
+  },
+  180_000,
+);
+
+whenFull(
+  'moved under load: no request is refused, nobody waits 4 s longer than the old release takes to end, nothing is lost',
+  async () => {
+    expectConclusion(await catchUp(shop), 'success');
+    let log = '';
+    const report = await underLoad(async () => {
+      const result = await cutOver(shop, prepared);
+      log = logOf(result);
+      expectConclusion(result, 'success');
+    });
+    expectNobodyTurnedAway(report, 'moved', shutdownMs(log));
+    expect(report.servedBy.digitalocean).toBeGreaterThan(0);
+    await isWhere(shop, 'digitalocean');
+    await nothingIsLost(shop, 'digitalocean');
+    await serves(shop, 'digitalocean');
+    // Run again, it changes nothing.
+    const again = await cutOver(shop, prepared);
+    expectConclusion(again, 'success');
+  },
+  240_000,
+);
+
+whenFull(
+  'and back under load, the same way: all that the new side took is on Heroku, once, and nothing of ours is left',
+  async () => {
+    const report = await underLoad(async () => {
+      const back = await rollBack(shop);
+      expectConclusion(back, 'success');
+      expect(logOf(back)).toMatch(/Heroku serves: rolled-back/);
+      await shop.side.app.settled();
+    });
+    // The old code's release phase and boot are Heroku's.
+    expectNobodyTurnedAway(report, 'rolled back', 20_000);
+    await nothingIsLost(shop, 'heroku');
+    await herokuServesAsBefore(shop, before);
+  },
+  300_000,
+);
