@@ -22,6 +22,9 @@ export interface FrontDoorOptions {
   forwards?: 'row' | 'always';
 }
 
+/** The app's own options for Node, of which some name files that are not in this slug, would keep it from starting. */
+const WEB = 'env -u NODE_OPTIONS node server.js';
+
 /** The config var that holds the old database's address, as in migration/source.ts. */
 const DATABASE_VARIABLE = 'DATABASE_URL';
 
@@ -45,7 +48,6 @@ export function frontDoorSource(options: FrontDoorOptions): { files: Record<stri
     private: true,
     type: 'module',
     engines: { node: '24.x' },
-    scripts: { start: 'node server.js' },
   };
   // The buildpack wants a lock file even where there is nothing to lock.
   const lock = {
@@ -55,7 +57,7 @@ export function frontDoorSource(options: FrontDoorOptions): { files: Record<stri
     requires: true,
     packages: { '': { name: manifest.name, version: manifest.version, engines: manifest.engines } },
   };
-  const processes = ['web: node server.js', ...idle(options.otherProcesses ?? [])];
+  const processes = [`web: ${WEB}`, ...idle(options.otherProcesses ?? [])];
   return {
     files: {
       'server.js': SERVER,

@@ -4,6 +4,7 @@ import type { RepositoryFacts } from '../repository/read-repository.ts';
 import { appYaml } from './app-yaml.ts';
 import { MARK, type BuildFacts } from './build-facts.ts';
 import { dockerfile, dockerignore } from './dockerfile.ts';
+import { frontDoorFiles } from './front-door-files.ts';
 import { sidekiqFiles } from './sidekiq-files.ts';
 import { systemPackages } from './system-packages.ts';
 
@@ -53,7 +54,7 @@ export function repositoryFiles(input: FilesInput): RepositoryFiles {
       snippets: [],
     };
   }
-  const parts = [imageFiles(input), sidekiqFiles(input)];
+  const parts = [imageFiles(input), sidekiqFiles(input), frontDoorFiles(input)];
   const at = (path: string): string => (facts.directory === '' ? path : `${facts.directory ?? ''}/${path}`);
   return {
     files: [...parts.flatMap(({ files }) => files).map((file) => ({ ...file, path: at(file.path) })), spec],

@@ -1,0 +1,143 @@
+import { performance } from 'node:perf_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, test } from '@jest/globals';
+import { prepareFrontDoor, setFrontDoor } from '../../src/front-door/state.ts';
+import { ask } from './support/client.ts';
+import { MIGRATION, startForwarder } from './support/forwarder.ts';
+import { startNewSide } from './support/new-side.ts';
+import { startOldDatabase, type OldDatabase } from './support/old-database.ts';
+
+let old: Promise<OldDatabase> | undefined;
+/** With the row, which holds. */
+async function held(): Promise<OldDatabase> {
+  old ??= startOldDatabase();
+  const database = await old;
+  await prepareFrontDoor(database.address, MIGRATION);
+  await setFrontDoor(database.address, MIGRATION, 'hold');
+  return database;
+}
+
+test('200 requests wait, pass in their order when it is told to forward, and none is refused; it holds again, too', async () => {
+  const [database, newSide] = [await held(), await startNewSide()];
+  const forwarder = await startForwarder({ newSide, databaseUrl: database.url });
+  await forwarder.said('front-door: holds');
+  const answers = [];
+  for (let number = 0; number < 200; number += 1) {
+    answers.push(ask(`${forwarder.url}/${number}`, number % 2 === 0 ? {} : { method: 'POST', body: 'x=1' }));
+    await delay(2);
+  }
+  await delay(300);
+  expect(newSide.seen).toEqual([]);
+
+  const since = performance.now();
+  await setFrontDoor(database.address, MIGRATION, 'forward');
+  const statuses = (await Promise.all(answers)).map(({ status }) => status);
+  expect(statuses).toEqual(Array(200).fill(200));
+  expect(performance.now() - since).toBeLessThan(3_000);
+  // Each was sent once; the order of arrival can differ within what is let in at a time.
+  const order = newSide.seen.map(({ url }) => Number(url.slice(1)));
+  expect([...order].sort((one, other) => one - other)).toEqual(statuses.map((_, index) => index));
+  for (const [at, number] of order.entries()) expect(Math.abs(at - number)).toBeLessThan(60);
+
+  await setFrontDoor(database.address, MIGRATION, 'hold');
+  await delay(400);
+  const again = ask(`${forwarder.url}/again`);
+  await delay(300);
+  expect(newSide.seen).toHaveLength(200);
+  await setFrontDoor(database.address, MIGRATION, 'forward');
+  expect((await again).status).toBe(200);
+  // A line a change, and none a request.
+  expect(forwarder.lines.map((line) => line.replaceAll(/\d+\.\d/g, 'n'))).toEqual([
+    'front-door: listens',
+    'front-door: holds',
+    `front-door: forwards to ${newSide.host} after n s, 200 waited`,
+    'front-door: holds',
+    `front-door: forwards to ${newSide.host} after n s, 1 waited`,
+  ]);
+});
+
+test('beyond the limit of waiting a request is refused with a time to come back; one too many is refused at once', async () => {
+  const [database, newSide] = [await held(), await startNewSide()];
+  const forwarder = await startForwarder({
+    newSide,
+    databaseUrl: database.url,
+    settings: { holdLimitMs: 600, waitingLimit: 2 },
+  });
+  const since = performance.now();
+  const waits = [ask(forwarder.url), ask(forwarder.url, { method: 'POST', body: 'x'.repeat(1_000_000) })];
+  await delay(100);
+  const third = await ask(forwarder.url);
+  expect([third.status, third.headers['retry-after']]).toEqual([503, '5']);
+  expect(performance.now() - since).toBeLessThan(500);
+  for (const { status, headers, body } of await Promise.all(waits)) {
+    expect([status, headers['retry-after'], headers['cache-control']]).toEqual([503, '5', 'no-store']);
+    expect(body).toContain('being moved');
+  }
+  expect(performance.now() - since).toBeGreaterThan(590);
+  expect(newSide.seen).toEqual([]);
+});
+
+test('who goes away while waiting is not passed on', async () => {
+  const [database, newSide] = [await held(), await startNewSide()];
+  const forwarder = await startForwarder({ newSide, databaseUrl: database.url });
+  const gone = new AbortController();
+  const impatient = ask(`${forwarder.url}/impatient`, { signal: gone.signal }).catch(() => 'gone');
+  const patient = ask(`${forwarder.url}/patient`);
+  await delay(200);
+  gone.abort();
+  expect(await impatient).toBe('gone');
+  await delay(100);
+  await setFrontDoor(database.address, MIGRATION, 'forward');
+  expect((await patient).status).toBe(200);
+  expect(newSide.seen.map(({ url }) => url)).toEqual(['/patient']);
+});
+
+test('a dyno that starts without a database holds, says why, and forwards as soon as the row can be read', async () => {
+  const [database, newSide] = [await held(), await startNewSide()];
+  await setFrontDoor(database.address, MIGRATION, 'forward');
+  await database.server.stop();
+  const forwarder = await startForwarder({ newSide, databaseUrl: database.url });
+  await forwarder.said('cannot read its state (ECONNREFUSED)');
+  const waits = ask(`${forwarder.url}/waits`);
+  await delay(200);
+  expect(newSide.seen).toEqual([]);
+  await database.server.restart();
+  expect((await waits).status).toBe(200);
+  // And goes on forwarding while the database is away.
+  await database.server.stop();
+  await delay(300);
+  expect((await ask(`${forwarder.url}/still`)).status).toBe(200);
+  await database.server.restart();
+  expect(forwarder.lines.join('\n')).not.toContain(database.address.password);
+});
+
+test('told to end, it finishes what waits and what runs, and then is gone', async () => {
+  const [database, newSide] = [await held(), await startNewSide()];
+  const forwarder = await startForwarder({ newSide, databaseUrl: database.url });
+  await forwarder.said('holds');
+  const waits = ask(`${forwarder.url}/waits`);
+  await delay(150);
+  forwarder.process.signal('SIGTERM');
+  await forwarder.said('1 wait');
+  await expect(ask(forwarder.url)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  newSide.handle((_request, response) => {
+    response.write('slow ');
+    setTimeout(() => response.end('but whole'), 400);
+  });
+  await setFrontDoor(database.address, MIGRATION, 'forward');
+  expect(await waits).toMatchObject({ status: 200, body: 'slow but whole', whole: true });
+  expect(await forwarder.process.exited).toBe(0);
+});
+
+test('told to end, it does not outlive its limit: what stands still is cut', async () => {
+  const newSide = await startNewSide();
+  const forwarder = await startForwarder({ newSide, settings: { shutdownLimitMs: 500 } });
+  newSide.handle((_request, response) => {
+    response.write('never ends');
+  });
+  const cut = ask(forwarder.url);
+  await delay(200);
+  forwarder.process.signal('SIGTERM');
+  expect(await forwarder.process.exited).toBe(0);
+  expect(await cut).toMatchObject({ status: 200, whole: false });
+});
