@@ -22,7 +22,7 @@ export function decisionsFor(
   const together = asked.kind === 'first-run' ? proposalOf([own, ...others]).config : undefined;
   return (app) => {
     const { name } = app.inventory.app;
-    const declared = asked.kind === 'declared' ? decidedIn(asked.config, name) : undefined;
+    const declared = asked.kind === 'declared' ? declaredFor(asked, name) : undefined;
     if (declared !== undefined) return { ...declared, proposed: false };
     const shared = together && decidedIn(together, name);
     if (shared !== undefined && app === own) return { ...shared, proposed: true };
@@ -31,6 +31,14 @@ export function decisionsFor(
     if (alone === undefined) throw new Error(`The proposal for ${name} does not name it.`);
     return { ...alone, ...(shared && { environment: shared.environment }), proposed: true };
   };
+}
+
+/** What was asked for is as it was asked for: a rehearsal's target has another id than the file gives its environment. */
+function declaredFor(
+  { config, environment }: Extract<Asked, { kind: 'declared' }>,
+  app: string,
+): ReturnType<typeof decidedIn> {
+  return app === environment.herokuApp ? { config, environment } : decidedIn(config, app);
 }
 
 function decidedIn(
