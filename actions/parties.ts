@@ -22,6 +22,7 @@ import type { PostgresAddress } from '../src/postgres/connect.ts';
 import type { PostgresTools } from '../src/postgres/tools.ts';
 import { findPostgresTools } from '../src/postgres/tools.ts';
 import type { RedisAddress } from '../src/redis/connect.ts';
+import { dashboardOf, type Dashboard } from './dashboard.ts';
 import { admitRunner, openAsAdmitted, sweepDeadRun } from './runner-access.ts';
 import type { Subject } from './subject.ts';
 
@@ -48,6 +49,8 @@ export interface Parties {
   subject: Subject;
   oldSide: OldSide;
   newSide: NewSide;
+  /** `undefined` where the action has no such inputs. */
+  dashboard?: Dashboard | undefined;
   tools: PostgresTools;
   /** By which the new side knows the forwarder of `traffic: front-door`; masked. */
   frontDoorSecret: string;
@@ -138,6 +141,7 @@ export async function gatherParties(
         return app.ingressHost;
       },
     },
+    dashboard: dashboardOf(edge),
     tools: await findPostgresTools(
       major,
       edge.environment.onHostedRunner ? { install: { log: edge.log } } : {},

@@ -21,6 +21,7 @@ import { checkHosts } from '../http-checks.ts';
 import { captureLimits, describeLag, forward, lagProblem, liveOptions } from '../live.ts';
 import type { Parties } from '../parties.ts';
 import { recordedStrategy } from '../strategy.ts';
+import { autoscalerFindings } from './autoscaler-findings.ts';
 import type { Finding } from './findings.ts';
 import { refuseUnlessWell } from './findings.ts';
 import { forecastOf } from './forecast.ts';
@@ -50,6 +51,7 @@ export async function preFlight(
       fittingForecast(parties, strategy),
       decidedPlan(parties),
       frontDoorReady(parties),
+      autoscalerFindings(parties),
     ])
   ).flat();
   return refuseUnlessWell([...beforeItBegins, ...found], parties.log);

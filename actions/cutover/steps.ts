@@ -8,12 +8,16 @@ import type { Parties } from '../parties.ts';
 import type { FenceSteps } from './fence.ts';
 import { fenceSteps } from './fence.ts';
 import { liveStrategy } from './live-strategy.ts';
+import { awaitOneOffDynos } from './one-off-dynos.ts';
+import { proveClosed, proveHeld } from './prove-refused.ts';
 import { quietWorkers, stopWorkers } from './quiesce.ts';
 import { prebootOff } from './preboot.ts';
 import type { RedisSteps } from './redis.ts';
 import { redisSteps } from './redis.ts';
 import { redisOptions } from '../copy-both.ts';
 import { smokeTest } from './smoke.ts';
+import { standStill } from './stand-still.ts';
+import { endStraySessions } from './stray-sessions.ts';
 import { openTheNewSide, setOldJobsAside } from './switch.ts';
 import { trafficSteps } from './traffic.ts';
 import { windowStrategy } from './window-strategy.ts';
@@ -22,6 +26,8 @@ import { windowStrategy } from './window-strategy.ts';
 export interface Checks {
   gate: () => Promise<GateEvidence>;
   preFlight: () => Promise<Json>;
+  /** Waits for the guard of this run, where there is to be one. */
+  guard: () => Promise<Json>;
 }
 
 /** How a strategy moves the data: what it does at the three places of a cutover where it may. Redis moves alike in all. */
@@ -54,17 +60,23 @@ export function cutoverSteps(parties: Parties, checks: Checks, strategy: Strateg
     // Evaluated once: to continue a cutover that has begun needs no second approval.
     defineStep({ name: 'gate', act: async () => asJson(await checks.gate()) }),
     defineStep({ name: 'pre-flight', always: true, act: checks.preFlight }),
+    defineStep({ name: 'guard-watches', always: true, act: checks.guard }),
+    standStill(parties),
     prebootOff(parties),
     ...data.whileServing,
     redis.follow,
+    awaitOneOffDynos(parties),
     quietWorkers(parties),
     stopWorkers(parties),
     ...traffic.hold,
+    endStraySessions(parties),
     fence.hold,
     redis.returnTakenJobs,
     ...data.insideTheFence,
+    proveHeld(parties, redis),
     redis.countJobs,
     fence.pointOfNoReturn,
+    proveClosed(parties),
     setOldJobsAside(parties, redis),
     openTheNewSide(parties),
     ...traffic.lead,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { askUnofficially, type UnofficialAddress } from './unofficial.ts';
+import { askUnofficially, tellUnofficially, type UnofficialAddress } from './unofficial.ts';
 
 /** Whether a push to GitHub deploys the app by itself: a release in the window would start the old code again. */
 export interface AutomaticDeploys {
@@ -41,4 +41,26 @@ export async function readAutomaticDeploys(
   if (typeof automatic !== 'boolean')
     return unknownDeploys('its answer does not say whether deploys are automatic');
   return { state: automatic ? 'on' : 'off', repository: repo, branch, waitForCi: waits ?? false, why: '' };
+}
+
+/**
+ * Turns them off, or on again as they were, and reads whether they are (PATCH of the same address, as
+ * terraform-provider-herokux has it). `undefined`: done; otherwise why not.
+ */
+export async function switchAutomaticDeploys(
+  address: UnofficialAddress,
+  appId: string,
+  wanted: { on: boolean; branch: string | null; waitForCi: boolean },
+): Promise<string | undefined> {
+  const told = await tellUnofficially(address, 'PATCH', `/apps/${encodeURIComponent(appId)}/github`, {
+    body: {
+      auto_deploy: wanted.on,
+      wait_for_ci: wanted.waitForCi,
+      ...(wanted.branch === null ? {} : { branch: wanted.branch }),
+    },
+  });
+  if ('unknown' in told) return told.unknown;
+  const { state, why } = await readAutomaticDeploys(address, appId);
+  if (state === 'unknown') return why;
+  return (state === 'on') === wanted.on ? undefined : 'it does not take effect';
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { FormationProcess } from './formation.ts';
-import { askUnofficially, type UnofficialAddress } from './unofficial.ts';
+import { askUnofficially, tellUnofficially, type UnofficialAddress } from './unofficial.ts';
 
 /** Something that changes the formation by itself. In the window it must stand still, or it starts dynos behind us. */
 export interface Autoscaler {
@@ -71,6 +71,7 @@ export function autoscalersByTraces({ addOns, configVars, webhooks, drains }: Tr
 
 const monitors = z.array(
   z.object({
+    id: z.string().nullable().optional(),
     action_type: z.string().nullable().optional(),
     is_active: z.boolean().nullable().optional(),
     min_quantity: z.number().nullable().optional(),
@@ -91,10 +92,9 @@ export async function readHerokuAutoscaler(
   address: UnofficialAddress,
   appId: string,
 ): Promise<{ autoscaler: Autoscaler | undefined } | { unknown: string }> {
-  const path = `/apps/${encodeURIComponent(appId)}/formation/web/monitors`;
-  const found = await askUnofficially(address, path, monitors, 'application/vnd.heroku+json; version=3');
+  const found = await readScaleMonitor(address, appId);
   if ('unknown' in found) return found;
-  const scale = 'missing' in found ? undefined : found.answer.find((one) => one.action_type === 'scale');
+  const { scale } = found;
   // A monitor that does not say whether it is active may well be.
   if (scale === undefined || scale.is_active === false) return { autoscaler: undefined };
   const { min_quantity: min = null, max_quantity: max = null } = scale;
@@ -105,4 +105,47 @@ export async function readHerokuAutoscaler(
       limits: { process: 'web', min, max },
     },
   };
+}
+
+const ACCEPT = 'application/vnd.heroku+json; version=3';
+
+function monitorsOf(appId: string): string {
+  return `/apps/${encodeURIComponent(appId)}/formation/web/monitors`;
+}
+
+async function readScaleMonitor(
+  address: UnofficialAddress,
+  appId: string,
+): Promise<{ scale: z.infer<typeof monitors>[number] | undefined } | { unknown: string }> {
+  const found = await askUnofficially(address, monitorsOf(appId), monitors, ACCEPT);
+  if ('unknown' in found) return found;
+  return {
+    scale: 'missing' in found ? undefined : found.answer.find((one) => one.action_type === 'scale'),
+  };
+}
+
+/**
+ * Turns Heroku's own autoscaling off, or on again as it was, as its command line does (`ps:autoscale:disable`), and reads
+ * whether it is. The limits stay where they are kept. `undefined`: done; otherwise why not.
+ */
+export async function switchHerokuAutoscaler(
+  address: UnofficialAddress,
+  appId: string,
+  on: boolean,
+): Promise<string | undefined> {
+  const found = await readScaleMonitor(address, appId);
+  if ('unknown' in found) return found.unknown;
+  const { scale } = found;
+  if (scale === undefined) return on ? 'the monitor is gone' : undefined;
+  if ((scale.is_active ?? true) === on) return undefined;
+  if (typeof scale.id !== 'string') return 'the monitor has no id';
+  const path = `${monitorsOf(appId)}/${encodeURIComponent(scale.id)}`;
+  const told = await tellUnofficially(address, 'PATCH', path, {
+    accept: ACCEPT,
+    body: { is_active: on, period: 1, op: 'GREATER_OR_EQUAL' },
+  });
+  if ('unknown' in told) return told.unknown;
+  const now = await readScaleMonitor(address, appId);
+  if ('unknown' in now) return now.unknown;
+  return (now.scale?.is_active ?? !on) === on ? undefined : 'it does not take effect';
 }

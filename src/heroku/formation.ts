@@ -21,6 +21,7 @@ const dyno = z.object({
   name: z.string(),
   type: z.string(),
   state: z.string(),
+  command: z.string().default(''),
   release: z.object({ version: z.number() }),
 });
 export type Dyno = z.infer<typeof dyno>;
@@ -94,7 +95,8 @@ export interface NoDynosOptions {
   limitMs: number;
 }
 
-const ONE_OFF_TYPES = new Set(['run', 'scheduler', 'release']);
+/** What no formation tells of: started by a person, by Scheduler, or for a release phase. */
+export const ONE_OFF_TYPES: ReadonlySet<string> = new Set(['run', 'scheduler', 'release']);
 const POLL_MS = 1000;
 /** Four a second for half a minute at most: what Heroku's limit refills in less than two minutes. */
 const VISITORS_WAIT_POLL_MS = 250;

@@ -378,9 +378,7 @@ async function beginOnSource(client: pg.Client, plan: DrainPlan): Promise<Pendin
   const state = results[BEGUN.fingerprint]?.rows[0] as
     { broken: string | null; fingerprint: string | null } | undefined;
   if (state?.broken != null)
-    throw new CaptureBroken(
-      `The capture is broken: ${state.broken}. Changes since then are not logged.`,
-    );
+    throw new CaptureBroken(`The capture is broken: ${state.broken}. Changes since then are not logged.`);
   if ((state?.fingerprint ?? '') !== plan.fingerprint) throw new PlanChanged();
   return (results[BEGUN.pending]?.rows ?? []) as Pending[];
 }

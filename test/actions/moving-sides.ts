@@ -175,6 +175,7 @@ export async function movingSides(options: MovingOptions = {}): Promise<MovingSi
     const checks = {
       gate: () => Promise.resolve({ mode: 'none' as const }) as never,
       preFlight: () => Promise.resolve(null),
+      guard: () => Promise.resolve(null),
     };
     const steps = cutoverSteps(parties, checks, strategy);
     opened.push(...steps.filter(({ name }) => name === 'follow-redis' || name === 'fence'));

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { prebootOff } from '../../actions/cutover/preboot.ts';
 import type { Parties } from '../../actions/parties.ts';
+import { rollBackSteps } from '../../actions/roll-back/steps.ts';
 import { startHeroku, type HerokuWorld } from '../../rehearsal/heroku/world.ts';
 import { createAuthority } from '../../rehearsal/servers/certificates.ts';
 import { stopAll, temporaryDirectory } from '../../rehearsal/servers/process.ts';
@@ -8,6 +9,7 @@ import { systemClock } from '../../src/clock.ts';
 import { createHeroku, type HerokuClient } from '../../src/heroku/client.ts';
 import { hasPreboot, setPreboot } from '../../src/heroku/features.ts';
 import { silentLog } from '../../src/log.ts';
+import type { StepRow } from '../../src/migration/journal.ts';
 
 let world: HerokuWorld;
 let heroku: HerokuClient;
@@ -86,4 +88,28 @@ test('an app without preboot is left as it is, also by the undo', async () => {
   expect(result).toEqual({ turnedOff: false, waitedMs: 0 });
   expect(slept).toEqual([]);
   expect(await hasPreboot(heroku, 'shop')).toBe(false);
+});
+
+test('a way back turns preboot on again where the journal says that it was on, and nowhere else', async () => {
+  const { step } = stepWhen(301_000);
+  for (const was of [true, false]) {
+    await setPreboot(heroku, 'shop', was);
+    const prior = (await step.prior?.(context)) ?? null;
+    await step.act(prior, context);
+    const row = { name: 'preboot-off', status: 'done', prior, result: null } as StepRow;
+    const parties = {
+      subject: { environment: { migrationId: 'shop-staging', domains: [] }, config: { redis: { skip: [] } } },
+      oldSide: { heroku, app: 'shop' },
+      newSide: {},
+      log: silentLog,
+    } as unknown as Parties;
+    const back = rollBackSteps(parties, [row]);
+    const names = back.map(({ name }) => name);
+    // Only once Heroku serves: preboot keeps old dynos alive that no list shows.
+    expect(names.indexOf('preboot-on')).toBeGreaterThan(names.indexOf('maintenance-mode'));
+    expect(await back.find(({ name }) => name === 'preboot-on')?.act(null, context)).toEqual({
+      preboot: was,
+    });
+    expect(await hasPreboot(heroku, 'shop')).toBe(was);
+  }
 });

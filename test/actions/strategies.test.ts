@@ -37,25 +37,31 @@ describe('the steps of a cutover', () => {
   const parties = { subject: subjectOf('strategy: live'), oldSide: {}, newSide: {} } as unknown as Parties;
   const never = () => Promise.reject(new Error('not here'));
   const stepsOf = (strategy: 'window' | 'live') =>
-    cutoverSteps(parties, { gate: never, preFlight: never }, strategy);
+    cutoverSteps(parties, { gate: never, preFlight: never, guard: never }, strategy);
 
   test('the window strategy follows Redis while the site serves, copies and compares Postgres inside the fence, and captures the way back', () => {
     expect(stepsOf('window').map(({ name }) => name)).toEqual([
       'gate',
       'pre-flight',
+      'guard-watches',
+      'stand-still',
       'preboot-off',
       'follow-redis',
+      'one-off-dynos',
       'quiet-workers',
       'stop-workers',
       'maintenance-mode',
       'park',
+      'stray-sessions',
       'fence',
       'return-taken-jobs',
       'copy',
       'parity',
       'reverse-capture',
+      'prove-held',
       'count-jobs',
       'point-of-no-return',
+      'prove-closed',
       'set-old-jobs-aside',
       'open-new-side',
       'dns staging.shop.example.com',
@@ -67,19 +73,25 @@ describe('the steps of a cutover', () => {
     expect(stepsOf('live').map(({ name }) => name)).toEqual([
       'gate',
       'pre-flight',
+      'guard-watches',
+      'stand-still',
       'preboot-off',
       'catch-up',
       'follow-redis',
+      'one-off-dynos',
       'quiet-workers',
       'stop-workers',
       'maintenance-mode',
       'park',
+      'stray-sessions',
       'fence',
       'return-taken-jobs',
       'final-drain',
       'reverse-capture',
+      'prove-held',
       'count-jobs',
       'point-of-no-return',
+      'prove-closed',
       'set-old-jobs-aside',
       'open-new-side',
       'dns staging.shop.example.com',
@@ -103,7 +115,7 @@ describe('the steps of a cutover', () => {
     expect(names(['park', 'reverse-capture', 'point-of-no-return', 'open-new-side'])).toEqual([
       'pre-flight',
       'catch-up',
-      'keep-late-jobs',
+      'late-jobs',
       'follow-redis',
       'quiet-workers',
       'fence',
@@ -111,6 +123,7 @@ describe('the steps of a cutover', () => {
       'keep-running-jobs',
       'return-taken-jobs',
       'final-drain',
+      'carry-jobs',
       'count-jobs',
       'lift-fence',
       'forget-old-jobs',
@@ -118,6 +131,8 @@ describe('the steps of a cutover', () => {
       'start-workers',
       'dns staging.shop.example.com',
       'maintenance-mode',
+      'preboot-on',
+      'move-again',
       'settle',
       'end-reverse-capture',
       'restart-workers-of-new-side',
@@ -132,6 +147,8 @@ describe('the steps of a cutover', () => {
       'start-workers',
       'dns staging.shop.example.com',
       'maintenance-mode',
+      'preboot-on',
+      'move-again',
     ]);
   });
 

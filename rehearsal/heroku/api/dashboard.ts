@@ -1,5 +1,7 @@
+import { z } from 'zod';
+import { bodyOf } from './body.ts';
 import { notFound } from './refusal.ts';
-import { read, type Route } from './route.ts';
+import { change, read, type Route } from './route.ts';
 
 /**
  * What Heroku's command line and dashboard know and the published API does not: autoscaling of web dynos
@@ -48,6 +50,36 @@ export const dashboardRoutes: Route[] = [
         wait_for_ci: waitForCi,
         stale_days: 5,
       };
+    },
+    { dialect: 'dashboard' },
+  ),
+  change(
+    'PATCH',
+    '/apps/:app/formation/:type/monitors/:monitor',
+    (call) => {
+      const { autoscaling, id } = call.app;
+      if (!autoscaling || call.params['monitor'] !== id) throw notFound('monitor');
+      autoscaling.active = bodyOf(call, z.object({ is_active: z.boolean() })).is_active;
+      return '';
+    },
+    { status: 202, dialect: 'dashboard' },
+  ),
+  change(
+    'PATCH',
+    '/apps/:app/github',
+    (call) => {
+      const { github } = call.app;
+      if (!github) throw notFound('GitHub connection');
+      const asked = bodyOf(
+        call,
+        z.object({ auto_deploy: z.boolean(), branch: z.string().optional(), wait_for_ci: z.boolean() }),
+      );
+      Object.assign(github, {
+        autoDeploy: asked.auto_deploy,
+        waitForCi: asked.wait_for_ci,
+        branch: asked.branch ?? github.branch,
+      });
+      return '';
     },
     { dialect: 'dashboard' },
   ),
