@@ -83,7 +83,7 @@ async function textTables(client: Client): Promise<TextTable[]> {
        AND n.nspname !~ '^(pg_|information_schema$|heroku_to_digitalocean)'
        AND t.typname IN ('text', 'varchar', 'bpchar', 'citext', 'json', 'jsonb', 'xml', 'hstore')
        AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
-     GROUP BY 1, 2, 3
+     GROUP BY n.nspname, c.relname, c.reltuples
      ORDER BY c.reltuples`);
   return rows;
 }

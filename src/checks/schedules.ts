@@ -25,7 +25,8 @@ export interface CronEntry {
   lastEnqueuedAt: Date | undefined;
 }
 
-const WEEK_MS = 7 * 86_400_000;
+const HOUR_MS = 3_600_000;
+const WEEK_MS = 7 * 24 * HOUR_MS;
 /** A poller looks every 30 s and may be busy. */
 const GRACE_MS = 5 * 60_000;
 
@@ -97,9 +98,7 @@ function inSidekiq(
   if (cronProblem(cron) !== undefined)
     return { passed: true, found: `"${entry.cron}", whose next time only sidekiq-cron can tell` };
   if (openSince !== undefined) {
-    const due = cronRuns({ expression: cron, timeZone }, openSince, new Date(now.getTime() - GRACE_MS)).at(
-      -1,
-    );
+    const due = lastRun({ expression: cron, timeZone }, openSince, new Date(now.getTime() - GRACE_MS));
     const last = entry.lastEnqueuedAt;
     if (due !== undefined && due > openSince && (last === undefined || last < due))
       return {
@@ -122,10 +121,27 @@ function splitZone(text: string): [cron: string, timeZone: string] {
 }
 
 function nextOf(cron: string, timeZone: string, now: Date): string {
-  const next = cronRuns(
-    { expression: cron, timeZone },
-    new Date(now.getTime() + 1),
-    new Date(now.getTime() + WEEK_MS),
-  )[0];
+  const next = firstRun({ expression: cron, timeZone }, now.getTime() + 1, now.getTime() + WEEK_MS);
   return next === undefined ? 'not within a week' : `next at ${next.toISOString()}`;
+}
+
+type Cron = Parameters<typeof cronRuns>[0];
+
+/** Hour by hour, since most jobs run soon. */
+function firstRun(cron: Cron, from: number, until: number): Date | undefined {
+  for (let at = from; at <= until; at += HOUR_MS) {
+    const [first] = cronRuns(cron, new Date(at), new Date(Math.min(at + HOUR_MS - 1, until)));
+    if (first !== undefined) return first;
+  }
+  return undefined;
+}
+
+/** Within a week before `until`, hour by hour, too. */
+function lastRun(cron: Cron, from: Date, until: Date): Date | undefined {
+  const first = Math.max(from.getTime(), until.getTime() - WEEK_MS);
+  for (let at = until.getTime(); at >= first; at -= HOUR_MS) {
+    const last = cronRuns(cron, new Date(Math.max(at - HOUR_MS + 1, first)), new Date(at)).at(-1);
+    if (last !== undefined) return last;
+  }
+  return undefined;
 }

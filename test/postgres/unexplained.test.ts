@@ -1,0 +1,92 @@
+import { expect, test } from '@jest/globals';
+import { systemClock } from '../../src/clock.ts';
+import { silentLog } from '../../src/log.ts';
+import { CaptureBroken, installCapture } from '../../src/postgres/capture.ts';
+import { unexplainedRows, type Unexplained } from '../../src/postgres/unexplained.ts';
+import { twoSides, type TwoSides } from './two-sides.ts';
+
+// After the switch the new side's own writes explain why a row differs; what nobody has written does not.
+
+const SQL = `
+  CREATE TABLE orders (id bigserial PRIMARY KEY, note text);
+  INSERT INTO orders (note) SELECT 'order ' || n FROM generate_series(1, 50) n;
+  CREATE TABLE log (line text);
+  INSERT INTO log VALUES ('one')`;
+
+async function switched(): Promise<TwoSides & { look: () => Promise<Unexplained | undefined> }> {
+  const sides = await twoSides(SQL);
+  await sides.copy();
+  await installCapture(sides.owner, {
+    migrationId: 'shop-test',
+    epoch: 1,
+    limits: { logBytes: 1e9, leaseMs: 3_600_000 },
+    log: silentLog,
+    clock: systemClock,
+  });
+  return {
+    ...sides,
+    look: () =>
+      unexplainedRows(sides.source, sides.owner, {
+        migrationId: 'shop-test',
+        tables: ['public.orders', 'public.log'],
+        clock: { ...systemClock, sleep: () => Promise.resolve() },
+        signal: new AbortController().signal,
+      }),
+  };
+}
+
+/** As our own drains write: no capture logs it. */
+const secretly = (sql: string): string =>
+  `SET heroku_to_digitalocean.applying = 'shop-test'; ${sql}; RESET heroku_to_digitalocean.applying`;
+
+test('rows that the new side has written, changed or deleted are explained', async () => {
+  const { look, onTarget } = await switched();
+  await onTarget(`INSERT INTO orders (note) VALUES ('new'); UPDATE orders SET note = 'changed' WHERE id = 1;
+    DELETE FROM orders WHERE id = 2; UPDATE orders SET id = 900 WHERE id = 3; INSERT INTO log VALUES ('two')`);
+  expect(await look()).toEqual({ looked: 52, lines: [], notLooked: ['public.log (it has no key)'] });
+});
+
+test.each([
+  [
+    'a missing row',
+    'DELETE FROM orders WHERE id = 7',
+    'table public.orders: 1 rows are missing, for example {7}',
+  ],
+  [
+    'a row too many',
+    `INSERT INTO orders VALUES (700, 'order 7')`,
+    'table public.orders: 1 rows are there that nobody has written since the switch, for example {700}',
+  ],
+  [
+    'a changed byte',
+    `UPDATE orders SET note = 'order 7.' WHERE id = 7`,
+    'table public.orders: 1 rows have other content, for example {7}',
+  ],
+  [
+    'a doubled row of a table without a key',
+    `INSERT INTO log VALUES ('one')`,
+    'table public.log differs, and nothing was written to it since the switch',
+  ],
+])('%s that nobody has written is not', async (_name, sql, line) => {
+  const { look, onTarget } = await switched();
+  await onTarget(`UPDATE orders SET note = 'changed' WHERE id = 1`);
+  await onTarget(secretly(sql));
+  const found = await look();
+  expect(found?.lines).toContain(line);
+});
+
+test('without a capture nothing is explained, and a broken one is no proof', async () => {
+  const { look, onTarget } = await switched();
+  await onTarget(`INSERT INTO heroku_to_digitalocean.broken (reason) VALUES ('played')`);
+  await expect(look()).rejects.toThrow(CaptureBroken);
+  const sides = await twoSides(SQL);
+  await sides.copy();
+  expect(
+    await unexplainedRows(sides.source, sides.owner, {
+      migrationId: 'shop-test',
+      tables: ['public.orders'],
+      clock: systemClock,
+      signal: new AbortController().signal,
+    }),
+  ).toBeUndefined();
+});
