@@ -15,6 +15,7 @@ import { withLease } from '../parties.ts';
 import { copiedStrategy } from '../strategy.ts';
 import type { Subject } from '../subject.ts';
 import { recordPhase } from '../subject.ts';
+import { endAbandonedRehearsal } from './abandoned-rehearsal.ts';
 import type { CopiedRedis } from './copied-redis.ts';
 import { copyLive } from './copy-live.ts';
 import { copyForPractice } from './copy-window.ts';
@@ -68,7 +69,10 @@ export async function copyCommand(edge: Edge, subject: Subject): Promise<void> {
     (onStep) =>
       withLease(edge, subject, async (parties, journal, lease) => {
         await refuseUnlessHerokuServes(parties, journal);
-        if (strategy === 'live') await refuseImpossibleLive(parties);
+        if (strategy === 'live') {
+          await refuseImpossibleLive(parties);
+          await endAbandonedRehearsal(parties);
+        }
         const before = await copiedStrategy(journal);
         // Every run copies anew, or asks the copy itself what it can still use.
         await journal.retire(lease, ['migrate-db'], 'copied again');
