@@ -85,6 +85,7 @@ export async function provision(edge: Edge): Promise<void> {
     priceDifferences: report.priceDifferences,
     // Names and keyed digests: the record is read by everybody who may read the repository.
     secretsRead: (report.secretsRead ?? []).map(({ name, digest }) => ({ name, digest })),
+    sent: report.sent ?? [],
   });
 }
 

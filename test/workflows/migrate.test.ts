@@ -235,7 +235,10 @@ test('from another repository the examples run the same workflows, on a schedule
     'rehearsal',
   ]);
   const caughtUp = await start('shop/.github/workflows/catch-up.yml', { event: 'schedule' });
-  expect(record(caughtUp, 'production').map(({ name }) => name)).toEqual(['migrate-db catch-up']);
+  expect(record(caughtUp, 'production').map(({ name }) => name)).toEqual([
+    'migrate-db catch-up',
+    'verify watch',
+  ]);
   const back = await start('shop/.github/workflows/roll-back.yml', { inputs: { environment: 'staging' } });
   expect(record(back, 'staging').map(({ name }) => name)).toEqual(['roll-back']);
 });

@@ -184,7 +184,8 @@ inFull('verify', () => {
       async () => {
         const { failed, log, summary } = await verify();
         expect(failed).toEqual(['security/spec-secrets']);
-        expect(`${log}${summary}`).not.toContain(value);
+        // What masks it is the runner's to read, and shown to nobody.
+        expect(`${log.replaceAll(/^::add-mask::.*$/gm, '')}${summary}`).not.toContain(value);
       },
     );
   }, 180_000);
