@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ConfigurationError, messageOf } from '../src/errors.ts';
 import { silentLog, type Log } from '../src/log.ts';
+import { chaos } from './chaos/chaos.ts';
 import { createChapters, type Chapters } from './chapters.ts';
 import { endState, shopEnvironments } from './end-state.ts';
 import { judge } from './load/judge.ts';
@@ -231,7 +232,10 @@ async function main(): Promise<number> {
   }
   const chapters = createChapters(print, ESTIMATE_MS[options.environment]);
   try {
-    const verdict = await rehearse(options, chapters, interrupted.signal);
+    const verdict =
+      options.chaosRuns > 0
+        ? await chaos({ runs: options.chaosRuns, seed: options.seed }, chapters, interrupted.signal)
+        : await rehearse(options, chapters, interrupted.signal);
     await stopAll();
     if (options.json) process.stdout.write(`${JSON.stringify(verdict)}\n`);
     return verdict.verdict === 'passed' ? 0 : 1;

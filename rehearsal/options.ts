@@ -21,6 +21,8 @@ export interface RehearsalOptions {
   keep: boolean;
   json: boolean;
   seed: number;
+  /** So many runs in which things go wrong, instead of one in which nothing does; 0 is none. */
+  chaosRuns: number;
 }
 
 export const USAGE = `npm run rehearse -- [options]
@@ -32,6 +34,8 @@ export const USAGE = `npm run rehearse -- [options]
   --reject                           the reviewer refuses the production cutover
   --fail <phase>:<step>              that step fails once, for example cutover:copy or migrate-db:copy
   --seed <number>                    of the data and the load (random, printed)
+  --chaos                            things go wrong at random in the whole pipeline of staging, as the seed draws
+  --runs <number>                    of --chaos, each with the next seed (1)
   --keep                             keep the directory with every log
   --json                             the last line of standard output is one JSON object`;
 
@@ -63,6 +67,7 @@ export function parseOptions(args: readonly string[]): RehearsalOptions {
     keep: values.keep ?? false,
     json: values.json ?? false,
     seed: number(values.seed, 'seed', Math.floor(Math.random() * 1_000_000), 0),
+    chaosRuns: values.chaos === true ? number(values.runs, 'runs', 1, 1) : 0,
   };
 }
 
@@ -77,6 +82,8 @@ function parse(args: readonly string[]) {
         strategy: { type: 'string' },
         traffic: { type: 'string' },
         reject: { type: 'boolean' },
+        chaos: { type: 'boolean' },
+        runs: { type: 'string' },
         fail: { type: 'string' },
         keep: { type: 'boolean' },
         json: { type: 'boolean' },
