@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import type { HerokuClient } from './client.ts';
-import { HerokuError } from './refusal.ts';
+import { ForbiddenError, HerokuError } from './refusal.ts';
 
 /** One request as Heroku's router wrote it into the log. */
 export interface RoutedRequest {
@@ -31,7 +31,7 @@ export async function readRouterLog(client: HerokuClient, app: string): Promise<
       z.object({ logplex_url: z.string() }),
     )
     .catch((error: unknown) => {
-      if (error instanceof HerokuError) return undefined;
+      if (error instanceof HerokuError || error instanceof ForbiddenError) return undefined;
       throw error;
     });
   if (session === undefined) return undefined;

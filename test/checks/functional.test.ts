@@ -296,7 +296,7 @@ test('the time is held against the old side of the same run; without one it is t
     `${HEAD}  - { path: /, within-factor: 3 }\n`,
     'migration.yml',
   );
-  const slow = await playApp((_asked, answer) => void delay(120).then(() => answer.end('Welcome')));
+  const slow = await playApp((_asked, answer) => void delay(60).then(() => answer.end('Welcome')));
   try {
     const time = async (run: CheckRun): Promise<Check | undefined> =>
       (await runChecks(run, declaredChecks, { closed: false })).find(({ id }) => id === 'function///time');

@@ -46,33 +46,19 @@ test('rows that the new side has written, changed or deleted are explained', asy
   expect(await look()).toEqual({ looked: 52, lines: [], notLooked: ['public.log (it has no key)'] });
 });
 
-test.each([
-  [
-    'a missing row',
-    'DELETE FROM orders WHERE id = 7',
-    'table public.orders: 1 rows are missing, for example {7}',
-  ],
-  [
-    'a row too many',
-    `INSERT INTO orders VALUES (700, 'order 7')`,
-    'table public.orders: 1 rows are there that nobody has written since the switch, for example {700}',
-  ],
-  [
-    'a changed byte',
-    `UPDATE orders SET note = 'order 7.' WHERE id = 7`,
-    'table public.orders: 1 rows have other content, for example {7}',
-  ],
-  [
-    'a doubled row of a table without a key',
-    `INSERT INTO log VALUES ('one')`,
-    'table public.log differs, and nothing was written to it since the switch',
-  ],
-])('%s that nobody has written is not', async (_name, sql, line) => {
+test('a missing row, one too many, a changed byte and a doubled one that nobody has written are not', async () => {
   const { look, onTarget } = await switched();
   await onTarget(`UPDATE orders SET note = 'changed' WHERE id = 1`);
-  await onTarget(secretly(sql));
-  const found = await look();
-  expect(found?.lines).toContain(line);
+  await onTarget(
+    secretly(`DELETE FROM orders WHERE id = 7; INSERT INTO orders VALUES (700, 'order 7');
+      UPDATE orders SET note = 'order 8.' WHERE id = 8; INSERT INTO log VALUES ('one')`),
+  );
+  expect((await look())?.lines).toEqual([
+    'table public.orders: 1 rows are missing, for example {7}; ' +
+      '1 rows are there that nobody has written since the switch, for example {700}; ' +
+      '1 rows have other content, for example {8}',
+    'table public.log differs, and nothing was written to it since the switch',
+  ]);
 });
 
 test('without a capture nothing is explained, and a broken one is no proof', async () => {
