@@ -54,7 +54,6 @@ export async function destroy(edge: Edge): Promise<void> {
   }
   if (serving !== undefined) throw refused(serving);
 
-  if (throwAway !== undefined) await endRehearsedCapture(edge, subject);
   const removed = await removeAll(d, owned);
   const left = await everythingOwned(d, zoneOf(subject));
   if (left.length > 0) {
@@ -109,11 +108,16 @@ async function removeAll(d: Destroying, owned: readonly Owned[]): Promise<Owned[
   const first = async (journal?: Journal): Promise<void> => {
     const begun = journal === undefined ? undefined : cutoverBegun(await journal.steps('cutover'));
     if (begun !== undefined) throw refused(begun);
+    if (d.subject.environment.throwAway !== undefined) await endRehearsedCapture(d.edge, d.subject);
     if (journal !== undefined) await restoreTtls(d.client, d.subject, journal);
     await removeEach(d, owned, removed, (one) => !isBase(one));
   };
   if (address === undefined) await first();
-  else await withJournal(d.edge, address, d.subject.environment.migrationId, (journal) => first(journal));
+  else {
+    const { migrationId, throwAway } = d.subject.environment;
+    // A rehearsal's runner may have died a moment ago, and nobody comes back for its target.
+    await withJournal(d.edge, address, migrationId, (journal) => first(journal), throwAway !== undefined);
+  }
   await removeEach(d, owned, removed, isBase);
   return removed;
 }

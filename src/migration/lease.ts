@@ -38,6 +38,9 @@ export interface LeaseOptions {
   ttlMs?: number;
 }
 
+/** Another run has it. One that was killed has it until it expires, within about a minute. */
+export class LeaseHeldError extends ConfigurationError {}
+
 /** This run may no longer act. */
 export class LeaseLostError extends Error {
   override readonly name = 'LeaseLostError';
@@ -221,9 +224,9 @@ function isSuccessor(holder: LeaseHolder, lease: StoredLease): boolean {
   return lease.run_id === holder.runId && holder.runAttempt > (lease.run_attempt ?? 0);
 }
 
-function refusal(migrationId: string, lease: StoredLease): ConfigurationError {
+function refusal(migrationId: string, lease: StoredLease): LeaseHeldError {
   const at = (time: Date | null): string => time?.toISOString().slice(11, 19) ?? 'unknown';
-  return new ConfigurationError(
+  return new LeaseHeldError(
     `Another run is working on ${migrationId}: ${lease.run_url ?? ''} (started by ${lease.actor ?? 'unknown'}), since ${at(lease.acquired_at)} UTC. ` +
       `Nothing was done here. Wait for it; if it was killed, its lease expires at ${at(lease.expires_at)} UTC, and then run this again.`,
   );
