@@ -1,5 +1,6 @@
 /** The forwarder’s program: made by `npm run docs` from program/, which is what to read and to change. */
 export const SERVER = `import { createHash, createHmac, pbkdf2, randomBytes, timingSafeEqual } from 'node:crypto';
+import { lookup } from 'node:dns';
 import { readFileSync } from 'node:fs';
 import { ServerResponse, createServer } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
@@ -152,8 +153,51 @@ function log(line) {
 
 /** What an error is called, never its message, which may quote what was sent. */
 function nameOf(error) {
-  if (!(error instanceof Error)) return 'unknown';
-  return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+  if (typeof error !== 'object' || error === null) return 'unknown';
+  if ('code' in error && typeof error.code === 'string') return error.code;
+  return 'name' in error && typeof error.name === 'string' ? error.name : 'unknown';
+}
+
+// remembered-lookup.ts
+
+/** Short against what a name server says of App Platform's names (minutes), long against a burst of visitors. */
+const REMEMBERED_MS = 5_000;
+
+/**
+ * Resolves names as Node does, once for everybody who asks within a few seconds: a burst of connections would otherwise
+ * queue for the four threads that look names up. Where the name server does not answer, what it said last still holds.
+ */
+function rememberedLookup(look = lookup) {
+  const known = new Map();
+
+  const addressesOf = (hostname) => {
+    const kept = known.get(hostname);
+    if (kept !== undefined && kept.until > performance.now()) return kept.addresses;
+    const asked = new Promise((resolve, reject) => {
+      look(hostname, { all: true }, (error, addresses) => {
+        if (error === null) resolve(addresses);
+        else reject(error);
+      });
+    });
+    const addresses = kept === undefined ? asked : asked.catch(() => kept.addresses);
+    known.set(hostname, { until: performance.now() + REMEMBERED_MS, addresses });
+    // A first answer that failed is nothing to remember.
+    addresses.catch(() => known.delete(hostname));
+    return addresses;
+  };
+
+  return (hostname, options, callback) => {
+    addressesOf(hostname).then(
+      (addresses) => {
+        const [first] = addresses;
+        if (options.all === true) callback(null, addresses);
+        else callback(null, first?.address ?? '', first?.family ?? 4);
+      },
+      (error) => {
+        callback(error, '', 0);
+      },
+    );
+  };
 }
 
 // target.ts
@@ -193,6 +237,7 @@ class Target {
       host,
       port: port === '' ? 443 : Number(port),
       rejectUnauthorized: true,
+      lookup: rememberedLookup(),
       setHost: false,
       maxHeaderSize: 64 * 1024,
       ...(isIP(host) === 0 ? { servername: host } : {}),
@@ -269,8 +314,8 @@ function serve(exchange, options) {
     pass: () => {
       outgoing = forward(exchange, options, { shared: repeats === 0, failed });
     },
-    refuse: () => {
-      answer(response, attempts === 0 ? 503 : 502);
+    refuse: (reason) => {
+      answer(response, reason === 'too-long' && attempts > 0 ? 502 : 503);
     },
   };
 
@@ -391,7 +436,10 @@ function passBody({ request, response, expectsContinue }, outgoing) {
 }
 
 function passAnswer(incoming, outgoing, { request, response }) {
-  for (const { name, values } of endToEnd(incoming).values())
+  const headers = endToEnd(incoming);
+  // Says where else the new side's own name is served, which is not where the visitor's is.
+  headers.delete('alt-svc');
+  for (const { name, values } of headers.values())
     response.setHeader(name, values.length === 1 ? (values[0] ?? '') : values);
   response.writeHead(incoming.statusCode ?? 502, incoming.statusMessage);
   response.flushHeaders();
@@ -556,19 +604,17 @@ class Refused extends Error {
   }
 }
 
-/** How long connecting, and each query, may take. */
-const ANSWER_LIMIT_MS = 5_000;
-
 /**
  * Opens a session at \`postgres://user:password@host:port/database\`. It is always encrypted, and the server's certificate
- * is not verified: Heroku's is signed by nobody, and Heroku's own clients do the same.
+ * is not verified: Heroku's is signed by nobody, and Heroku's own clients do the same. Connecting, logging in and each
+ * query may take \`limitMs\`.
  */
-async function openSession(url) {
+async function openSession(url, limitMs = 5_000) {
   const address = new URL(url);
-  const stream = await within(ANSWER_LIMIT_MS, (signal) => encrypted(address, signal));
+  const stream = await within(limitMs, (signal) => encrypted(address, signal));
   const messages = readMessages(stream);
   const limited = async (talk) => {
-    const timer = setTimeout(() => stream.destroy(timeout()), ANSWER_LIMIT_MS);
+    const timer = setTimeout(() => stream.destroy(timeout()), limitMs);
     try {
       return await talk();
     } finally {
@@ -754,22 +800,21 @@ async function followRow(options) {
   // As in src/front-door/state.ts, whose row it is. A migration's id holds letters, digits and hyphens.
   const sql = \`SELECT state FROM heroku_to_digitalocean.front_door WHERE migration_id = '\${options.migrationId.replaceAll("'", "''")}'\`;
   let session;
-  let trouble;
+  let trouble = false;
   for (let pauseMs = EVERY_MS; options.signal?.aborted !== true;) {
     try {
       session ??= await openSession(options.url ?? '');
       const state = (await session.query(sql))[0]?.[0];
       if (state !== 'hold' && state !== 'forward') throw Object.assign(new Error(), { code: 'NO_ROW' });
-      if (trouble !== undefined) log('reads its state again');
-      trouble = undefined;
+      if (trouble) log('reads its state again');
+      trouble = false;
       pauseMs = EVERY_MS;
       options.onState(state);
     } catch (error) {
       session?.close();
       session = undefined;
-      const name = nameOf(error);
-      if (trouble !== name) log(\`cannot read its state (\${name}) and goes on as it is\`);
-      trouble = name;
+      if (!trouble) log(\`cannot read its state (\${nameOf(error)}) and goes on as it is\`);
+      trouble = true;
       pauseMs = Math.min(pauseMs * 2, LONGEST_READ_PAUSE_MS);
     }
     await delay(pauseMs);
@@ -782,7 +827,7 @@ async function followRow(options) {
 
 /**
  * How many may wait. Bodies are not read: what one costs is its headers, and what of its body lies in buffers until back
- * pressure reaches the router, about 130 KB. The smallest dyno has 512 MB.
+ * pressure reaches the router, about 100 KB. The smallest dyno has 512 MB.
  */
 const WAITING_LIMIT = 2_000;
 
@@ -885,6 +930,8 @@ const server = createServer({
   headersTimeout: 100_000,
   // Longer than the router keeps a connection to a dyno (90 s), so that it is never closed under its hands.
   keepAliveTimeout: 95_000,
+  // What of a waiting request's body is taken in; the rest stays with its client.
+  highWaterMark: 16 * 1024,
   requireHostHeader: false,
 });
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { createServer as createHttpServer } from 'node:http';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -69,6 +70,7 @@ test('headers that come twice, statuses, empty bodies, HEAD and trailers pass as
     request.on('data', (chunk: Buffer) => (body += chunk.toString()));
     request.once('end', () => {
       response.setHeader('set-cookie', ['a=1', 'b=2']);
+      response.setHeader('alt-svc', 'h3=":443"');
       response.setHeader('x-length', String(request.headers['content-length']));
       response.setHeader('x-trailer', String(request.trailers['x-sum']));
       if (request.method === 'POST') response.setHeader('trailer', 'x-digest');
@@ -85,6 +87,7 @@ test('headers that come twice, statuses, empty bodies, HEAD and trailers pass as
   });
   expect(posted).toMatchObject({ status: 200, body: 'chunk', trailers: { 'x-digest': 'd' } });
   expect(posted.headers['set-cookie']).toEqual(['a=1', 'b=2']);
+  expect(posted.headers).not.toHaveProperty('alt-svc');
   expect((await ask(`${forwarder.url}/missing`)).status).toBe(404);
   expect(await ask(forwarder.url, { method: 'HEAD' })).toMatchObject({ status: 200, body: '', whole: true });
   const empty = await ask(forwarder.url, { method: 'POST', headers: { 'content-length': '0' } });
@@ -286,6 +289,31 @@ test('a client that asks before it sends its body is told to go on when it is it
   expect((await answer).status).toBe(200);
   expect(newSide.seen[0]?.headers).not.toHaveProperty('expect');
   expect(newSide.seen[0]?.headers['content-length']).toBe('4');
+});
+
+test('where Node’s switch says so, the new side is reached through the proxy of the environment', async () => {
+  const asked: string[] = [];
+  const proxy = createHttpServer().on('connect', (request, client) => {
+    asked.push(request.url ?? '');
+    const [host = '', port] = (request.url ?? '').split(':');
+    const upstream = connect(Number(port), host, () => {
+      client.write('HTTP/1.1 200 Connection established\r\n\r\n');
+      upstream.pipe(client).pipe(upstream);
+    });
+    for (const socket of [upstream, client]) socket.on('error', () => undefined);
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  const HTTPS_PROXY = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+  const { newSide, forwarder } = await opened({}, { HTTPS_PROXY, NODE_USE_ENV_PROXY: '1' });
+  expect((await ask(forwarder.url)).status).toBe(200);
+  expect((await ask(forwarder.url, { method: 'POST', body: 'x' })).status).toBe(200);
+  expect(asked).toEqual([newSide.host, newSide.host]);
+  // An app's own proxy for its own requests is not the visitors'.
+  const other = await startForwarder({ newSide, environment: { HTTPS_PROXY } });
+  expect((await ask(other.url)).status).toBe(200);
+  expect(asked).toHaveLength(2);
+  await forwarder.process.kill9();
+  proxy.close();
 });
 
 test('what is no HTTP is answered as such, and the others are served on', async () => {

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { startTcpProxy } from '../../rehearsal/servers/tcp-proxy.ts';
 import { openSession, type Session } from '../../src/front-door/program/postgres.ts';
 import { followRow, type State } from '../../src/front-door/program/state-row.ts';
@@ -13,12 +13,17 @@ const ID = 'shop-staging';
 let old: Promise<OldDatabase> | undefined;
 const database = (): Promise<OldDatabase> => (old ??= startOldDatabase());
 const sessions: Session[] = [];
+const lines: string[] = [];
+beforeEach(() => {
+  jest.spyOn(console, 'log').mockImplementation((line: string) => lines.push(line));
+});
 afterEach(() => {
+  jest.restoreAllMocks();
   for (const session of sessions.splice(0)) session.close();
 });
 
-async function open(url: string): Promise<Session> {
-  const session = await openSession(url);
+async function open(url: string, limitMs?: number): Promise<Session> {
+  const session = await openSession(url, limitMs);
   sessions.push(session);
   return session;
 }
@@ -78,12 +83,14 @@ test('a server that does not encrypt is told no password', async () => {
   await expect(open(plain.url)).rejects.toMatchObject({ code: 'NO_TLS' });
 });
 
-test('a server that accepts and says nothing is given up after five seconds', async () => {
+test('a server that accepts and says nothing is given up', async () => {
   const silent = createServer(() => undefined);
   await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
   try {
     const { port } = silent.address() as AddressInfo;
-    await expect(open(`postgres://a:b@127.0.0.1:${port}/c`)).rejects.toMatchObject({ code: 'ETIMEDOUT' });
+    await expect(open(`postgres://a:b@127.0.0.1:${port}/c`, 300)).rejects.toMatchObject({
+      code: 'ETIMEDOUT',
+    });
   } finally {
     silent.close();
   }
@@ -135,6 +142,18 @@ test('what cannot be read changes nothing: lost connections, a restarted server 
   await prepareFrontDoor(there.address, ID);
   await next('hold');
   expect(await connections()).toBe(1);
+  // Once each, with nothing but a code: no row, the restart, the cut, the removal.
+  const codes = lines.map((line) => /cannot read its state \((\w+)\) and goes on as it is$/.exec(line)?.[1]);
+  expect(codes).toEqual([
+    '42P01',
+    undefined,
+    expect.stringMatching(/^(57P01|ECONNRESET)$/),
+    undefined,
+    expect.stringMatching(/^(ECONNRESET|EPIPE)$/),
+    undefined,
+    '42P01',
+    undefined,
+  ]);
   over.abort();
   await following;
   await proxy.close();

@@ -47,8 +47,8 @@ export function serve(exchange: Exchange, options: ForwardOptions): void {
     pass: () => {
       outgoing = forward(exchange, options, { shared: repeats === 0, failed });
     },
-    refuse: () => {
-      answer(response, attempts === 0 ? 503 : 502);
+    refuse: (reason) => {
+      answer(response, reason === 'too-long' && attempts > 0 ? 502 : 503);
     },
   };
 
@@ -177,7 +177,10 @@ function passAnswer(
   outgoing: ClientRequest,
   { request, response }: Exchange,
 ): void {
-  for (const { name, values } of endToEnd(incoming).values())
+  const headers = endToEnd(incoming);
+  // Says where else the new side's own name is served, which is not where the visitor's is.
+  headers.delete('alt-svc');
+  for (const { name, values } of headers.values())
     response.setHeader(name, values.length === 1 ? (values[0] ?? '') : values);
   response.writeHead(incoming.statusCode ?? 502, incoming.statusMessage);
   response.flushHeaders();

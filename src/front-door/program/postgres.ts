@@ -21,19 +21,17 @@ class Refused extends Error {
   }
 }
 
-/** How long connecting, and each query, may take. */
-const ANSWER_LIMIT_MS = 5_000;
-
 /**
  * Opens a session at `postgres://user:password@host:port/database`. It is always encrypted, and the server's certificate
- * is not verified: Heroku's is signed by nobody, and Heroku's own clients do the same.
+ * is not verified: Heroku's is signed by nobody, and Heroku's own clients do the same. Connecting, logging in and each
+ * query may take `limitMs`.
  */
-export async function openSession(url: string): Promise<Session> {
+export async function openSession(url: string, limitMs = 5_000): Promise<Session> {
   const address = new URL(url);
-  const stream = await within(ANSWER_LIMIT_MS, (signal) => encrypted(address, signal));
+  const stream = await within(limitMs, (signal) => encrypted(address, signal));
   const messages = readMessages(stream);
   const limited = async <T>(talk: () => Promise<T>): Promise<T> => {
-    const timer = setTimeout(() => stream.destroy(timeout()), ANSWER_LIMIT_MS);
+    const timer = setTimeout(() => stream.destroy(timeout()), limitMs);
     try {
       return await talk();
     } finally {

@@ -37,6 +37,8 @@ const server = createServer({
   headersTimeout: 100_000,
   // Longer than the router keeps a connection to a dyno (90 s), so that it is never closed under its hands.
   keepAliveTimeout: 95_000,
+  // What of a waiting request's body is taken in; the rest stays with its client.
+  highWaterMark: 16 * 1024,
   requireHostHeader: false,
 });
 

@@ -25,22 +25,21 @@ export async function followRow(options: RowOptions): Promise<void> {
   // As in src/front-door/state.ts, whose row it is. A migration's id holds letters, digits and hyphens.
   const sql = `SELECT state FROM heroku_to_digitalocean.front_door WHERE migration_id = '${options.migrationId.replaceAll("'", "''")}'`;
   let session: Session | undefined;
-  let trouble: string | undefined;
+  let trouble = false;
   for (let pauseMs = EVERY_MS; options.signal?.aborted !== true;) {
     try {
       session ??= await openSession(options.url ?? '');
       const state = (await session.query(sql))[0]?.[0];
       if (state !== 'hold' && state !== 'forward') throw Object.assign(new Error(), { code: 'NO_ROW' });
-      if (trouble !== undefined) log('reads its state again');
-      trouble = undefined;
+      if (trouble) log('reads its state again');
+      trouble = false;
       pauseMs = EVERY_MS;
       options.onState(state);
     } catch (error) {
       session?.close();
       session = undefined;
-      const name = nameOf(error);
-      if (trouble !== name) log(`cannot read its state (${name}) and goes on as it is`);
-      trouble = name;
+      if (!trouble) log(`cannot read its state (${nameOf(error)}) and goes on as it is`);
+      trouble = true;
       pauseMs = Math.min(pauseMs * 2, LONGEST_READ_PAUSE_MS);
     }
     await delay(pauseMs);

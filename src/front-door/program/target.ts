@@ -4,6 +4,7 @@ import { isIP } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 
 import { log, nameOf } from './log.ts';
+import { rememberedLookup } from './remembered-lookup.ts';
 
 /** A connection that was idle for longer is not used again: its other end may be closing it. */
 const IDLE_LIMIT_MS = 4_000;
@@ -40,6 +41,7 @@ export class Target {
       host,
       port: port === '' ? 443 : Number(port),
       rejectUnauthorized: true,
+      lookup: rememberedLookup(),
       setHost: false,
       maxHeaderSize: 64 * 1024,
       ...(isIP(host) === 0 ? { servername: host } : {}),

@@ -8,7 +8,7 @@ export interface Visitor {
 
 /**
  * How many may wait. Bodies are not read: what one costs is its headers, and what of its body lies in buffers until back
- * pressure reaches the router, about 130 KB. The smallest dyno has 512 MB.
+ * pressure reaches the router, about 100 KB. The smallest dyno has 512 MB.
  */
 const WAITING_LIMIT = 2_000;
 
