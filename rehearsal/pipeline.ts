@@ -97,7 +97,9 @@ function processEnvironment(world: World): Record<string, string> {
   const proxy = world.proxyUrl('runner');
   return {
     ...world.postgres.environment,
-    PATH: [world.postgres.bin, dirname(process.execPath), process.env.PATH ?? ''].join(delimiter),
+    PATH: [world.docker.bin, world.postgres.bin, dirname(process.execPath), process.env.PATH ?? ''].join(
+      delimiter,
+    ),
     NODE_EXTRA_CA_CERTS: world.authorityFile,
     https_proxy: proxy,
     HTTPS_PROXY: proxy,

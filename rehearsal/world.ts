@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { stringify } from 'yaml';
 import type { Log } from '../src/log.ts';
 import { startDigitalOcean, type DigitalOceanWorld } from './digitalocean/world.ts';
+import { startDocker, type DockerWorld } from './docker/world.ts';
 import { startGitHub, type GitHubWorld } from './github/world.ts';
 import { keyValueStoreConfiguration, keyValueStoreUrl } from './heroku/key-value-store.ts';
 import { herokuPostgresSettings, prepareHerokuDatabase } from './heroku/postgres.ts';
@@ -58,6 +59,8 @@ export interface World {
   heroku: HerokuWorld;
   digitalOcean: DigitalOceanWorld;
   github: GitHubWorld;
+  /** The runner's own, played. */
+  docker: DockerWorld;
   authority: Authority;
   /** PEM file of the world's authority, for NODE_EXTRA_CA_CERTS. */
   authorityFile: string;
@@ -114,6 +117,9 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     played: { requestsPerMinute: 5000, requestsPerHour: 50_000, ...scheduler },
   });
   const github = await startGitHub({ log, repository: 'acme/shop', directory: join(directory, 'github') });
+  const docker = await startDocker({
+    images: (reference) => (reference.includes(SHOP_IMAGE_DIGEST) ? { code: SHOP_CODE } : undefined),
+  });
   for (const name of ['staging', 'production-prepare', 'production-rehearsal'])
     github.configureEnvironment(name, {});
   github.configureEnvironment('production', {
@@ -157,6 +163,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     heroku,
     digitalOcean,
     github,
+    docker,
     authority,
     authorityFile,
     postgres,
@@ -172,7 +179,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     ttl: { seconds: TTL_SECONDS, playedMs: TTL_SECONDS * TTL_SECOND_MS },
     stop: async () => {
       await proxy.close();
-      await Promise.all([heroku.stop(), digitalOcean.stop(), github.stop(), egress.close()]);
+      await Promise.all([heroku.stop(), digitalOcean.stop(), github.stop(), docker.stop(), egress.close()]);
       for (const side of oldSides.values()) {
         await Promise.all([side.proxies.postgres.close(), side.proxies.redis.close()]);
         await Promise.all([side.postgres.stop(), side.redis.stop()]);

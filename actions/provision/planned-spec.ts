@@ -22,17 +22,20 @@ import { LOG_DESTINATION } from '../../src/migration/traffic-items.ts';
 import { OPEN_KEY } from '../../src/redis/rights.ts';
 import { herokuOf } from '../parties.ts';
 import { DIGEST_VARIABLE, OWNER_VARIABLE } from './app-mark.ts';
-import { buildpackSecrets, type SecretRead } from './buildpack-secrets.ts';
+import { buildpackSecrets, type BuildpackSecrets, type SecretRead } from './buildpack-secrets.ts';
 import { frontDoorVariables } from './front-door.ts';
 import { newAddresses } from './new-addresses.ts';
 import type { Provisioning } from './provision.ts';
 import { targetSubject } from './target-subject.ts';
 
-export interface PlannedSpec {
+export interface PlannedSpec extends SpecOnTarget {
+  target: Target;
+}
+
+interface SpecOnTarget {
   spec: AppSpec;
   /** What became of every config var, and what was added. */
   fates: VariableFate[];
-  target: Target;
   /** What a dyno was asked for, now. */
   secretsRead: SecretRead[];
   /** A keyed digest of each variable of the app: of a secret, App Platform never shows the value again. */
@@ -50,19 +53,33 @@ export async function plannedSpec(
   image: ImageSource,
   live: App | undefined,
 ): Promise<PlannedSpec> {
-  const { plan, names, client, edge, subject } = p;
-  const heroku = herokuOf(edge);
-  const [source, addOns, target, vpc] = await Promise.all([
-    readSource(heroku, plan.herokuApp, edge),
-    readAddOns(heroku, plan.herokuApp),
-    readTarget(client, targetSubject(p)),
-    findVpc(client, names.vpc),
-  ]);
+  const { plan, names, client } = p;
+  const [target, vpc] = await Promise.all([readTarget(client, targetSubject(p)), findVpc(client, names.vpc)]);
   if (vpc === undefined || (plan.redis !== null && target.redis === undefined)) {
     throw new NotProvisionedError(
       'The infrastructure is not complete: run provision with `stage: infrastructure` first. Nothing was changed.',
     );
   }
+  const of = { image, target, vpcId: vpc.id };
+  return { ...(await specOn(p, of, (accounted) => buildpackSecrets(p, live, accounted))), target };
+}
+
+/**
+ * The same for a target of any kind: for a throw-away one, before anything is made, it tells what the image will get.
+ *
+ * @param secretsOfDynos given the names that something else decides: what exists only inside dynos
+ */
+export async function specOn(
+  p: Provisioning,
+  { image, target, vpcId }: { image: ImageSource; target: Target; vpcId: string },
+  secretsOfDynos: (accounted: ReadonlySet<string>) => Promise<BuildpackSecrets>,
+): Promise<SpecOnTarget> {
+  const { plan, names, edge, subject } = p;
+  const heroku = herokuOf(edge);
+  const [source, addOns] = await Promise.all([
+    readSource(heroku, plan.herokuApp, edge),
+    readAddOns(heroku, plan.herokuApp),
+  ]);
   const metadata = equivalentsIn(plan.items);
   const frontDoor = frontDoorVariables(p);
   const planned = appVariables({
@@ -76,7 +93,7 @@ export async function plannedSpec(
   });
   const variables = [...planned.variables, ...frontDoor.variables];
   const fates = [...planned.fates, ...frontDoor.fates];
-  const inDynos = await buildpackSecrets(p, live, new Set(fates.map(({ name }) => name)));
+  const inDynos = await secretsOfDynos(new Set(fates.map(({ name }) => name)));
   const logDestinations = await logDestinationsOf(p);
   const credentials = edge.inputs.optionalSecret('registry-credentials');
   // `user:token`: an error of the registry would quote the token alone.
@@ -94,7 +111,7 @@ export async function plannedSpec(
   const spec = buildAppSpec({
     name: names.app,
     region: plan.region,
-    vpcId: vpc.id,
+    vpcId,
     image,
     registryCredentials: credentials,
     processes: plan.components.map(({ name, kind, command, instanceSize, count, schedule }) => ({
@@ -123,7 +140,7 @@ export async function plannedSpec(
     if (fate !== 'kept') edge.log.info(`Config var ${name}: ${fate} (${reason})`);
   }
   const sent = variables.map(({ key, value }) => ({ name: key, digest: keyedDigest(p.key, value) }));
-  return { spec, fates: told, target, secretsRead: inDynos.read, sent };
+  return { spec, fates: told, secretsRead: inDynos.read, sent };
 }
 
 function isSet(variables: readonly { key: string }[], name: string): boolean {

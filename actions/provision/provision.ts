@@ -19,6 +19,7 @@ import { readLivePrices, tellDifference, type LivePrices } from './prices.ts';
 import { proposeRepositoryFiles } from './repository-files.ts';
 import { totalOf } from './resource.ts';
 import { provisionSummary, type ProvisionReport } from './summary.ts';
+import { tryImage } from './try-image.ts';
 
 /** What both stages work with. */
 export interface Provisioning {
@@ -36,11 +37,14 @@ export interface Provisioning {
 
 /**
  * Makes the plan real in two stages: `infrastructure` (network, cluster, journal, Redis) before the copy, `application`
- * (the app, warm and closed) after it; or takes all of it away again (`command: destroy`). Everything is found by name
+ * (the app, warm and closed) after it; or takes all of it away again (`command: destroy`); or tries the image before any of it
+ * (`command: try-image`). Everything is found by name
  * and mark before it is created, so a second run changes nothing and says so, and a run that died is continued.
  */
 export async function provision(edge: Edge): Promise<void> {
-  if (edge.inputs.choice('command', ['apply', 'destroy']) === 'destroy') return destroy(edge);
+  const command = edge.inputs.choice('command', ['apply', 'try-image', 'destroy']);
+  if (command === 'destroy') return destroy(edge);
+  if (command === 'try-image') return tryImage(edge);
   const stage = edge.inputs.choice('stage', ['infrastructure', 'application']);
   const subject = await readSubjectOrThrowAway(edge);
   refuseUnsupported(subject);
@@ -114,7 +118,7 @@ const OUTCOMES = {
 };
 
 /** The plan that assess recorded: what is made here is what the reviewer saw. */
-function requirePlan(subject: Subject): PlanWithCluster {
+export function requirePlan(subject: Subject): PlanWithCluster {
   const section = latestSection(subject.record, 'assess', z.object({ plan: planSchema }));
   if (section === undefined) {
     throw new ConfigurationError(

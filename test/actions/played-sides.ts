@@ -19,7 +19,7 @@ import { startPostgres, type PostgresServer } from '../../rehearsal/servers/post
 import { stopAll, temporaryDirectory } from '../../rehearsal/servers/process.ts';
 import { startRedis } from '../../rehearsal/servers/redis.ts';
 import { silentLog, type Log } from '../../src/log.ts';
-import { runEntry, type PhaseRun } from './run-entry.ts';
+import { runEntry, type EntryOptions, type PhaseRun } from './run-entry.ts';
 
 export type { PhaseRun } from './run-entry.ts';
 
@@ -56,6 +56,7 @@ export interface Sides {
     name: 'assess' | 'provision',
     inputs?: Record<string, string>,
     environment?: Record<string, string>,
+    fate?: EntryOptions['fate'],
   ): Promise<PhaseRun>;
   stop(): Promise<void>;
 }
@@ -65,6 +66,8 @@ export interface SidesOptions {
   app?: Partial<AppOptions>;
   config?: string;
   withoutRedis?: boolean;
+  /** What makes the source's tables; two orders unless told. */
+  schema?: string;
   /** Images beside the good one, by digest. */
   images?: (digest: string) => { code: string } | undefined;
   /** Of DigitalOcean, in a minute, when many phases run one after the other; 250 unless told. */
@@ -96,7 +99,7 @@ export async function startSides(options: SidesOptions = {}): Promise<Sides> {
   });
   await source.query(
     'd8r82722r2kuvn',
-    'SET ROLE jgyrcngmdqfmnl; CREATE TABLE orders (id bigserial PRIMARY KEY, note text); INSERT INTO orders (note) VALUES (1), (2)',
+    `SET ROLE jgyrcngmdqfmnl; ${options.schema ?? 'CREATE TABLE orders (id bigserial PRIMARY KEY, note text); INSERT INTO orders (note) VALUES (1), (2)'}`,
   );
   heroku.tokens.add(HEROKU_TOKEN, ['read', 'read-protected']);
   const app = await heroku.createApp({
@@ -168,11 +171,12 @@ export async function startSides(options: SidesOptions = {}): Promise<Sides> {
     digitalOcean,
     source,
     directory,
-    runPhase: (name, inputs = {}, environment = {}) =>
+    runPhase: (name, inputs = {}, environment = {}, fate) =>
       runEntry(name, {
         directory,
         inputs: { ...common, ...inputs },
         environment: { ...behind(proxy.url, directory), ...environment },
+        ...(fate === undefined ? {} : { fate }),
       }),
     stop: async () => {
       egress.close();

@@ -21,6 +21,8 @@ export interface EntryOptions {
   environment?: Record<string, string>;
   /** The program; the action's own source unless given. */
   entry?: string;
+  /** What happens to the main step when it prints such a line: a cancelled job, or a runner that dies, without a post step. */
+  fate?: { at: RegExp; signal: 'SIGINT' | 'SIGKILL' };
 }
 
 interface ActionFile {
@@ -66,11 +68,11 @@ export async function runEntry(
       ]),
     ),
   };
-  const main = await execute(entry, directory, environment);
+  const main = await execute(entry, directory, environment, options.fate);
   const state = readKeyValues(join(run, 'state'));
   const withState = Object.fromEntries(Object.entries(state).map(([key, value]) => [`STATE_${key}`, value]));
   const post =
-    file.runs.post === undefined
+    file.runs.post === undefined || main.died
       ? undefined
       : await execute(entry, directory, { ...environment, ...withState });
   return {
@@ -85,16 +87,19 @@ async function execute(
   entry: string,
   cwd: string,
   env: Record<string, string>,
-): Promise<{ code: number | null; log: string }> {
+  fate?: EntryOptions['fate'],
+): Promise<{ code: number | null; log: string; died: boolean }> {
   const child = spawn(process.execPath, [entry], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
   let log = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
       log += text;
+      if (fate === undefined || child.killed || !fate.at.test(log)) return;
+      child.kill(fate.signal);
     });
   }
   const [code] = (await once(child, 'close')) as [number | null];
-  return { code, log };
+  return { code, log, died: child.killed && fate?.signal === 'SIGKILL' };
 }
 
 /** The runner's file commands: `name<<delimiter`, lines, delimiter. */
