@@ -6,6 +6,7 @@ import type { StepReport } from '../src/migration/saga.ts';
 import { StuckError, UndoneError, UnfinishedError } from '../src/migration/saga.ts';
 import { formatDuration } from '../src/report/format.ts';
 import { details, heading, paragraph, table } from '../src/report/summary.ts';
+import { writeEvidence } from './evidence-page.ts';
 import type { Subject } from './subject.ts';
 import { recordPhase } from './subject.ts';
 
@@ -76,6 +77,7 @@ async function tell(
     changed: failed.outcome === 'unfinished' || failed.outcome === 'stuck',
     now,
   });
+  await writeEvidence(subject);
 }
 
 function outcomeOf(error: unknown, reports: readonly StepReport[]): FailedOutcome {

@@ -10,6 +10,7 @@ import { latestSection, recordedPlanDigest } from '../../src/migration/record.ts
 import { runSteps } from '../../src/migration/saga.ts';
 import type { Strategy } from '../../src/migration/strategy.ts';
 import { openWatch } from '../../src/migration/watch.ts';
+import { keepEvidence } from '../evidence-page.ts';
 import type { FailedOutcome } from '../failed-phase.ts';
 import { tellingFailure } from '../failed-phase.ts';
 import type { Parties } from '../parties.ts';
@@ -21,7 +22,7 @@ import { driftFindings } from './drift.ts';
 import { dueJobsFinding } from './due-jobs.ts';
 import type { Finding } from './findings.ts';
 import { refuseUnlessWell } from './findings.ts';
-import { expectedTimeline } from './forecast.ts';
+import { expectedTimeline, forecastOf } from './forecast.ts';
 import { waitForGuard } from './guard-watches.ts';
 import { cutoverNotices } from './notices.ts';
 import { preFlight } from './pre-flight.ts';
@@ -97,11 +98,14 @@ export async function cutover(edge: Edge): Promise<void> {
     outcome: moved.changed ? 'moved' : 'unchanged',
     planDigest,
     decisions,
+    // What was promised, beside what it was.
+    forecast: forecastOf(subject) ?? null,
     ...moved,
     ...(await notices.finished(moved.changed)),
   });
   edge.setOutput('downtime-ms', moved.downtimeMs);
   await edge.summary(cutoverSummary(subject, moved));
+  await keepEvidence(edge, subject);
 }
 
 /** Only before it begins: a cutover that has begun is continued at any hour. No lease is held meanwhile. */

@@ -13,6 +13,8 @@ export interface TimelineStep {
 
 export interface Timeline {
   steps: TimelineStep[];
+  /** From when to when nobody was served, or (`held`) requests waited; `null` when nobody was kept away. */
+  downtime: { from: string; to: string; held: boolean } | null;
   /**
    * From maintenance mode on to the smoke test passed, as the runner saw it; visitors' own measure may differ. With the
    * front door nobody is turned away: then it is how long requests waited, from its release to the state that lets them go.
@@ -70,6 +72,14 @@ export async function timelineOf(journal: Journal): Promise<Timeline> {
     jobs: resultOf('count-jobs'),
     gate: resultOf('gate'),
     preFlight: resultOf('pre-flight'),
+    downtime:
+      closed === undefined || open === undefined
+        ? null
+        : {
+            from: new Date(closed).toISOString(),
+            to: new Date(open).toISOString(),
+            held: at('maintenance-mode', 'begunAt') === undefined,
+          },
     downtimeMs: closed === undefined || open === undefined ? 0 : open - closed,
   };
 }

@@ -1,3 +1,6 @@
+import type { Check } from '../../src/checks/result.ts';
+import { failedLines } from '../../src/checks/result.ts';
+import { ConfigurationError } from '../../src/errors.ts';
 import type { Edge } from '../../src/github/run.ts';
 import type { MeasuredPhase } from '../../src/migration/forecast.ts';
 import type { Json } from '../../src/migration/json.ts';
@@ -7,7 +10,9 @@ import type { Strategy } from '../../src/migration/strategy.ts';
 import { endLive } from '../../src/postgres/live.ts';
 import type { Lag, LiveProof } from '../../src/postgres/live.ts';
 import { writesAre } from '../../src/postgres/rights.ts';
+import { checkCapacity } from '../capacity.ts';
 import { forecastOf } from '../cutover/forecast.ts';
+import { writeEvidence } from '../evidence-page.ts';
 import { tellingFailure } from '../failed-phase.ts';
 import { forward, liveOptions, refuseImpossibleLive } from '../live.ts';
 import type { Parties } from '../parties.ts';
@@ -63,7 +68,7 @@ export async function copyCommand(edge: Edge, subject: Subject): Promise<void> {
     return;
   }
 
-  const copied = await tellingFailure(
+  const { copied, checks } = await tellingFailure(
     edge,
     { subject, phase: 'migrate-db', words: COPY_FAILED[strategy] },
     (onStep) =>
@@ -84,7 +89,7 @@ export async function copyCommand(edge: Edge, subject: Subject): Promise<void> {
           signal: edge.signal,
           onStep,
         });
-        return results.copy as unknown as Copied;
+        return { copied: results.copy as unknown as Copied, checks: await checkCapacity(edge, parties) };
       }),
   );
 
@@ -93,8 +98,23 @@ export async function copyCommand(edge: Edge, subject: Subject): Promise<void> {
     outcome: 'copied',
     changed: true,
     ...copied,
+    checks,
   });
-  await edge.summary(copySummary(copied, forecastOf(subject)));
+  await edge.summary(copySummary(copied, forecastOf(subject), checks));
+  await writeEvidence(subject);
+  refuseTooSlow(checks);
+}
+
+/** The copy is there and can be used again; what would be slow at the peak must not be found out there. */
+function refuseTooSlow(checks: readonly Check[]): void {
+  const failed = failedLines(checks);
+  if (failed.length === 0) return;
+  throw new ConfigurationError(
+    [
+      'The copy is complete, and the new side would not bear what Heroku bears. Heroku serves, and nothing was changed there:',
+      ...failed.slice(0, 20).map((line) => `  ${line}`),
+    ].join('\n'),
+  );
 }
 
 const STEPS: Record<Strategy, (parties: Parties, before: Strategy | undefined) => Step[]> = {

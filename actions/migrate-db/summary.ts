@@ -1,3 +1,5 @@
+import type { Check } from '../../src/checks/result.ts';
+import { failedLines } from '../../src/checks/result.ts';
 import type { Forecast } from '../../src/migration/forecast.ts';
 import type { Strategy } from '../../src/migration/strategy.ts';
 import type { Lag } from '../../src/postgres/live.ts';
@@ -12,7 +14,11 @@ import type { CopiedRedis } from './copied-redis.ts';
 import type { Copied } from './copy.ts';
 
 /** What was copied, and what that promises for the cutover. */
-export function copySummary(copy: Copied, forecast: Forecast | undefined): string {
+export function copySummary(
+  copy: Copied,
+  forecast: Forecast | undefined,
+  checks: readonly Check[] = [],
+): string {
   return [
     heading(
       `Copied ${formatCount(copy.tables)} tables (${formatBytes(copy.bytes)}) and ${formatCount(copy.keys)} Redis keys`,
@@ -21,6 +27,7 @@ export function copySummary(copy: Copied, forecast: Forecast | undefined): strin
     WHAT_NOW[copy.strategy],
     ...(copy.live === undefined ? [] : livePart(copy.live)),
     ...(copy.redis === null ? [] : redisPart(copy.redis)),
+    ...capacityPart(checks),
     ...(forecast === undefined ? [] : [forecast.verdict]),
     forecast === undefined ? measuredTable(copy) : forecastTable(forecast),
     ...(copy.removed.length === 0
@@ -30,6 +37,27 @@ export function copySummary(copy: Copied, forecast: Forecast | undefined): strin
       ? []
       : [details('Written on Heroku since the copy began', list(copy.movedOn))]),
   ].join('\n\n');
+}
+
+/** What the new side would not bear stands open, the rest folded. */
+function capacityPart(checks: readonly Check[]): string[] {
+  const failed = checks.filter(({ state }) => state === 'failed');
+  return [
+    ...(failed.length === 0
+      ? []
+      : [heading('The new side would not bear this', 3), list(failedLines(failed).slice(0, 20))]),
+    ...(checks.length === 0
+      ? []
+      : [
+          details(
+            `Capacity: ${checks.length - failed.length} of ${checks.length} as it must be`,
+            table(
+              ['What', 'Seen', 'State'],
+              checks.map(({ what, found, state }) => [what, found, state]),
+            ),
+          ),
+        ]),
+  ];
 }
 
 const WHAT_NOW: Record<Strategy, string> = {

@@ -9,6 +9,7 @@ import { runSteps, undoAll } from '../../src/migration/saga.ts';
 import { readFence } from '../../src/postgres/fence.ts';
 import { endOlderRuns } from '../cutover/fence.ts';
 import { cutoverSteps } from '../cutover/steps.ts';
+import { keepEvidence } from '../evidence-page.ts';
 import { tellingFailure } from '../failed-phase.ts';
 import type { Parties } from '../parties.ts';
 import { gatherParties, withLease } from '../parties.ts';
@@ -68,6 +69,7 @@ export async function rollBack(edge: Edge): Promise<void> {
   edge.log.info(`Heroku serves: ${done.outcome}.`);
   await recordPhase(edge, subject, 'roll-back', { ...done, ...(await notices.finished(done.outcome)) });
   await edge.summary(rollBackSummary(subject, done));
+  await keepEvidence(edge, subject);
 }
 
 export async function goBack(

@@ -7,6 +7,7 @@ const TITLES: Record<CheckArea, string> = {
   function: 'Function',
   compare: 'Old and new side compared',
   data: 'Data',
+  capacity: 'Capacity',
   jobs: 'Jobs',
   configuration: 'Configuration',
   'third-parties': 'Third parties',

@@ -11,6 +11,7 @@ import { maskConfigVars } from '../../src/migration/source.ts';
 import { SUSPENDED_WHILE_LIVE } from '../../src/postgres/catalogue.ts';
 import { readFence } from '../../src/postgres/fence.ts';
 import { writesAre } from '../../src/postgres/rights.ts';
+import { writeEvidence } from '../evidence-page.ts';
 import type { CheckResult } from '../http-checks.ts';
 import { lateJobs } from '../jobs.ts';
 import type { Parties } from '../parties.ts';
@@ -66,7 +67,10 @@ export async function verify(edge: Edge): Promise<void> {
 
   const outcome = verification.failures.length === 0 ? 'verified' : 'failed';
   await recordPhase(edge, subject, 'verify', { command, outcome, changed: false, ...verification });
-  await edge.summary(verifySummary(verification));
+  const { path, summary } = await writeEvidence(subject, { without: ['checks'] });
+  edge.setOutput('evidence', path);
+  // Its checks stand below, in verify's own words.
+  await edge.summary(`${summary}\n\n${verifySummary(verification)}`);
   if (outcome === 'failed') {
     throw new Error(
       [

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, globSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { cpSync, existsSync, globSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ConfigurationError } from '../../src/errors.ts';
 import { numberOf } from '../github/number-of.ts';
@@ -11,9 +11,8 @@ export const ownBuiltIns: BuiltIns = {
   'actions/setup-node': (context) => context.info('Played: Node 24 is there already.'),
   'actions/upload-artifact': upload,
   'actions/download-artifact': download,
-  'actions/attest-build-provenance': (context) =>
-    context.info('Played: no attestation is made on one machine.'),
-  'actions/attest': (context) => context.info('Played: no attestation is made on one machine.'),
+  'actions/attest-build-provenance': attest,
+  'actions/attest': attest,
   'docker/login-action': logIn,
   'docker/setup-buildx-action': (context) => context.info('Played: no builder is needed.'),
   'docker/build-push-action': buildImage,
@@ -80,6 +79,20 @@ function download(context: BuiltInContext): void {
   cpSync(folder, target, { recursive: true });
   context.setOutput('download-path', target);
   context.info(`Played: artifact ${name} of run ${runId} copied.`);
+}
+
+/** Signs nothing, and fails as the real one does when there is nothing to sign. */
+function attest(context: BuiltInContext): void {
+  const paths = (context.inputs['subject-path'] ?? '')
+    .split('\n')
+    .map((path) => path.trim())
+    .filter((path) => path !== '');
+  const files = paths.flatMap((path) => listFiles(context.workspace, path));
+  if (files.length === 0) throw new ConfigurationError(`Could not find subject at path ${paths.join(', ')}`);
+  for (const file of files) {
+    const digest = createHash('sha256').update(readFileSync(file)).digest('hex');
+    context.info(`Played: no attestation is made on one machine; ${basename(file)} has sha256:${digest}.`);
+  }
 }
 
 function logIn(context: BuiltInContext): void {

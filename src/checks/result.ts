@@ -3,6 +3,7 @@ export const CHECK_AREAS = [
   'function',
   'compare',
   'data',
+  'capacity',
   'jobs',
   'configuration',
   'third-parties',

@@ -2,6 +2,7 @@ import { z } from 'zod';
 
 import { IMAGE_BY_DIGEST } from '../digitalocean/redis-image.ts';
 import { BYTE_SIZE } from './byte-size.ts';
+import { capacitySchema } from './capacity-config.ts';
 import { checkSchema, compareSchema, thirdPartiesSchema } from './check-schema.ts';
 import { cronProblem } from './cron.ts';
 import { WEEKDAYS } from './cutover-window.ts';
@@ -279,6 +280,7 @@ export const configSchema = z
       ),
     compare: compareSchema.optional(),
     'third-parties': thirdPartiesSchema,
+    capacity: capacitySchema,
     decisions: decisions
       .default({})
       .describe(

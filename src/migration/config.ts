@@ -3,6 +3,7 @@ import { z } from 'zod';
 
 import { ConfigurationError } from '../errors.ts';
 import { parseByteSize } from './byte-size.ts';
+import { capacityOf, type CapacityConfig } from './capacity-config.ts';
 import { declaredCheck, type DeclaredCheck } from './check-config.ts';
 import type { Problem } from './config-problems.ts';
 import { lineOf, problemsOf } from './config-problems.ts';
@@ -36,6 +37,8 @@ export interface MigrationConfig {
   compare: CompareConfig | undefined;
   /** Companies that call the application, by their name in lower case. */
   thirdParties: Record<string, { owner: string | undefined; done: boolean }>;
+  /** What the new side must be able to bear. */
+  capacity: CapacityConfig;
   /** Answers to what assess asks, by the id of the item; those of an environment win. */
   decisions: Record<string, string>;
   /** Config vars that are left behind, and those that get another value on the new side. */
@@ -295,6 +298,7 @@ function fromFile(file: ConfigFile): MigrationConfig {
     thirdParties: Object.fromEntries(
       Object.entries(file['third-parties']).map(([name, { owner, done }]) => [name, { owner, done }]),
     ),
+    capacity: capacityOf(file.capacity),
     decisions: file.decisions,
     config: file.config,
   };
