@@ -124,12 +124,30 @@ test('the record of an environment travels under one name and is kept whatever a
       for (const step of steps.filter(({ uses }) => uses?.includes('-artifact@') === true)) {
         // What is proposed for the repository is for people, and no later phase reads it.
         if (step.with?.name === 'files-for-the-repository-${{ inputs.environment }}') continue;
-        expect(step.with?.name).toMatch(/^migration-record-/u);
+        expect(step.with?.name).toMatch(/^migration-(record|evidence)-/u);
         if (step.uses?.startsWith('actions/upload') === true)
           expect(step).toMatchObject({ if: 'always()', with: { overwrite: true } });
       }
+      const kept = steps.map(({ with: given }) => String(given?.path ?? ''));
+      const draws = steps.some(
+        ({ uses = '', with: given }) => /actions\/(cutover|verify|roll-back)$/.test(uses) && !given?.command,
+      );
+      // Whoever keeps a record of a cutover keeps the page that shows it.
+      expect(kept.includes('migration-evidence.html') || !draws).toBe(true);
     }
   }
+});
+
+test('only the job that signs may sign, and it needs no more than the records of its run', () => {
+  const { jobs, on } = readWorkflow(join(root, '.github/workflows/attest.yml'), root);
+  expect(Object.keys(jobs)).toEqual(['attest']);
+  expect(jobs.attest?.permissions).toEqual({ 'id-token': 'write', attestations: 'write' });
+  expect(jobs.attest?.if).toContain('github.event.repository.private == false');
+  expect(Object.keys(on)).toEqual(['workflow_call']);
+  for (const name of ['migrate.yml', 'cutover.yml', 'roll-back.yml', 'prepare.yml'])
+    expect(JSON.stringify(readWorkflow(join(root, '.github/workflows', name), root).jobs)).not.toContain(
+      'id-token',
+    );
 });
 
 test('the same script brings the PostgreSQL tools wherever they are needed', () => {

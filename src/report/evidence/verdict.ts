@@ -59,6 +59,12 @@ export function verdictOf(record: MigrationRecord): Verdict {
       words: 'Moved, and the verification failed',
       sentence: `${SERVES_ON_DIGITALOCEAN} ${failedChecks(record)}`,
     };
+  if (readChecks(record).checks.some(({ state }) => state === 'failed'))
+    return {
+      tone: 'bad',
+      words: 'Moved and verified, and a check failed',
+      sentence: `${SERVES_ON_DIGITALOCEAN} ${failedChecks(record)}`,
+    };
   return {
     tone: 'good',
     words: 'Moved and verified',

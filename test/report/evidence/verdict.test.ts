@@ -7,7 +7,7 @@ import { verdictOf } from '../../../src/report/evidence/verdict.ts';
 import { ASSESSED, CHECKS, CUTOVER, VERIFIED, WHOLE, recordOf } from './record.ts';
 
 const failedCheck = {
-  ...{ id: 'security/redis', area: 'security', what: 'Redis is not public', found: 'it answers' },
+  ...{ id: 'security/redis-public', area: 'security', what: 'Redis is not public', found: 'it answers' },
   ...{ state: 'failed', remedy: 'Close it.' },
 };
 const failed = {
