@@ -22,8 +22,8 @@ let authority: Promise<Authority> | undefined;
 
 export async function playApp(handler: Handler, validUntil?: Date): Promise<PlayedApp> {
   authority ??= createAuthority('checks');
-  const { issue, pem } = await authority;
-  const { certificate, key } = await issue(['localhost'], validUntil);
+  const own = await authority;
+  const { certificate, key } = await own.issue(['localhost'], validUntil);
   let current = handler;
   const server = createServer({ cert: certificate, key }, (asked, answer) => {
     const chunks: Buffer[] = [];
@@ -47,7 +47,7 @@ export async function playApp(handler: Handler, validUntil?: Date): Promise<Play
       environment: { PATH: process.env.PATH },
       environmentName: 'staging',
       redact: (text) => text,
-      reach: { ca: pem },
+      reach: { ca: own.pem },
       clock: systemClock,
       signal: new AbortController().signal,
       ...more,
