@@ -6,12 +6,14 @@ import { readRecord } from '../../../src/migration/record.ts';
 import {
   accessOfTheRunner,
   changesAmong,
+  cutOver,
   errorsOf,
   expectConclusion,
   full,
   logOf,
   openShop,
   pick,
+  prepare,
   stateOfHeroku,
   type Shop,
 } from './shop-under-migration.ts';
@@ -127,21 +129,10 @@ function describeShop(strategy: StrategyName): void {
   }, 400_000);
 
   test(`${strategy}: production's gate finds the full rehearsal of that other run`, async () => {
-    const prepared = await shop.run('prepare.yml', {
-      event: 'workflow_call',
-      inputs: { environment: 'production', 'github-environment': 'production-prepare' },
-    });
+    const prepared = await prepare(shop);
     expectConclusion(prepared, 'success');
     shop.world.github.configureEnvironment('production', {});
-    const moved = await shop.run('cutover.yml', {
-      actor: 'robin',
-      without: ['guard'],
-      inputs: {
-        application: 'shop',
-        'plan-digest': prepared.outputs['plan-digest'] ?? '',
-        'prepare-run-id': String(prepared.runId),
-      },
-    });
+    const moved = await cutOver(shop, prepared);
     expectConclusion(moved, 'success');
     const { sections } = await recordIn(moved, 'migration-record-production');
     const { gate } = sections.find(({ phase }) => phase === 'cutover')?.data as {
