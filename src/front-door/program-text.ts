@@ -91,12 +91,23 @@ function requestHeaders(request, target) {
   put(headers, 'Host', target.targetHost);
   if (came.host !== undefined) put(headers, 'X-Forwarded-Host', came.host);
   put(headers, 'X-Front-Door', signed({ at: Math.floor(Date.now() / 1000), ...came }, target.secret));
-  if ((request.headers.te ?? '').includes('trailers')) put(headers, 'TE', 'trailers');
-  // What has a body keeps it: its length is among the headers, or it is sent in chunks as it came.
-  if (request.headers['transfer-encoding'] !== undefined) put(headers, 'Transfer-Encoding', 'chunked');
+  return framed(headers, request);
+}
+
+/** The headers as they came: whoever takes this dyno's place is told by the router whatever it has to know. */
+function successorHeaders(request) {
+  const headers = endToEnd(request);
+  headers.delete(SIGNED_HEADER);
+  return framed(headers, request);
+}
+
+/** What has a body keeps it: its length is among the headers, or it is sent in chunks as it came. */
+function framed(headers, { headers: came, method }) {
+  if ((came.te ?? '').includes('trailers')) put(headers, 'TE', 'trailers');
+  if (came['transfer-encoding'] !== undefined) put(headers, 'Transfer-Encoding', 'chunked');
   else if (
-    request.headers['content-length'] === undefined &&
-    !['GET', 'HEAD', 'OPTIONS', 'DELETE', 'TRACE'].includes(request.method ?? '')
+    came['content-length'] === undefined &&
+    !['GET', 'HEAD', 'OPTIONS', 'DELETE', 'TRACE'].includes(method ?? '')
   )
     put(headers, 'Content-Length', '0');
   return headers;
@@ -358,12 +369,6 @@ function hasBody(request) {
 /** Sends the exchange to the new side once; \`failed\` is called when nothing was answered, and whether something was sent. */
 function forward(exchange, options, attempt) {
   const { request, response, upgrade } = exchange;
-  const headers = requestHeaders(request, options);
-  headers.delete('expect');
-  if (upgrade !== undefined) {
-    put(headers, 'Connection', 'Upgrade');
-    put(headers, 'Upgrade', request.headers.upgrade ?? '');
-  }
   let [connected, answered] = [false, false];
   let tooLong;
   const begun = begin();
@@ -402,7 +407,8 @@ function forward(exchange, options, attempt) {
 
   function begin() {
     try {
-      return options.target.begin(
+      const { target, headers } = routeOf(exchange, options);
+      return target.begin(
         {
           method: request.method ?? 'GET',
           path: request.url ?? '/',
@@ -415,10 +421,23 @@ function forward(exchange, options, attempt) {
         },
       );
     } catch {
-      // Characters that Node reads and does not write.
+      // Characters that Node reads and does not write, or a host that is none.
       return undefined;
     }
   }
+}
+
+/** Where to, and with which headers. */
+function routeOf({ request, upgrade }, options) {
+  const { toSuccessor } = options;
+  const headers = toSuccessor ? successorHeaders(request) : requestHeaders(request, options);
+  headers.delete('expect');
+  if (upgrade !== undefined) {
+    put(headers, 'Connection', 'Upgrade');
+    put(headers, 'Upgrade', request.headers.upgrade ?? '');
+  }
+  const target = toSuccessor ? new Target({ targetHost: request.headers.host ?? '' }) : options.target;
+  return { target, headers };
 }
 
 /** The body flows only now, at the pace at which the new side takes it. */
@@ -910,6 +929,7 @@ const settings = readSettings(new URL('front-door.json', import.meta.url));
 const waiting = new Waiting(settings.waitingLimit);
 const options = {
   target: new Target(settings),
+  toSuccessor: false,
   targetHost: settings.targetHost,
   secret: settings.secret,
   waiting,
@@ -919,6 +939,9 @@ const options = {
 };
 
 let ending = false;
+
+/** By then the router has noticed that this dyno takes no more. */
+const SUCCESSOR_AFTER_MS = 1_000;
 
 /** Connections that are no longer the HTTP server's to close. */
 const upgraded = new Set();
@@ -982,6 +1005,8 @@ function obey(state) {
   );
   known = state;
   since = performance.now();
+  // Once somebody is sent to this dyno's successors, everybody is.
+  if (options.toSuccessor) return;
   if (state === 'forward') waiting.open();
   else waiting.shut();
 }
@@ -1004,6 +1029,11 @@ process.on('SIGTERM', () => {
   const limitMs = settings.shutdownLimitMs ?? 25_000;
   log(\`ends: finishes what it has begun, \${waiting.length} wait\`);
   server.close();
+  if (!waiting.isOpen)
+    setTimeout(() => {
+      options.toSuccessor = !waiting.isOpen;
+      waiting.open();
+    }, SUCCESSOR_AFTER_MS);
   const done = setInterval(() => {
     server.closeIdleConnections();
     server.getConnections((_error, count) => {

@@ -151,6 +151,39 @@ test('told to end, it finishes what waits and what runs, and then is gone', asyn
   expect(await forwarder.process.exited).toBe(0);
 });
 
+test('told to end while it holds, it sends who waits to those that take its place, as the router would lead them', async () => {
+  const [database, newSide] = [await held(), await startNewSide()];
+  // Heroku's router at the app's own name; behind it the old code runs again.
+  const router = await startNewSide();
+  const forwarder = await startForwarder({
+    newSide: { ...newSide, authority: newSide.authority + router.authority },
+    databaseUrl: database.url,
+  });
+  await forwarder.said('holds');
+  let body = '';
+  router.handle((request, response) => {
+    request.on('data', (chunk: Buffer) => (body += chunk.toString()));
+    request.once('end', () => response.end('the old code'));
+  });
+  const host = { host: router.host, 'x-front-door': 'forged' };
+  const waits = [
+    ask(`${forwarder.url}/get`, { headers: host }),
+    ask(`${forwarder.url}/post`, { headers: host, method: 'POST', body: 'once' }),
+  ];
+  await delay(150);
+  forwarder.process.signal('SIGTERM');
+  for (const answer of await Promise.all(waits))
+    expect(answer).toMatchObject({ status: 200, body: 'the old code' });
+  expect(newSide.seen).toEqual([]);
+  expect(router.seen.map(({ url }) => url).sort()).toEqual(['/get', '/post']);
+  for (const { headers } of router.seen) {
+    expect(headers).toMatchObject({ host: router.host, 'x-forwarded-for': '203.0.113.7' });
+    expect(headers).not.toHaveProperty('x-front-door');
+  }
+  expect(body).toBe('once');
+  expect(await forwarder.process.exited).toBe(0);
+});
+
 test('told to end, it does not outlive its limit: what stands still is cut', async () => {
   const newSide = await startNewSide();
   const forwarder = await startForwarder({ newSide, settings: { shutdownLimitMs: 500 } });

@@ -2,9 +2,9 @@ import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 
 import { answer, discardRest } from './answers.ts';
-import { asObject, endToEnd, put, requestHeaders } from './forwarded.ts';
+import { asObject, endToEnd, put, requestHeaders, successorHeaders, type HeaderList } from './forwarded.ts';
 import { nameOf } from './log.ts';
-import { isPassing, type Target } from './target.ts';
+import { isPassing, Target } from './target.ts';
 import type { Visitor, Waiting } from './waiting.ts';
 
 /** One request and how far it has come. */
@@ -19,6 +19,11 @@ export interface Exchange {
 
 export interface ForwardOptions {
   target: Target;
+  /**
+   * Once this dyno is told to end while it holds: whoever waits here is sent to the address that it came to, where
+   * Heroku's router leads to the dynos that take this one's place. They may run the old code again.
+   */
+  toSuccessor: boolean;
   targetHost: string;
   secret: string;
   waiting: Waiting;
@@ -95,12 +100,6 @@ function forward(
   attempt: { shared: boolean; failed: (error: Error, sent: boolean) => void },
 ): ClientRequest | undefined {
   const { request, response, upgrade } = exchange;
-  const headers = requestHeaders(request, options);
-  headers.delete('expect');
-  if (upgrade !== undefined) {
-    put(headers, 'Connection', 'Upgrade');
-    put(headers, 'Upgrade', request.headers.upgrade ?? '');
-  }
   let [connected, answered] = [false, false];
   let tooLong: NodeJS.Timeout | undefined;
   const begun = begin();
@@ -139,7 +138,8 @@ function forward(
 
   function begin(): ClientRequest | undefined {
     try {
-      return options.target.begin(
+      const { target, headers } = routeOf(exchange, options);
+      return target.begin(
         {
           method: request.method ?? 'GET',
           path: request.url ?? '/',
@@ -152,10 +152,26 @@ function forward(
         },
       );
     } catch {
-      // Characters that Node reads and does not write.
+      // Characters that Node reads and does not write, or a host that is none.
       return undefined;
     }
   }
+}
+
+/** Where to, and with which headers. */
+function routeOf(
+  { request, upgrade }: Exchange,
+  options: ForwardOptions,
+): { target: Target; headers: HeaderList } {
+  const { toSuccessor } = options;
+  const headers = toSuccessor ? successorHeaders(request) : requestHeaders(request, options);
+  headers.delete('expect');
+  if (upgrade !== undefined) {
+    put(headers, 'Connection', 'Upgrade');
+    put(headers, 'Upgrade', request.headers.upgrade ?? '');
+  }
+  const target = toSuccessor ? new Target({ targetHost: request.headers.host ?? '' }) : options.target;
+  return { target, headers };
 }
 
 /** The body flows only now, at the pace at which the new side takes it. */

@@ -43,12 +43,23 @@ export function requestHeaders(
   put(headers, 'Host', target.targetHost);
   if (came.host !== undefined) put(headers, 'X-Forwarded-Host', came.host);
   put(headers, 'X-Front-Door', signed({ at: Math.floor(Date.now() / 1000), ...came }, target.secret));
-  if ((request.headers.te ?? '').includes('trailers')) put(headers, 'TE', 'trailers');
-  // What has a body keeps it: its length is among the headers, or it is sent in chunks as it came.
-  if (request.headers['transfer-encoding'] !== undefined) put(headers, 'Transfer-Encoding', 'chunked');
+  return framed(headers, request);
+}
+
+/** The headers as they came: whoever takes this dyno's place is told by the router whatever it has to know. */
+export function successorHeaders(request: IncomingMessage): HeaderList {
+  const headers = endToEnd(request);
+  headers.delete(SIGNED_HEADER);
+  return framed(headers, request);
+}
+
+/** What has a body keeps it: its length is among the headers, or it is sent in chunks as it came. */
+function framed(headers: HeaderList, { headers: came, method }: IncomingMessage): HeaderList {
+  if ((came.te ?? '').includes('trailers')) put(headers, 'TE', 'trailers');
+  if (came['transfer-encoding'] !== undefined) put(headers, 'Transfer-Encoding', 'chunked');
   else if (
-    request.headers['content-length'] === undefined &&
-    !['GET', 'HEAD', 'OPTIONS', 'DELETE', 'TRACE'].includes(request.method ?? '')
+    came['content-length'] === undefined &&
+    !['GET', 'HEAD', 'OPTIONS', 'DELETE', 'TRACE'].includes(method ?? '')
   )
     put(headers, 'Content-Length', '0');
   return headers;

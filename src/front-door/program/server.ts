@@ -17,6 +17,7 @@ const settings = readSettings(new URL('front-door.json', import.meta.url));
 const waiting = new Waiting(settings.waitingLimit);
 const options: ForwardOptions = {
   target: new Target(settings),
+  toSuccessor: false,
   targetHost: settings.targetHost,
   secret: settings.secret,
   waiting,
@@ -26,6 +27,9 @@ const options: ForwardOptions = {
 };
 
 let ending = false;
+
+/** By then the router has noticed that this dyno takes no more. */
+const SUCCESSOR_AFTER_MS = 1_000;
 
 /** Connections that are no longer the HTTP server's to close. */
 const upgraded = new Set<Socket>();
@@ -89,6 +93,8 @@ function obey(state: State): void {
   );
   known = state;
   since = performance.now();
+  // Once somebody is sent to this dyno's successors, everybody is.
+  if (options.toSuccessor) return;
   if (state === 'forward') waiting.open();
   else waiting.shut();
 }
@@ -111,6 +117,11 @@ process.on('SIGTERM', () => {
   const limitMs = settings.shutdownLimitMs ?? 25_000;
   log(`ends: finishes what it has begun, ${waiting.length} wait`);
   server.close();
+  if (!waiting.isOpen)
+    setTimeout(() => {
+      options.toSuccessor = !waiting.isOpen;
+      waiting.open();
+    }, SUCCESSOR_AFTER_MS);
   const done = setInterval(() => {
     server.closeIdleConnections();
     server.getConnections((_error, count) => {
