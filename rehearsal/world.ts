@@ -104,9 +104,10 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   const scheduler =
     options.schedulerMinuteMs === undefined ? {} : { schedulerMinuteMs: options.schedulerMinuteMs };
   const outside = { resolverUrl: '' };
+  const nodeDirectory = nodeOfDynos(directory);
   const heroku = await startHeroku({
     ...{ log, authority, played: scheduler },
-    machine: () => outsideOfDynos(outside.resolverUrl, authorityFile),
+    machine: () => outsideOfDynos(outside.resolverUrl, { authorityFile, nodeDirectory }),
   });
   const digitalOcean = await startDigitalOcean({
     log,
@@ -253,12 +254,22 @@ async function startOldSide(
 }
 
 /** What the machine of a dyno brings: whom to trust, and where public names lead. */
-function outsideOfDynos(resolverUrl: string, authorityFile: string): Record<string, string> {
-  return {
-    NODE_EXTRA_CA_CERTS: authorityFile,
-    NODE_OPTIONS: `--import=${pathToFileURL(join(import.meta.dirname, 'heroku', 'outside-of-dynos.mjs')).href}`,
-    REHEARSAL_RESOLVER: resolverUrl,
-  };
+function outsideOfDynos(
+  resolverUrl: string,
+  { authorityFile, nodeDirectory }: { authorityFile: string; nodeDirectory: string },
+): Record<string, string> {
+  return { NODE_EXTRA_CA_CERTS: authorityFile, REHEARSAL_RESOLVER: resolverUrl, PATH: nodeDirectory };
+}
+
+/** The `node` that dynos find. Not by NODE_OPTIONS, which are the app's own, and which the forwarder runs without. */
+function nodeOfDynos(directory: string): string {
+  const bin = join(directory, 'bin-of-dynos');
+  const preload = pathToFileURL(join(import.meta.dirname, 'heroku', 'outside-of-dynos.mjs')).href;
+  mkdirSync(bin, { recursive: true });
+  writeFileSync(join(bin, 'node'), `#!/bin/sh\nexec '${process.execPath}' '--import=${preload}' "$@"\n`, {
+    mode: 0o755,
+  });
+  return bin;
 }
 
 function withAddress(url: string, { host, port }: { host: string; port: number }): string {

@@ -155,14 +155,15 @@ function environmentOf(platform: Platform, app: App, dyno: Dyno, directory: stri
         HEROKU_RELEASE_VERSION: `v${dyno.release.version}`,
       }
     : {};
+  const machine = platform.machine();
   return {
     HOME: directory,
     LANG: 'C.UTF-8',
-    ...platform.machine(),
+    ...machine,
     ...metadata,
     ...effectiveConfig(platform, app, dyno.release.config),
     ...dyno.environment,
-    PATH: [dirname(process.execPath), '/usr/local/bin', '/usr/bin', '/bin'].join(delimiter),
+    PATH: [machine['PATH'] ?? dirname(process.execPath), '/usr/local/bin', '/usr/bin', '/bin'].join(delimiter),
     PORT: String(dyno.port),
     DYNO: dyno.name,
   };

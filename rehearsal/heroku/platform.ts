@@ -26,7 +26,7 @@ export interface Platform {
   teams: Team[];
   /** Archives of source code that were uploaded to be built, by id; null until they were. */
   sources: Map<string, Buffer | null>;
-  /** What the machine of every dyno brings, below its config vars: whom to trust, and where public names lead. */
+  /** What the machine of every dyno brings, below its config vars: whom to trust, where public names lead, and as PATH where its Node is. */
   readonly machine: () => Record<string, string>;
   /** Set when the world stops: nothing is started any more. */
   stopped: boolean;
