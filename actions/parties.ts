@@ -22,7 +22,7 @@ import type { PostgresAddress } from '../src/postgres/connect.ts';
 import type { PostgresTools } from '../src/postgres/tools.ts';
 import { findPostgresTools } from '../src/postgres/tools.ts';
 import type { RedisAddress } from '../src/redis/connect.ts';
-import { dashboardOf, type Dashboard } from './dashboard.ts';
+import type { Dashboard } from './dashboard.ts';
 import { admitRunner, openAsAdmitted, sweepDeadRun } from './runner-access.ts';
 import type { Subject } from './subject.ts';
 
@@ -49,7 +49,7 @@ export interface Parties {
   subject: Subject;
   oldSide: OldSide;
   newSide: NewSide;
-  /** `undefined` where the action has no such inputs. */
+  /** For actions that have the inputs. */
   dashboard?: Dashboard | undefined;
   tools: PostgresTools;
   /** By which the new side knows the forwarder of `traffic: front-door`; masked. */
@@ -141,7 +141,6 @@ export async function gatherParties(
         return app.ingressHost;
       },
     },
-    dashboard: dashboardOf(edge),
     tools: await findPostgresTools(
       major,
       edge.environment.onHostedRunner ? { install: { log: edge.log } } : {},

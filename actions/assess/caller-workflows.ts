@@ -36,6 +36,7 @@ export function callerWorkflows(options: CallerOptions): ProposedFile[] {
     ...(has('staging') || has('production')
       ? [
           file('roll-back', options, rollBack(['production', 'staging'].filter(has))),
+          file('finalize', options, finalize(['staging', 'production'].filter(has))),
           file('destroy', options, destroy(['staging', 'production'].filter(has))),
         ]
       : []),
@@ -187,6 +188,38 @@ function destroy(environments: string[]): Caller {
       'dry-run: ${{ inputs.dry-run }}',
     ],
     secrets: ['HEROKU_TOKEN', 'DIGITALOCEAN_TOKEN'],
+  };
+}
+
+function finalize(environments: string[]): Caller {
+  return {
+    title: 'End the way back to Heroku',
+    comments: [],
+    triggers: [
+      'workflow_dispatch:',
+      '  inputs:',
+      '    environment:',
+      '      description: Whose way back ends, for good',
+      '      type: choice',
+      `      options: [${environments.join(', ')}]`,
+      '    confirm:',
+      "      description: The environment's name again",
+      '      type: string',
+      "      default: ''",
+      '    dry-run:',
+      '      description: Only say what would be done',
+      '      type: boolean',
+      '      default: true',
+    ],
+    job: 'finalize',
+    permissions: [CONTENTS],
+    calls: 'finalize',
+    inputs: [
+      'environment: ${{ inputs.environment }}',
+      'confirm: ${{ inputs.confirm }}',
+      'dry-run: ${{ inputs.dry-run }}',
+    ],
+    secrets: ['HEROKU_TOKEN', 'DIGITALOCEAN_TOKEN', 'MIGRATION_KEY'],
   };
 }
 

@@ -11,6 +11,7 @@ import { runSteps } from '../../src/migration/saga.ts';
 import type { Strategy } from '../../src/migration/strategy.ts';
 import { openWatch } from '../../src/migration/watch.ts';
 import { keepEvidence } from '../evidence-page.ts';
+import { dashboardOf } from '../dashboard.ts';
 import type { FailedOutcome } from '../failed-phase.ts';
 import { tellingFailure } from '../failed-phase.ts';
 import type { Parties } from '../parties.ts';
@@ -79,7 +80,8 @@ export async function cutover(edge: Edge): Promise<void> {
       await refuseDuringRollBack(journal);
       const strategy = await strategyOf(subject, journal);
       const checks = checksOf(edge, parties, journal, planDigest, () => preFlight(parties, strategy));
-      const { changed } = await runSteps(journal, lease, cutoverSteps(parties, checks, strategy), {
+      const still = { ...parties, dashboard: dashboardOf(edge) };
+      const { changed } = await runSteps(journal, lease, cutoverSteps(still, checks, strategy), {
         phase: 'cutover',
         whenUndone: 'Heroku serves as before.',
         log: edge.log,

@@ -1,5 +1,6 @@
 import { ConfigurationError, NotSupportedError } from '../../src/errors.ts';
 import type { Edge } from '../../src/github/run.ts';
+import { finalizedAt } from '../../src/migration/finalized.ts';
 import type { Journal } from '../../src/migration/journal.ts';
 import { readFence } from '../../src/postgres/fence.ts';
 import type { Parties } from '../parties.ts';
@@ -18,6 +19,8 @@ export async function standingOf({ subject, oldSide }: Parties, journal: Journal
   const begun = (await journal.steps('cutover')).filter(({ status }) => status !== 'undone');
   const done = (name: string): boolean => begun.some((row) => row.name === name && row.status === 'done');
   const passed = begun.some(({ pointOfNoReturn, status }) => pointOfNoReturn && status === 'done');
+  // Nothing on the old side tells of it any more.
+  if ((await finalizedAt(journal)) !== undefined) return { serves: 'digitalocean', reverse: false };
   const closed = (await readFence(oldSide.database, subject.environment.migrationId)) === 'closed';
   if (closed && (begun.length === 0 || done('open-new-side')))
     return { serves: 'digitalocean', reverse: done('reverse-capture') };

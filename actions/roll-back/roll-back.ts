@@ -10,11 +10,13 @@ import { readFence } from '../../src/postgres/fence.ts';
 import { endOlderRuns } from '../cutover/fence.ts';
 import { cutoverSteps } from '../cutover/steps.ts';
 import { keepEvidence } from '../evidence-page.ts';
+import { dashboardOf } from '../dashboard.ts';
 import { tellingFailure } from '../failed-phase.ts';
 import type { Parties } from '../parties.ts';
 import { gatherParties, withLease } from '../parties.ts';
 import { copiedStrategy } from '../strategy.ts';
 import { readSubject, recordPhase } from '../subject.ts';
+import { refuseFinalized } from './finalize/finalize.ts';
 import { rollBackNotices } from './notices.ts';
 import { rollBackSteps } from './steps.ts';
 import { ROLL_BACK_FAILED, rollBackSummary } from './summary.ts';
@@ -45,6 +47,7 @@ export async function rollBack(edge: Edge): Promise<void> {
   if (edge.inputs.boolean('dry-run')) {
     const { parties, journal } = await gatherParties(edge, subject);
     try {
+      await refuseFinalized(journal, subject);
       edge.log.info(`Would ${PLANS[await wayBack(parties, await journal.steps('cutover'))]}`);
     } finally {
       await journal.close();
@@ -59,12 +62,13 @@ export async function rollBack(edge: Edge): Promise<void> {
     edge,
     { subject, phase: 'roll-back', words: ROLL_BACK_FAILED, onFailure: (outcome) => notices.failed(outcome) },
     (onStep) =>
-      withLease(edge, subject, (parties, journal, lease) =>
-        goBack(edge, parties, journal, lease, (report) => {
+      withLease(edge, subject, async (parties, journal, lease) => {
+        await refuseFinalized(journal, subject);
+        return goBack(edge, parties, journal, lease, (report) => {
           onStep(report);
           notices.onStep();
-        }),
-      ),
+        });
+      }),
   );
   edge.log.info(`Heroku serves: ${done.outcome}.`);
   await recordPhase(edge, subject, 'roll-back', { ...done, ...(await notices.finished(done.outcome)) });
@@ -74,11 +78,12 @@ export async function rollBack(edge: Edge): Promise<void> {
 
 export async function goBack(
   edge: Edge,
-  parties: Parties,
+  gathered: Parties,
   journal: Journal,
   lease: Lease,
   onStep: (report: StepReport) => void,
 ): Promise<RollBack> {
+  const parties = { ...gathered, dashboard: dashboardOf(edge) };
   const options = { log: edge.log, clock: edge.clock, signal: edge.signal, onStep };
   // A cutover that was taken over may still be about to commit its point of no return.
   await endOlderRuns(parties);

@@ -4,9 +4,9 @@ import { readApp } from '../../src/digitalocean/app.ts';
 import type { Edge } from '../../src/github/run.ts';
 import { readAddOns } from '../../src/heroku/add-ons.ts';
 import { readConfigVars } from '../../src/heroku/config-vars.ts';
+import { finalizedAt } from '../../src/migration/finalized.ts';
 import type { Journal } from '../../src/migration/journal.ts';
 import { targetNames } from '../../src/migration/names.ts';
-import { withoutSecrets } from '../../src/migration/no-secrets.ts';
 import { maskConfigVars } from '../../src/migration/source.ts';
 import { SUSPENDED_WHILE_LIVE } from '../../src/postgres/catalogue.ts';
 import { readFence } from '../../src/postgres/fence.ts';
@@ -21,6 +21,7 @@ import { compareBoth, movedOn, parityFigures, quietly } from '../prove-equal.ts'
 import { copiedStrategy } from '../strategy.ts';
 import { readSubject, recordPhase } from '../subject.ts';
 import { readCheckSecrets } from './check-secrets.ts';
+import { compare } from './compare.ts';
 import { inspectConfiguration } from './configuration.ts';
 import { inspectCost } from './cost.ts';
 import { dataChecks } from './data.ts';
@@ -28,6 +29,7 @@ import { functionalChecks } from './function.ts';
 import { jobChecks } from './jobs.ts';
 import { lostRows } from './lost-rows.ts';
 import { lookFromOutside, type SeenFromOutside } from './outside.ts';
+import { presentable } from './presentable.ts';
 import { securityChecks } from './security.ts';
 import { verifySummary } from './summary.ts';
 import { thirdPartyChecks } from './third-parties.ts';
@@ -55,9 +57,10 @@ export interface Verification {
  * explain. A record that was altered is refused before anything is looked at.
  */
 export async function verify(edge: Edge): Promise<void> {
-  const command = edge.inputs.choice('command', ['verify', 'watch']);
+  const command = edge.inputs.choice('command', ['verify', 'compare', 'watch']);
   const subject = await readSubject(edge);
   if (command === 'watch') return watch(edge, subject);
+  if (command === 'compare') return compare(edge, subject);
   const secrets = readCheckSecrets(edge);
   const outside = await edge.log.group('From outside', () => lookFromOutside(edge, subject));
   const { parties, journal } = await gatherParties(edge, subject);
@@ -95,7 +98,9 @@ async function inspect(
 ): Promise<Verification> {
   const { subject, oldSide, newSide, log, signal } = parties;
   const { config, environment } = subject;
-  const fence = await readFence(oldSide.database, environment.migrationId);
+  // A way back that was ended on purpose has left no fence: the journal tells that this side has moved.
+  const ended = (await finalizedAt(journal)) !== undefined;
+  const fence = ended ? 'closed' : await readFence(oldSide.database, environment.migrationId);
   const writes = await writesAre(newSide.owner);
   const moved = fence === 'closed' && writes === 'open';
   const switchedAt = moved ? ((await switchTime(journal)) ?? parties.clock.now()) : undefined;
@@ -156,11 +161,6 @@ async function inspect(
 async function switchTime(journal: Journal): Promise<Date | undefined> {
   const opened = (await journal.steps('cutover')).findLast(({ name }) => name === 'open-new-side');
   return opened?.finishedAt ?? opened?.begunAt;
-}
-
-/** Without anything that is masked or has the shape of a secret, whatever a server or a command said. */
-function presentable(check: Check, edge: Edge): Check {
-  return { ...check, found: withoutSecrets(edge.redact(check.found)) };
 }
 
 /** Exactly one side may take writes. */

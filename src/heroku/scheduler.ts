@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { askUnofficially } from './unofficial.ts';
+import { askUnofficially, tellUnofficially, type UnofficialAddress } from './unofficial.ts';
 
 /** A job of Heroku Scheduler: `every` 10, 60 or 1440 minutes, `at` the minute within the hour or day (UTC). */
 export interface SchedulerJob {
@@ -12,6 +12,7 @@ export interface SchedulerJob {
 const answer = z.object({
   data: z.array(
     z.object({
+      id: z.string().nullable().default(null),
       attributes: z.object({
         command: z.string(),
         'dyno-size': z.string().default(''),
@@ -34,8 +35,7 @@ export async function readSchedulerJobs(options: {
   signal?: AbortSignal;
 }): Promise<{ jobs: SchedulerJob[] } | { unknown: string }> {
   const { schedulerUrl: url, token, signal } = options;
-  const path = `/apps/${encodeURIComponent(options.appId)}/jobs`;
-  const found = await askUnofficially({ url, token, signal }, path, answer, 'application/vnd.api+json');
+  const found = await askForJobs({ url, token, signal }, options.appId);
   if ('unknown' in found) return { unknown: `the dashboard's address: ${found.unknown}` };
   if ('missing' in found) return { unknown: "the dashboard's address answered with HTTP 404" };
   return {
@@ -46,6 +46,38 @@ export async function readSchedulerJobs(options: {
       at: attributes.at ?? 0,
     })),
   };
+}
+
+const ACCEPT = 'application/vnd.api+json';
+
+function askForJobs(
+  address: UnofficialAddress,
+  appId: string,
+): ReturnType<typeof askUnofficially<z.infer<typeof answer>>> {
+  return askUnofficially(address, `/apps/${encodeURIComponent(appId)}/jobs`, answer, ACCEPT);
+}
+
+/**
+ * Deletes every job there and reads whether any is left. Either how many were, or why it is not known; then a person
+ * does it in the dashboard.
+ */
+export async function deleteSchedulerJobs(
+  address: UnofficialAddress,
+  appId: string,
+): Promise<{ deleted: number } | { unknown: string }> {
+  const found = await askForJobs(address, appId);
+  if ('unknown' in found) return { unknown: found.unknown };
+  if ('missing' in found) return { unknown: "the dashboard's address answered with HTTP 404" };
+  for (const { id } of found.answer.data) {
+    if (id === null) return { unknown: "the dashboard's address does not tell the jobs' ids" };
+    const path = `/apps/${encodeURIComponent(appId)}/jobs/${encodeURIComponent(id)}`;
+    const told = await tellUnofficially(address, 'DELETE', path, { accept: ACCEPT });
+    if ('unknown' in told) return { unknown: told.unknown };
+  }
+  const left = await askForJobs(address, appId);
+  if (!('answer' in left)) return { unknown: 'what is left was not told' };
+  if (left.answer.data.length > 0) return { unknown: `${left.answer.data.length} jobs are there still` };
+  return { deleted: found.answer.data.length };
 }
 
 /** The same time as a cron expression in UTC. */

@@ -55,3 +55,32 @@ export function inWords({ application, user, address, state }: SeenSession): str
   const from = address === null ? '' : ` from ${address}`;
   return `${application === '' ? 'a session without a name' : application} (${user}${from}${state === '' ? '' : `, ${state}`})`;
 }
+
+/** Between two looks; a report that connects once a minute may be missed, one that stays connected is not. */
+const LOOK_EVERY_MS = 1_000;
+
+/**
+ * Who else is connected to a database, over several looks, in words and each once. Superusers' sessions are the
+ * server's own keeper's; they are left out.
+ */
+export async function readOutsiders(
+  address: PostgresAddress,
+  options: { clock: Clock; looks?: number; signal?: AbortSignal },
+): Promise<string[]> {
+  const { clock, looks = 5, signal } = options;
+  const session = { applicationName: 'h2d outsiders', ...(signal === undefined ? {} : { signal }) };
+  return withConnection(address, session, async (client) => {
+    const { rows } = await client.query<{ name: string }>(
+      'SELECT rolname AS name FROM pg_catalog.pg_roles WHERE rolsuper',
+    );
+    const keepers = new Set(rows.map(({ name }) => name));
+    const seen = new Set<string>();
+    for (let look = 0; look < looks; look += 1) {
+      if (look > 0) await clock.sleep(LOOK_EVERY_MS, signal);
+      for (const one of await lookAtSessions(client))
+        if (!one.application.startsWith('h2d ') && !keepers.has(one.user))
+          seen.add(inWords({ ...one, state: one.kind === 'client backend' ? '' : one.kind }));
+    }
+    return [...seen].sort();
+  });
+}

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import { cutoverSteps } from '../../actions/cutover/steps.ts';
 import type { Parties } from '../../actions/parties.ts';
+import { endTheWayBack } from '../../actions/roll-back/finalize/finalize.ts';
 import { rollBackSteps } from '../../actions/roll-back/steps.ts';
 import { startHeroku, type HerokuApp, type HerokuWorld } from '../../rehearsal/heroku/world.ts';
 import type { Scope } from '../../rehearsal/heroku/tokens.ts';
@@ -16,7 +17,7 @@ import { silentLog } from '../../src/log.ts';
 import { environmentOf, parseMigrationConfig } from '../../src/migration/config.ts';
 import { openJournal, type Journal } from '../../src/migration/journal.ts';
 import { acquireLease, type Lease } from '../../src/migration/lease.ts';
-import { defineStep, runSteps, undoAll, type Step } from '../../src/migration/saga.ts';
+import { defineStep, runSteps, undoAll, type SagaOutcome, type Step } from '../../src/migration/saga.ts';
 import type { Strategy } from '../../src/migration/strategy.ts';
 import { findPostgresTools } from '../../src/postgres/tools.ts';
 import type { RedisAddress } from '../../src/redis/connect.ts';
@@ -53,6 +54,9 @@ export interface MovingSides {
    * `cutOver`.
    */
   goBack: (options?: { last?: string } & Interference) => Promise<Record<string, unknown>>;
+  /** Ends the way back, as a process of its own does; `smoked`: the cutover had passed its smoke test. */
+  finalize: (options?: { smoked?: boolean }) => Promise<SagaOutcome>;
+  journal: Journal;
   /** Undoes what the journal knows of a cutover, as a roll-back in a process of its own does. */
   undo: (strategy?: Strategy) => Promise<string[]>;
   close: () => Promise<void>;
@@ -208,6 +212,18 @@ export async function movingSides(options: MovingOptions = {}): Promise<MovingSi
         });
         if (last === undefined) await journal.retire(lease, ['cutover', 'roll-back'], 'rolled back');
         return results;
+      }),
+    journal,
+    finalize: ({ smoked = true } = {}) =>
+      withLease(never, async (lease, parties) => {
+        const known = await journal.steps('cutover');
+        if (smoked && !known.some(({ name }) => name === 'smoke')) {
+          const smoke = { phase: 'cutover', name: 'smoke', prior: null, pointOfNoReturn: false };
+          await journal.finish(lease, (await journal.begin(lease, smoke)).id, null);
+        }
+        const edge = { log, clock: systemClock, signal: never };
+        const scheduler = { url: world.schedulerUrl, token: TOKEN };
+        return endTheWayBack(edge, { parties, scheduler }, { journal, lease, onStep: () => undefined });
       }),
     undo: (strategy = 'window') =>
       withLease(never, (lease, parties) =>

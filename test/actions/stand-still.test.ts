@@ -84,7 +84,6 @@ function partiesOf(app: string, change: Record<string, unknown> = {}): Parties {
     dashboard: {
       metrics: address,
       github: { url: world.githubUrl, token: 'token' },
-      scheduler: undefined,
     },
     log: { ...silentLog, warning: (line: string) => void warnings.push(line) },
     clock: systemClock,
@@ -134,7 +133,7 @@ test('what moves nothing is left as it is', async () => {
 
 test('what Heroku does not tell is told; what it will not switch off stops the cutover, with the way by hand', async () => {
   const silent = { url: 'http://127.0.0.1:9', token: 'token' };
-  const deaf = partiesOf('shop', { dashboard: { metrics: silent, github: silent, scheduler: undefined } });
+  const deaf = partiesOf('shop', { dashboard: { metrics: silent, github: silent } });
   const unknown = standStill(deaf);
   await unknown.act((await unknown.prior?.(context)) ?? null, context);
   expect(warnings.join('\n')).toMatch(/scales the web dynos by itself is not known.*undoes the cutover/);

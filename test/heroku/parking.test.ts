@@ -11,7 +11,7 @@ import { readFormation, restoreFormation, scale, waitUntilNoDynos } from '../../
 import { readInventory } from '../../src/heroku/inventory.ts';
 import { readMaintenance, setMaintenance } from '../../src/heroku/maintenance.ts';
 import { currentRelease, isParked, parkApp, rollBackRelease } from '../../src/heroku/release.ts';
-import { readSchedulerJobs, schedulerCron } from '../../src/heroku/scheduler.ts';
+import { deleteSchedulerJobs, readSchedulerJobs, schedulerCron } from '../../src/heroku/scheduler.ts';
 import { silentLog } from '../../src/log.ts';
 
 let world: HerokuWorld;
@@ -149,6 +149,32 @@ test('a run that has lost its right to act releases no empty slug', async () => 
 test('dynos that do not end in time are named', async () => {
   await expect(waitUntilNoDynos(client, 'shop', { types: ['worker'], limitMs: 0 })).rejects.toThrow(
     /worker\.1 \(/,
+  );
+});
+
+test("the Scheduler's jobs are deleted where its dashboard does it; what is not told is not taken for done", async () => {
+  const one = await world.createApp({
+    name: 'scheduled',
+    code: temporaryDirectory('code'),
+    onPaper: true,
+    processTypes: { web: 'web' },
+    formation: { web: { quantity: 0, size: 'Standard-1X' } },
+    config: {},
+    domains: [],
+    scheduler: [
+      { command: 'rake nightly', every: 1440, at: 210 },
+      { command: 'rake often', every: 10, at: 0 },
+    ],
+  });
+  const address = { url: world.schedulerUrl, token: 'token' };
+  world.faults.inject({ method: 'DELETE', path: /\/jobs\//, times: 1, kind: 500 });
+  expect(await deleteSchedulerJobs(address, one.id)).toEqual({
+    unknown: expect.stringContaining('HTTP 500'),
+  });
+  expect(await deleteSchedulerJobs(address, one.id)).toEqual({ deleted: 2 });
+  expect(await deleteSchedulerJobs(address, one.id)).toEqual({ deleted: 0 });
+  expect(await deleteSchedulerJobs({ url: 'http://127.0.0.1:9', token: 'token' }, one.id)).toHaveProperty(
+    'unknown',
   );
 });
 

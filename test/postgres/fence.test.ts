@@ -269,7 +269,7 @@ test('lifting waits for somebody who reads, says for whom, and ends that session
   await withConnection(source, { applicationName: 'metabase' }, async (reader) => {
     await reader.query('BEGIN');
     await reader.query('SELECT * FROM public.things');
-    await liftFence(source, 'shop-test', { log, clock: systemClock, patienceMs: 1_000 });
+    await liftFence(source, 'shop-test', { log, clock: systemClock, patienceMs: 600 });
     await expect(reader.query('SELECT 1')).rejects.toThrow();
   }).catch(() => undefined);
   expect(lines.join('\n')).toMatch(/Lifting the fence waits for metabase \(\S+.*idle in transaction/);
@@ -285,10 +285,10 @@ test('a reader that may not be ended is named, and the database stays closed', a
   // A superuser's session: nobody else may end it.
   const reading = server.query(
     source.database,
-    'BEGIN; SELECT * FROM public.things; SELECT pg_sleep(4); COMMIT',
+    'BEGIN; SELECT * FROM public.things; SELECT pg_sleep(2); COMMIT',
   );
   await delay(300);
-  await expect(liftFence(source, 'shop-test', { patienceMs: 100, giveUpAfterMs: 1_500 })).rejects.toThrow(
+  await expect(liftFence(source, 'shop-test', { patienceMs: 100, giveUpAfterMs: 700 })).rejects.toThrow(
     /could not be lifted in \d+ s: its tables are in use by .*End them and run this again/,
   );
   expect(await readFence(source, 'shop-test')).toBe('closed');

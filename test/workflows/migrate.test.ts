@@ -22,7 +22,7 @@ const { env } = process;
 const input = (name) => env['INPUT_' + name.toUpperCase()];
 const phase = env.GITHUB_ACTION_PATH.split('/').at(-1);
 const record = existsSync('migration-record.json') ? JSON.parse(readFileSync('migration-record.json', 'utf8')) : [];
-if (phase !== 'assess' && phase !== 'roll-back' && record.length === 0 && !['catch-up', 'destroy', 'guard'].includes(input('command'))) throw new Error('no record');
+if (phase !== 'assess' && phase !== 'roll-back' && record.length === 0 && !['catch-up', 'destroy', 'guard', 'finalize'].includes(input('command'))) throw new Error('no record');
 if (!existsSync('migration.yml')) throw new Error('no checkout');
 const name = [phase, input('stage') ?? input('command') ?? input('gate')].filter(Boolean).join(' ');
 record.push({ name, environment: input('environment'), heroku: (input('heroku-token') ?? '').length, confirm: input('confirm'), dryRun: input('dry-run'), digest: input('plan-digest'), image: input('image'), base: input('heroku-api-url'), attempt: env.GITHUB_RUN_ATTEMPT });
@@ -107,7 +107,10 @@ function record(result: WorkflowResult, environment: string): Entry[] {
 
 const ends = (result: WorkflowResult) =>
   Object.fromEntries(result.jobs.map(({ id, conclusion }) => [id, conclusion]));
-const preparation = ['assess', 'provision infrastructure', 'migrate-db copy', 'provision application'];
+const preparation = [
+  ...['assess', 'provision infrastructure', 'migrate-db copy', 'provision application'],
+  'verify compare',
+];
 const migrate = 'project/.github/workflows/migrate.yml';
 
 test('staging is moved and verified, production prepared, approved, cut over and verified, with one record for each', async () => {

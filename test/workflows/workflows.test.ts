@@ -65,6 +65,7 @@ test('all workflows that the design lists are there', () => {
       'ci.yml',
       'cutover.yml',
       'destroy.yml',
+      'finalize.yml',
       'migrate.yml',
       'prepare.yml',
       'rehearse-staging.yml',
@@ -87,10 +88,22 @@ test('in the reviewed environment stand the cutover and its guard, which begin t
   for (const file of [migrate, second]) {
     expect(jobsNaming('production', file, root)).toEqual(['cutover', 'guard']);
     const { cutover, guard } = readWorkflow(file, root).jobs;
-    // Waiting for different jobs they would ask for two approvals.
-    expect([guard?.needs, guard?.if, guard?.['timeout-minutes']]).toEqual([
-      ...[cutover?.needs, cutover?.if, cutover?.['timeout-minutes']],
+    // Waiting for different jobs they would ask for two approvals. Cancelling the run ends the cutover only.
+    expect([guard?.needs, guard?.['timeout-minutes']]).toEqual([
+      ...[cutover?.needs, cutover?.['timeout-minutes']],
     ]);
+    const begins = (condition: unknown, without: string): string =>
+      String(condition ?? '')
+        .replace(/^\$\{\{ /, '')
+        .replace(/ \}\}$/, '')
+        .replace(without, '')
+        .replace(/^ && /, '');
+    expect(begins(guard?.if, 'always() && inputs.guard')).toBe(
+      begins(cutover?.if, '!failure() && !cancelled()'),
+    );
+    expect(guard?.steps?.map((step) => step.if)).toEqual(['always()', 'always()', 'always()']);
+    const own = cutover?.steps?.find(({ uses }) => uses?.endsWith('/cutover') === true);
+    expect(own?.with?.['guard']).toBe('${{ inputs.guard }}');
   }
   expect(jobsNaming('production', join(root, '.github/workflows/prepare.yml'), root)).toEqual([]);
   const { jobs } = readWorkflow(migrate, root);
@@ -105,6 +118,7 @@ test('one run at a time acts on an application, nothing is cancelled half-way, a
     'catch-up.yml',
     'rehearse-staging.yml',
     'roll-back.yml',
+    'finalize.yml',
     'destroy.yml',
   ]) {
     const { concurrency, on } = readWorkflow(join(root, '.github/workflows', name), root);
@@ -250,4 +264,15 @@ test('what takes the new side away lists by default, waits for the run that buil
   expect(concurrency).toEqual(ofMigrate);
   expect(jobs.destroy?.environment).toBe('${{ inputs.environment }}');
   expect(Object.keys(on.workflow_call?.secrets ?? {})).toEqual(['HEROKU_TOKEN', 'DIGITALOCEAN_TOKEN']);
+});
+
+test('the end of the way back lists by default and waits for the environment and for a way back that is gone', () => {
+  const { on, concurrency, jobs } = readWorkflow(join(root, '.github/workflows/finalize.yml'), root);
+  for (const inputs of [on.workflow_dispatch?.inputs, on.workflow_call?.inputs]) {
+    expect(inputs?.['dry-run']?.default).toBe(true);
+    expect(inputs?.confirm?.default).toBe('');
+  }
+  const { concurrency: ofRollBack } = readWorkflow(join(root, '.github/workflows/roll-back.yml'), root);
+  expect(concurrency).toEqual(ofRollBack);
+  expect(jobs.finalize?.environment).toBe('${{ inputs.environment }}');
 });
