@@ -89,14 +89,21 @@ function hasMoved({ sections }: MigrationRecord): boolean {
 }
 
 const told = z.object({ outcome: z.string(), reason: z.string() });
-const verified = z.object({ outcome: z.literal('failed'), failures: z.array(z.string()) });
+const looked = z.object({
+  failures: z.array(z.string()).optional(),
+  checks: z.array(z.object({ state: z.string(), what: z.string(), found: z.string() })).default([]),
+});
 
 /** What the phases that failed said themselves. */
 function reasonsToldIn({ sections }: MigrationRecord): string[] {
   return sections.flatMap(({ phase, data }) => {
     const failed = told.safeParse(data).data;
     if (failed !== undefined) return [`${phase}: ${failed.reason}`];
-    return (verified.safeParse(data).data?.failures ?? []).map((failure) => `${phase}: ${failure}`);
+    const { failures, checks = [] } = looked.safeParse(data).data ?? {};
+    const lines =
+      failures ??
+      checks.filter(({ state }) => state === 'failed').map(({ what, found }) => `${what}: ${found}`);
+    return lines.map((line) => `${phase}: ${line}`);
   });
 }
 

@@ -41,6 +41,8 @@ const copied = z.object({
   outcome: z.string(),
   tables: z.number().optional(),
   keys: z.number().optional(),
+  /** Whether the new side bears what the old one bears. */
+  checks: z.array(z.object({ state: z.string(), what: z.string() })).default([]),
 });
 
 /**
@@ -120,6 +122,9 @@ export function judgeCopy(record: MigrationRecord): Judged {
   const copy = copied.safeParse(section.data).data;
   if (copy?.outcome !== 'copied' || copy.tables === undefined)
     return { verdict: 'failed', at, why: `the last copy is "${copy?.outcome ?? 'of an unknown form'}"` };
+  const broken = copy.checks.find(({ state }) => state === 'failed');
+  if (broken !== undefined)
+    return { verdict: 'failed', at, why: `after the last copy this did not hold: ${broken.what}` };
   return {
     verdict: 'passed',
     at,

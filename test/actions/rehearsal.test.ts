@@ -69,6 +69,20 @@ test.each([
     {},
     /migrate-db: Rows differ\.,the last copy is "undone"/,
   ],
+  [
+    'a copy whose reads are slow',
+    recordOf(
+      assessed,
+      made,
+      [
+        'migrate-db',
+        { ...copied[1], checks: [{ state: 'failed', what: 'Quick', found: '9 times as long' }] },
+      ],
+      gone,
+    ),
+    { succeeded: false },
+    /migrate-db: Quick: 9 times as long,after the last copy this did not hold: Quick/,
+  ],
   ['its target still stands', recordOf(gone, assessed, made, copied), {}, /was taken away/],
   [
     'a job that told nothing',

@@ -260,6 +260,11 @@ describe('a shadow', () => {
     expect(await closedBecause({ record: prepared(0, [copied(), copied('undone')]) })).toMatch(
       /the copy that is to be cut over did not pass: the last copy is "undone"/,
     );
+    const slow: Section = [
+      'migrate-db',
+      { command: 'copy', outcome: 'copied', tables: 1, checks: [{ state: 'failed', what: 'It bears it' }] },
+    ];
+    expect(await closedBecause({ record: prepared(0, [slow]) })).toMatch(/this did not hold: It bears it/);
     expect(await closedBecause({ record: prepared(0, []) })).toMatch(/is not in the record/);
     const [, waived] = await check({ record: prepared(20), waived: { full: false, shadow: true } });
     expect(waived?.found).toBe('waived by `rehearsal/shadow` in migration.yml');
