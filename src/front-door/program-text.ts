@@ -6,7 +6,7 @@ import { ServerResponse, createServer } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
 import { connect as connectTcp, isIP } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { connect as connectTls } from 'node:tls';
+import { TLSSocket, connect as connectTls } from 'node:tls';
 import { promisify } from 'node:util';
 
 // answers.ts
@@ -61,6 +61,10 @@ function discardRest(request) {
  */
 const SIGNED_HEADER = 'x-front-door';
 
+/** How often a request was handed on from one forwarder that ends to the next; more than that is a circle. */
+const HOPS_HEADER = 'x-front-door-hops';
+const MOST_HOPS = 3;
+
 /** Headers that are for one connection only (RFC 9110, 7.6.1). */
 const ONE_CONNECTION = [
   'connection',
@@ -74,7 +78,7 @@ const ONE_CONNECTION = [
 ];
 
 /** What says by whom and for what a request was made: the visitor's own words about it are never passed on. */
-const OURS = [SIGNED_HEADER, 'host', 'forwarded', 'x-forwarded-host'];
+const OURS = [SIGNED_HEADER, HOPS_HEADER, 'host', 'forwarded', 'x-forwarded-host'];
 
 /** The headers that a request keeps on its way to the new side, with those that say where it came from. */
 function requestHeaders(request, target) {
@@ -94,10 +98,16 @@ function requestHeaders(request, target) {
   return framed(headers, request);
 }
 
-/** The headers as they came: whoever takes this dyno's place is told by the router whatever it has to know. */
+/**
+ * The headers as they came: whoever takes this dyno's place is told by the router whatever it has to know. \`undefined\`
+ * for a request that has been handed on too often.
+ */
 function successorHeaders(request) {
   const headers = endToEnd(request);
+  const hops = Number(headers.get(HOPS_HEADER)?.values.at(-1) ?? 0);
+  if (!(hops < MOST_HOPS)) return undefined;
   headers.delete(SIGNED_HEADER);
+  put(headers, 'X-Front-Door-Hops', String(hops + 1));
   return framed(headers, request);
 }
 
@@ -278,14 +288,17 @@ class Target {
       onConnected();
     };
     outgoing.once('socket', (socket) => {
-      const tls = socket;
+      if (!(socket instanceof TLSSocket)) {
+        outgoing.destroy(new Error('The connection is not encrypted.'));
+        return;
+      }
       // A server that vanished without a word is noticed within half a minute.
-      tls.setKeepAlive(true, 15_000);
+      socket.setKeepAlive(true, 15_000);
       // The agent's limit is for idle connections; an answer may take its time.
-      tls.setTimeout(0);
+      socket.setTimeout(0);
       // Only a connection whose certificate was verified is authorized.
-      if (tls.authorized) connected();
-      else tls.once('secureConnect', connected);
+      if (socket.authorized) connected();
+      else socket.once('secureConnect', connected);
     });
     outgoing.once('close', () => {
       clearTimeout(tooLong);
@@ -371,9 +384,10 @@ function forward(exchange, options, attempt) {
   const { request, response, upgrade } = exchange;
   let [connected, answered] = [false, false];
   let tooLong;
-  const begun = begin();
+  const route = routeOf(exchange, options);
+  const begun = route === undefined ? undefined : begin(route);
   if (begun === undefined) {
-    answer(response, 400);
+    answer(response, route === undefined ? 503 : 400);
     return undefined;
   }
   const outgoing = begun;
@@ -405,9 +419,8 @@ function forward(exchange, options, attempt) {
   });
   return outgoing;
 
-  function begin() {
+  function begin({ target, headers }) {
     try {
-      const { target, headers } = routeOf(exchange, options);
       return target.begin(
         {
           method: request.method ?? 'GET',
@@ -421,23 +434,24 @@ function forward(exchange, options, attempt) {
         },
       );
     } catch {
-      // Characters that Node reads and does not write, or a host that is none.
+      // Characters that Node reads and does not write.
       return undefined;
     }
   }
 }
 
-/** Where to, and with which headers. */
+/** Where to, and with which headers; \`undefined\` when there is nowhere to go. */
 function routeOf({ request, upgrade }, options) {
+  const targetHost = request.headers.host ?? '';
   const { toSuccessor } = options;
   const headers = toSuccessor ? successorHeaders(request) : requestHeaders(request, options);
+  if (headers === undefined || (toSuccessor && !URL.canParse(\`https://\${targetHost}\`))) return undefined;
   headers.delete('expect');
   if (upgrade !== undefined) {
     put(headers, 'Connection', 'Upgrade');
     put(headers, 'Upgrade', request.headers.upgrade ?? '');
   }
-  const target = toSuccessor ? new Target({ targetHost: request.headers.host ?? '' }) : options.target;
-  return { target, headers };
+  return { target: toSuccessor ? new Target({ targetHost }) : options.target, headers };
 }
 
 /** The body flows only now, at the pace at which the new side takes it. */

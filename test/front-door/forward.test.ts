@@ -98,7 +98,7 @@ test('headers that come twice, statuses, empty bodies, HEAD and trailers pass as
 });
 
 /** Many times what a dyno has for buffers; in the full run more than the smallest dyno has altogether. */
-const MEBIBYTES = full ? 1_000 : 60;
+const MEBIBYTES = full ? 1_000 : 24;
 
 test(`an upload and a download of ${MEBIBYTES} MiB pass whole, in flat memory`, async () => {
   const { newSide, forwarder } = await opened();

@@ -8,6 +8,8 @@ import { MIGRATION, startForwarder } from './support/forwarder.ts';
 import { startNewSide } from './support/new-side.ts';
 import { startOldDatabase, type OldDatabase } from './support/old-database.ts';
 
+const fullTest = full ? test : test.skip;
+
 let old: Promise<OldDatabase> | undefined;
 /** With the row, which holds. */
 async function held(): Promise<OldDatabase> {
@@ -77,27 +79,30 @@ test('beyond the limit of waiting a request is refused with a time to come back;
   expect(newSide.seen).toEqual([]);
 });
 
-test('uploads that wait cost what lies in buffers, whatever their size, and are whole afterwards', async () => {
-  const [database, newSide] = [await held(), await startNewSide()];
-  const forwarder = await startForwarder({ newSide, databaseUrl: database.url });
-  const lengths: number[] = [];
-  newSide.handle((request, response) => {
-    let length = 0;
-    request.on('data', (chunk: Buffer) => (length += chunk.length));
-    request.once('end', () => {
-      lengths.push(length);
-      response.end();
+fullTest(
+  'uploads that wait cost what lies in buffers, whatever their size, and are whole afterwards',
+  async () => {
+    const [database, newSide] = [await held(), await startNewSide()];
+    const forwarder = await startForwarder({ newSide, databaseUrl: database.url });
+    const lengths: number[] = [];
+    newSide.handle((request, response) => {
+      let length = 0;
+      request.on('data', (chunk: Buffer) => (length += chunk.length));
+      request.once('end', () => {
+        lengths.push(length);
+        response.end();
+      });
     });
-  });
-  await forwarder.said('holds');
-  const [before, body, many] = [forwarder.residentMib(), 'x'.repeat(1_000_000), full ? 1_000 : 60];
-  const answers = Array.from({ length: many }, () => ask(forwarder.url, { method: 'POST', body }));
-  await delay(1_500);
-  expect((forwarder.residentMib() - before) / many).toBeLessThan(0.25);
-  await setFrontDoor(database.address, MIGRATION, 'forward');
-  expect((await Promise.all(answers)).map(({ status }) => status)).toEqual(Array(many).fill(200));
-  expect(lengths).toEqual(Array(many).fill(body.length));
-});
+    await forwarder.said('holds');
+    const [before, body, many] = [forwarder.residentMib(), 'x'.repeat(1_000_000), 1_000];
+    const answers = Array.from({ length: many }, () => ask(forwarder.url, { method: 'POST', body }));
+    await delay(1_500);
+    expect((forwarder.residentMib() - before) / many).toBeLessThan(0.25);
+    await setFrontDoor(database.address, MIGRATION, 'forward');
+    expect((await Promise.all(answers)).map(({ status }) => status)).toEqual(Array(many).fill(200));
+    expect(lengths).toEqual(Array(many).fill(body.length));
+  },
+);
 
 test('who goes away while waiting is not passed on', async () => {
   const [database, newSide] = [await held(), await startNewSide()];
@@ -171,13 +176,21 @@ test('told to end while it holds, it sends who waits to those that take its plac
     ask(`${forwarder.url}/post`, { headers: host, method: 'POST', body: 'once' }),
   ];
   await delay(150);
+  const circling = ask(`${forwarder.url}/circling`, { headers: { ...host, 'x-front-door-hops': '3' } });
+  const nowhere = ask(`${forwarder.url}/nowhere`, { headers: { host: 'no host' } });
+  await delay(100);
   forwarder.process.signal('SIGTERM');
+  expect([(await circling).status, (await nowhere).status]).toEqual([503, 503]);
   for (const answer of await Promise.all(waits))
     expect(answer).toMatchObject({ status: 200, body: 'the old code' });
   expect(newSide.seen).toEqual([]);
   expect(router.seen.map(({ url }) => url).sort()).toEqual(['/get', '/post']);
   for (const { headers } of router.seen) {
-    expect(headers).toMatchObject({ host: router.host, 'x-forwarded-for': '203.0.113.7' });
+    expect(headers).toMatchObject({
+      host: router.host,
+      'x-forwarded-for': '203.0.113.7',
+      'x-front-door-hops': '1',
+    });
     expect(headers).not.toHaveProperty('x-front-door');
   }
   expect(body).toBe('once');

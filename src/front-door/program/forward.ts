@@ -102,9 +102,10 @@ function forward(
   const { request, response, upgrade } = exchange;
   let [connected, answered] = [false, false];
   let tooLong: NodeJS.Timeout | undefined;
-  const begun = begin();
+  const route = routeOf(exchange, options);
+  const begun = route === undefined ? undefined : begin(route);
   if (begun === undefined) {
-    answer(response, 400);
+    answer(response, route === undefined ? 503 : 400);
     return undefined;
   }
   const outgoing = begun;
@@ -136,9 +137,8 @@ function forward(
   });
   return outgoing;
 
-  function begin(): ClientRequest | undefined {
+  function begin({ target, headers }: Route): ClientRequest | undefined {
     try {
-      const { target, headers } = routeOf(exchange, options);
       return target.begin(
         {
           method: request.method ?? 'GET',
@@ -152,26 +152,29 @@ function forward(
         },
       );
     } catch {
-      // Characters that Node reads and does not write, or a host that is none.
+      // Characters that Node reads and does not write.
       return undefined;
     }
   }
 }
 
-/** Where to, and with which headers. */
-function routeOf(
-  { request, upgrade }: Exchange,
-  options: ForwardOptions,
-): { target: Target; headers: HeaderList } {
+interface Route {
+  target: Target;
+  headers: HeaderList;
+}
+
+/** Where to, and with which headers; `undefined` when there is nowhere to go. */
+function routeOf({ request, upgrade }: Exchange, options: ForwardOptions): Route | undefined {
+  const targetHost = request.headers.host ?? '';
   const { toSuccessor } = options;
   const headers = toSuccessor ? successorHeaders(request) : requestHeaders(request, options);
+  if (headers === undefined || (toSuccessor && !URL.canParse(`https://${targetHost}`))) return undefined;
   headers.delete('expect');
   if (upgrade !== undefined) {
     put(headers, 'Connection', 'Upgrade');
     put(headers, 'Upgrade', request.headers.upgrade ?? '');
   }
-  const target = toSuccessor ? new Target({ targetHost: request.headers.host ?? '' }) : options.target;
-  return { target, headers };
+  return { target: toSuccessor ? new Target({ targetHost }) : options.target, headers };
 }
 
 /** The body flows only now, at the pace at which the new side takes it. */

@@ -8,6 +8,10 @@ import type { IncomingMessage } from 'node:http';
  */
 export const SIGNED_HEADER = 'x-front-door';
 
+/** How often a request was handed on from one forwarder that ends to the next; more than that is a circle. */
+const HOPS_HEADER = 'x-front-door-hops';
+const MOST_HOPS = 3;
+
 /** Headers that are for one connection only (RFC 9110, 7.6.1). */
 const ONE_CONNECTION = [
   'connection',
@@ -21,7 +25,7 @@ const ONE_CONNECTION = [
 ];
 
 /** What says by whom and for what a request was made: the visitor's own words about it are never passed on. */
-const OURS = [SIGNED_HEADER, 'host', 'forwarded', 'x-forwarded-host'];
+const OURS = [SIGNED_HEADER, HOPS_HEADER, 'host', 'forwarded', 'x-forwarded-host'];
 
 export type HeaderList = Map<string, { name: string; values: string[] }>;
 
@@ -46,10 +50,16 @@ export function requestHeaders(
   return framed(headers, request);
 }
 
-/** The headers as they came: whoever takes this dyno's place is told by the router whatever it has to know. */
-export function successorHeaders(request: IncomingMessage): HeaderList {
+/**
+ * The headers as they came: whoever takes this dyno's place is told by the router whatever it has to know. `undefined`
+ * for a request that has been handed on too often.
+ */
+export function successorHeaders(request: IncomingMessage): HeaderList | undefined {
   const headers = endToEnd(request);
+  const hops = Number(headers.get(HOPS_HEADER)?.values.at(-1) ?? 0);
+  if (!(hops < MOST_HOPS)) return undefined;
   headers.delete(SIGNED_HEADER);
+  put(headers, 'X-Front-Door-Hops', String(hops + 1));
   return framed(headers, request);
 }
 

@@ -144,7 +144,7 @@ async function logIn(stream: Socket, messages: Messages, address: URL): Promise<
 
 async function readRows(messages: Messages): Promise<(string | null)[][]> {
   const rows: (string | null)[][] = [];
-  let failure: unknown;
+  let failure: Error | undefined;
   for (;;) {
     const { type, body } = await messages.next();
     if (type === 'Z') break;
@@ -154,7 +154,7 @@ async function readRows(messages: Messages): Promise<(string | null)[][]> {
         refuse(type, body);
       } catch (error) {
         // The server says that it is ready again before the next query may be sent.
-        failure = error;
+        failure = error as Error;
       }
   }
   if (failure !== undefined) throw failure;

@@ -1,7 +1,7 @@
 import { Agent, request as httpsRequest, type RequestOptions } from 'node:https';
 import type { ClientRequest } from 'node:http';
 import { isIP } from 'node:net';
-import type { TLSSocket } from 'node:tls';
+import { TLSSocket } from 'node:tls';
 
 import { log, nameOf } from './log.ts';
 import { rememberedLookup } from './remembered-lookup.ts';
@@ -74,14 +74,17 @@ export class Target {
       onConnected();
     };
     outgoing.once('socket', (socket) => {
-      const tls = socket as TLSSocket;
+      if (!(socket instanceof TLSSocket)) {
+        outgoing.destroy(new Error('The connection is not encrypted.'));
+        return;
+      }
       // A server that vanished without a word is noticed within half a minute.
-      tls.setKeepAlive(true, 15_000);
+      socket.setKeepAlive(true, 15_000);
       // The agent's limit is for idle connections; an answer may take its time.
-      tls.setTimeout(0);
+      socket.setTimeout(0);
       // Only a connection whose certificate was verified is authorized.
-      if (tls.authorized) connected();
-      else tls.once('secureConnect', connected);
+      if (socket.authorized) connected();
+      else socket.once('secureConnect', connected);
     });
     outgoing.once('close', () => {
       clearTimeout(tooLong);
