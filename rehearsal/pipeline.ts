@@ -93,7 +93,7 @@ const builtIns: BuiltIns = {
 };
 
 /** What a runner's machine gives to every process: tools, the way out, and whom to trust. */
-function processEnvironment(world: World): Record<string, string> {
+export function processEnvironment(world: World): Record<string, string> {
   const proxy = world.proxyUrl('runner');
   return {
     ...world.postgres.environment,

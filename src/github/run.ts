@@ -59,6 +59,8 @@ export async function runAction(
   });
   for (const name of SECRET_INPUTS) masks.add(readEnvironmentInput(process.env, name) ?? '');
   const edge = createEdge(masks, onGitHub);
+  // No runner comes back for the post step of a shell: then this process does it itself, at its end.
+  const isAlone = !onGitHub && process.env.GITHUB_STATE === undefined;
   const isPost = edge.getState(IS_POST) === 'true';
   try {
     if (isPost) await post?.(edge);
@@ -70,12 +72,15 @@ export async function runAction(
     if (isPost) edge.log.warning(`Cleaning up failed: ${messageOf(error)}`);
     else fail(edge, masks, onGitHub, error);
   }
+  if (isAlone && !isPost)
+    await post?.(edge).catch((error: unknown) => edge.log.warning(`Cleaning up failed: ${messageOf(error)}`));
   leaveEvenIfSomethingIsOpen(edge);
 }
 
 function createEdge(masks: Masks, onGitHub: boolean): Edge {
   const log = onGitHub ? runnerLog(masks) : plainLog(masks);
   let summarised = 0;
+  const kept = new Map<string, string>();
   return {
     inputs: inputsFrom(
       (name) => readEnvironmentInput(process.env, name),
@@ -99,8 +104,9 @@ function createEdge(masks: Masks, onGitHub: boolean): Edge {
     },
     saveState(name, value) {
       if (process.env.GITHUB_STATE) core.saveState(name, value);
+      else kept.set(name, value);
     },
-    getState: (name) => process.env[`STATE_${name}`] ?? '',
+    getState: (name) => process.env[`STATE_${name}`] ?? kept.get(name) ?? '',
     async summary(markdown) {
       const text = cut(masks.redact(markdown), LARGEST_SUMMARY - summarised);
       summarised += Buffer.byteLength(text) + 1;

@@ -136,6 +136,15 @@ test('a cancelled job may clean up: the signal aborts the work instead of killin
   }
 });
 
+test('in a shell, where no runner comes back, the clean-up follows at once, also after a failure', async () => {
+  expect((await run('tell')).out).toMatch(/token \*\*\*[^]*post closes cluster-1\n$/);
+  const failed = await run('own error');
+  expect(failed.code).toBe(1);
+  expect(failed.out).toContain('post closes');
+  // On a runner it is a step of its own.
+  expect((await run('tell', onGitHub)).out).not.toContain('post closes');
+});
+
 test('the post step runs the clean-up with the state of the main step; its failure is a warning', async () => {
   const post = { ...onGitHub, STATE_isPost: 'true', STATE_opened: 'cluster-1' };
   expect(await run('tell', post)).toMatchObject({

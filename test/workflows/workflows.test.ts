@@ -92,7 +92,7 @@ test('in the reviewed environment stand the cutover and its guard, which begin t
     expect([guard?.needs, guard?.['timeout-minutes']]).toEqual([
       ...[cutover?.needs, cutover?.['timeout-minutes']],
     ]);
-    const begins = (condition: unknown, without: string): string =>
+    const begins = (condition: string | boolean | undefined, without: string): string =>
       String(condition ?? '')
         .replace(/^\$\{\{ /, '')
         .replace(/ \}\}$/, '')
