@@ -1,7 +1,11 @@
+import { certificateState } from '../../src/checks/certificate.ts';
 import { compareSides } from '../../src/checks/compare.ts';
+import { whyNot } from '../../src/checks/connection.ts';
+import { servedCertificate } from '../../src/checks/exchange.ts';
 import { FRONT_PAGE, runChecks } from '../../src/checks/functional.ts';
-import type { Check } from '../../src/checks/result.ts';
+import { judged, type Check } from '../../src/checks/result.ts';
 import type { CheckRun } from '../../src/checks/run.ts';
+import { CERTIFICATE_DAYS } from '../../src/migration/check-config.ts';
 import { appWebUrl } from '../../src/heroku/web-url.ts';
 import { withRedis } from '../../src/redis/connect.ts';
 import { checkHosts, type CheckResult } from '../http-checks.ts';
@@ -36,15 +40,31 @@ export async function functionalChecks(
   };
   const declared = config.declaredChecks.length > 0 ? config.declaredChecks : [FRONT_PAGE];
   const checks = await runChecks(run, declared, { closed: !moved });
+  // Without a declaration only what the new side is known to answer while it is closed.
   const paths = config.compare?.paths ?? [
-    ...new Set([
-      '/',
-      ...declared.flatMap((check) =>
-        check.kind === 'request' && check.method === 'GET' ? [check.path] : [],
-      ),
-    ]),
+    ...new Set(
+      declared.flatMap((check) => (check.kind === 'request' && check.method === 'GET' ? [check.path] : [])),
+    ),
   ];
-  return { checks: [...checks, ...(await compareSides(run, paths, config.compare))], http };
+  return {
+    checks: [
+      ...checks,
+      ...(await Promise.all(hosts.map((name) => certificateOf(name, run)))),
+      ...(await compareSides(run, paths, config.compare)),
+    ],
+    http,
+  };
+}
+
+/** Under every name that leads there, and not only under the one that all else is asked under. */
+async function certificateOf(host: string, run: CheckRun): Promise<Check> {
+  const seen = await servedCertificate(new URL(`https://${host}/`)).catch((error: unknown) => whyNot(error));
+  return judged(`function/certificate/${host}`, 'function', `${host} has a certificate that is trusted`, {
+    ...(typeof seen === 'string'
+      ? { passed: false, found: seen }
+      : certificateState(seen, CERTIFICATE_DAYS, run.clock.now())),
+    remedy: 'Look at the domain on App Platform: it renews certificates by itself while DNS leads there.',
+  });
 }
 
 /** Sidekiq's own counter; undefined where nothing has ever counted. */

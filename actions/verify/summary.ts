@@ -52,6 +52,21 @@ export function verifySummary(verification: Verification): string {
     .join('\n\n');
 }
 
+/** Of `command: compare`. */
+export function compareSummary(checks: readonly Check[]): string {
+  const failed = checks.filter(({ state }) => state === 'failed').length;
+  return [
+    heading(
+      failed === 0 ? 'The new side answers as the old one' : `${failed} findings before the cutover`,
+      2,
+    ),
+    toJudge(checks),
+    ...byArea(checks),
+  ]
+    .filter((part) => part !== '')
+    .join('\n\n');
+}
+
 /** Of `command: watch`. */
 export function watchSummary(checks: readonly Check[]): string {
   const failed = checks.filter(({ state }) => state === 'failed').length;

@@ -29,6 +29,16 @@ export interface Answer {
   certificate: ServedCertificate;
 }
 
+/** The certificate under which a host is served, and nothing else asked of it. @throws as `exchange` does */
+export async function servedCertificate(url: URL, reach?: Reach): Promise<ServedCertificate> {
+  const socket = await openTls(url, reach);
+  try {
+    return certificateOf(socket);
+  } finally {
+    socket.destroy();
+  }
+}
+
 export interface ServedCertificate {
   validTo: Date;
   /** How many certificates the server sent or Node found up to a trusted one. */

@@ -108,7 +108,8 @@ function record(result: WorkflowResult, environment: string): Entry[] {
 const ends = (result: WorkflowResult) =>
   Object.fromEntries(result.jobs.map(({ id, conclusion }) => [id, conclusion]));
 const preparation = [
-  ...['assess', 'provision infrastructure', 'migrate-db copy', 'provision application'],
+  ...['assess', 'provision try-image', 'provision infrastructure', 'migrate-db copy'],
+  'provision application',
   'verify compare',
 ];
 const migrate = 'project/.github/workflows/migrate.yml';

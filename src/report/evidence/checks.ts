@@ -31,23 +31,26 @@ export interface SeenChecks {
   failures: string[];
 }
 
-const watched = z.object({ command: z.literal('watch') });
+const commanded = z.object({ command: z.enum(['watch', 'compare']) });
 
 /**
- * Everything that was looked at, in the newest section of each kind that looked: verify, its watch of the way back, and
- * the copy (capacity). What a later one looked at again is told once.
+ * Everything that was looked at, in the newest section of each kind that looked: verify, its watch of the way back, its
+ * comparison of both sides before the switch, and the copy (capacity). What a later one looked at again is told once.
  */
 export function readChecks(record: MigrationRecord): SeenChecks {
   const newest = (isMeant: (section: MigrationRecord['sections'][number]) => boolean): unknown =>
     record.sections.findLast(isMeant)?.data;
-  const isWatch = (data: unknown): boolean => watched.safeParse(data).success;
-  const verify = newest(({ phase, data }) => phase === 'verify' && !isWatch(data));
-  const watch = newest(({ phase, data }) => phase === 'verify' && isWatch(data));
+  const commandOf = (data: unknown): string => commanded.safeParse(data).data?.command ?? 'verify';
+  const byVerify = (command: string): unknown =>
+    newest(({ phase, data }) => phase === 'verify' && commandOf(data) === command);
+  const verify = byVerify('verify');
   const copy = newest(({ phase, data }) => phase === 'migrate-db' && withChecks.safeParse(data).success);
   const checks = [
-    ...checksIn(watch),
+    ...checksIn(byVerify('watch')),
     ...(withChecks.safeParse(verify).data?.checks ?? fromHttp(verify)),
     ...checksIn(copy),
+    // Old and new side answer side by side only before the switch.
+    ...checksIn(byVerify('compare')),
   ];
   const seen = new Set<string>();
   const once = checks.filter(({ id }) => !seen.has(id) && seen.add(id));

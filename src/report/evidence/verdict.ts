@@ -45,7 +45,8 @@ export function verdictOf(record: MigrationRecord): Verdict {
   }
   if (last.phase === 'roll-back') return rolledBack(last.outcome, last.now, last.reason);
   const verified = sections.findLast(
-    ({ phase, index, command }) => phase === 'verify' && command !== 'watch' && index > last.index,
+    ({ phase, index, command }) =>
+      phase === 'verify' && command !== 'watch' && command !== 'compare' && index > last.index,
   );
   if (verified === undefined)
     return {
