@@ -11,6 +11,7 @@ import { messageOf } from '../src/errors.ts';
 import type { Edge } from '../src/github/run.ts';
 import { readConfigVars } from '../src/heroku/config-vars.ts';
 import { connectionCheck } from '../src/migration/connection-sum.ts';
+import { withoutSecrets } from '../src/migration/no-secrets.ts';
 import { latestSection } from '../src/migration/record.ts';
 import { compareCapacity } from '../src/postgres/capacity.ts';
 import { withConnection } from '../src/postgres/connect.ts';
@@ -30,12 +31,12 @@ const planned = z.object({
  * together against the cluster's limit. While Heroku serves; it reads on both sides and changes nothing.
  */
 export async function checkCapacity(
-  { environment }: Pick<Edge, 'environment'>,
+  edge: Pick<Edge, 'environment' | 'redact'>,
   parties: Parties,
 ): Promise<Check[]> {
   const { log, signal } = parties;
   return log.group('Capacity of the new side', async () => {
-    const checks = await lookAt(environment.workspace, parties).catch((error: unknown): Check[] => {
+    const checks = await lookAt(edge.environment.workspace, parties).catch((error: unknown): Check[] => {
       signal.throwIfAborted();
       // The copy is there all the same; what could not be looked at is no pass.
       return [
@@ -46,9 +47,14 @@ export async function checkCapacity(
         }),
       ];
     });
-    for (const { state, what, found } of checks)
+    const shown = checks.map((check) => ({
+      ...check,
+      what: withoutSecrets(edge.redact(check.what)),
+      found: withoutSecrets(edge.redact(check.found)),
+    }));
+    for (const { state, what, found } of shown)
       log.info(`${state === 'failed' ? 'NOT OK' : 'ok'}  ${what}: ${found}`);
-    return checks;
+    return shown;
   });
 }
 

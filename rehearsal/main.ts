@@ -82,10 +82,16 @@ async function rehearse(
     phasesMs: phasesOf(result),
     traffic: world.traffic,
     record: kept.record,
+    evidence: existsSync(kept.evidence) ? kept.evidence : null,
     conditions,
   });
   for (const line of describeVerdict(world, conclusion)) chapters.line(line);
   chapters.line(`step summaries     ${kept.summaries}`);
+  chapters.line(
+    existsSync(kept.evidence)
+      ? `evidence           ${kept.evidence} (open it in a browser)`
+      : 'evidence           none was drawn: no phase that draws it came so far',
+  );
   await world.stop();
   return conclusion.verdict;
 }
@@ -178,7 +184,7 @@ function keepArtifacts(
   result: WorkflowResult,
   directory: string,
   options: RehearsalOptions,
-): { record: string; summaries: string } {
+): { record: string; summaries: string; evidence: string } {
   const target = mkdtempSync(join(tmpdir(), 'heroku-to-digitalocean-rehearsal-'));
   cpSync(result.summaries, join(target, 'summaries'), { recursive: true });
   cpSync(result.artifacts, join(target, 'artifacts'), { recursive: true });
@@ -187,6 +193,12 @@ function keepArtifacts(
   return {
     record: join(target, 'artifacts', name, 'migration-record.json'),
     summaries: join(target, 'summaries'),
+    evidence: join(
+      target,
+      'artifacts',
+      `migration-evidence-${options.environment}`,
+      'migration-evidence.html',
+    ),
   };
 }
 

@@ -21,6 +21,8 @@ export interface Verdict {
   phasesMs: Record<string, number>;
   /** Path of the migration record. */
   record: string;
+  /** Path of the page that shows what it proves; null: none was drawn. */
+  evidence: string | null;
 }
 
 export interface Evidence {
@@ -36,6 +38,7 @@ export interface Evidence {
   phasesMs: Record<string, number>;
   traffic?: World['traffic'];
   record: string;
+  evidence: string | null;
   /** What must hold beside the figures, each true or not. */
   conditions: { what: string; holds: boolean }[];
 }
@@ -110,6 +113,7 @@ export function conclude(evidence: Evidence): { verdict: Verdict; reasons: strin
       restsOn: evidence.traffic === 'front-door' ? FRONT_DOOR_RESTS_ON : [],
       phasesMs: evidence.phasesMs,
       record: evidence.record,
+      evidence: evidence.evidence,
     },
   };
 }

@@ -11,6 +11,7 @@ import { maskConfigVars } from '../../src/migration/source.ts';
 import { SUSPENDED_WHILE_LIVE } from '../../src/postgres/catalogue.ts';
 import { readFence } from '../../src/postgres/fence.ts';
 import { writesAre } from '../../src/postgres/rights.ts';
+import { checkCapacity } from '../capacity.ts';
 import { writeEvidence } from '../evidence-page.ts';
 import type { CheckResult } from '../http-checks.ts';
 import { lateJobs } from '../jobs.ts';
@@ -138,6 +139,8 @@ async function inspect(
     ...(await log.group('Security', () =>
       securityChecks(parties, outside, { runId: edge.environment.runId, moved }),
     )),
+    // Before the switch: afterwards the old side is no measure of what the new one bears.
+    ...(moved ? [] : await checkCapacity(edge, parties)),
     ...(await inspectCost(parties, addOns, moved)),
   ].map((check) => presentable(check, edge));
   for (const { id, state, found } of checks) log.info(`${id}: ${state} – ${found}`);

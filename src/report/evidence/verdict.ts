@@ -33,6 +33,11 @@ export function verdictOf(record: MigrationRecord): Verdict {
     return parsed === undefined ? [] : [{ phase, index, ...parsed }];
   });
   const last = sections.findLast(({ phase }) => phase === 'cutover' || phase === 'roll-back');
+  const verify = sections.findLast(
+    ({ phase, command }) => phase === 'verify' && command !== 'watch' && command !== 'compare',
+  );
+  // A run over a migration that is finished has a record of its own, without the cutover.
+  if (last === undefined && verify?.state === 'moved') return moved(record, verify.outcome);
   if (last === undefined) return notYet(record, sections.at(-1));
   const stopped = STOPPED[last.outcome];
   // The guard and a roll-back before the point of no return end well with everything undone.
@@ -44,17 +49,18 @@ export function verdictOf(record: MigrationRecord): Verdict {
     };
   }
   if (last.phase === 'roll-back') return rolledBack(last.outcome, last.now, last.reason);
-  const verified = sections.findLast(
-    ({ phase, index, command }) =>
-      phase === 'verify' && command !== 'watch' && command !== 'compare' && index > last.index,
-  );
+  return moved(record, verify !== undefined && verify.index > last.index ? verify.outcome : undefined);
+}
+
+/** DigitalOcean serves; `verified` is how the verification after the cutover ended, if there was one. */
+function moved(record: MigrationRecord, verified: string | undefined): Verdict {
   if (verified === undefined)
     return {
       tone: 'open',
       words: 'Moved, not verified yet',
       sentence: `${SERVES_ON_DIGITALOCEAN} No verification has run after the cutover.`,
     };
-  if (verified.outcome !== 'verified')
+  if (verified !== 'verified')
     return {
       tone: 'bad',
       words: 'Moved, and the verification failed',

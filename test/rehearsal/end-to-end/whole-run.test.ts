@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { endState, shopEnvironments } from '../../../rehearsal/end-state.ts';
@@ -9,9 +10,10 @@ import { z } from 'zod';
 import type { WorkflowResult } from '../../../rehearsal/runner/options.ts';
 import { conclude } from '../../../rehearsal/verdict.ts';
 import { hostNameOf } from '../../../rehearsal/world.ts';
-import { readRecord } from '../../../src/migration/record.ts';
+import { latestSection, readRecord } from '../../../src/migration/record.ts';
 import { requireMigrationKey } from '../../../src/migration/secrets.ts';
 import { redisSecrets } from '../../../src/migration/target.ts';
+import { faultsOf } from '../../report/evidence/well-formed.ts';
 import {
   AFTER,
   accessOfTheRunner,
@@ -210,6 +212,7 @@ test('a runner that dies after the point of no return, then re-run failed jobs: 
     sections: record.sections,
     phasesMs: {},
     record: '',
+    evidence: null,
     conditions,
   });
   expect(reasons).toEqual([]);
@@ -230,7 +233,24 @@ test('a runner that dies after the point of no return, then re-run failed jobs: 
     ['verify', false],
   ]);
   expect(await accessOfTheRunner(shop)).toEqual([]);
+
+  // The page that was kept is of this very record, and is a page.
+  const page = readFileSync(
+    join(result.artifacts, 'migration-evidence-production/migration-evidence.html'),
+    'utf8',
+  );
+  expect(page).toContain(record.sections.at(-1)?.digest);
+  expect(page).toContain('robin approved the plan');
+  expect(faultsOf(page)).toEqual([]);
+  // What Heroku's database is asked most was asked of both sides, and all connections fit.
+  const seen = latestSection(record, 'migrate-db', z.object({ checks: z.array(checkSeen) }))?.checks ?? [];
+  expect(seen.filter(({ state }) => state === 'failed')).toEqual([]);
+  expect(seen.map(({ id }) => id)).toEqual(
+    expect.arrayContaining(['capacity/reads', 'capacity/connections']),
+  );
 }, 150_000);
+
+const checkSeen = z.object({ id: z.string(), state: z.string(), found: z.string() });
 
 test('a second run over the finished migration changes nothing and says so', async () => {
   const { heroku, digitalOcean } = shop.world;

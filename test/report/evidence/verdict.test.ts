@@ -72,6 +72,18 @@ describe('a verdict says where the migration stands, and is good only where all 
       /not verified/,
     ],
     [
+      'a later run, whose record has no cutover',
+      [ASSESSED, ['verify', VERIFIED]],
+      'good',
+      /Moved and verified/,
+    ],
+    [
+      'a way back that closes',
+      [...WHOLE, ['verify', { command: 'watch', outcome: 'failed', checks: [failedCheck] }]],
+      'bad',
+      /a check failed/,
+    ],
+    [
       'too slow a copy',
       [ASSESSED, ['migrate-db', { outcome: 'copied', checks: [{ ...failedCheck, area: 'capacity' }] }]],
       'bad',
