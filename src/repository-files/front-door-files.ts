@@ -6,8 +6,7 @@ import type { FilesInput, RepositoryFiles } from './repository-files.ts';
 /** With `traffic: front-door`: what lets the app trust the forwarder, and nobody else, about host, scheme and visitor. */
 export function frontDoorFiles({ plan, facts }: FilesInput): RepositoryFiles {
   const nothing: RepositoryFiles = { files: [], checks: [], told: [], snippets: [] };
-  const traffic: string = plan.traffic;
-  if (traffic !== 'front-door') return nothing;
+  if (plan.traffic !== 'front-door') return nothing;
   const why =
     'gives requests that come through the forwarder at Heroku their own host, scheme and client address back, when its signature is valid; without FRONT_DOOR_SECRET, as on Heroku, it does nothing';
   if (facts.rails !== null) {

@@ -355,3 +355,52 @@ function lockWith(gems: Record<string, string>): string {
   const lines = Object.entries(gems).map(([name, version]) => `    ${name} (${version})\n`);
   return (RAILS['Gemfile.lock'] ?? '').replace('  specs:\n', `  specs:\n${lines.join('')}`);
 }
+
+const SINATRA = `GEM
+  remote: https://rubygems.org/
+  specs:
+    rack (3.0.0)
+    sinatra (4.0.0)
+
+PLATFORMS
+  ruby
+
+DEPENDENCIES
+  sinatra
+`;
+
+test.each([
+  [
+    'Rails',
+    RAILS_APP,
+    'config/initializers/front_door.rb',
+    'middleware.insert_before 0, FrontDoor',
+    undefined,
+  ],
+  ['Node', WORLDS[1]?.[1], 'front-door.cjs', 'http.Server.prototype.emit', 'require("./front-door.cjs")'],
+  ['Django', WORLDS[2]?.[1], 'front_door.py', 'def asgi(', 'front_door.wsgi(application)'],
+  [
+    'Rack',
+    { files: { Gemfile: "gem 'sinatra'\n", 'Gemfile.lock': SINATRA, Procfile: 'web: bundle exec puma\n' } },
+    'front_door.rb',
+    'class FrontDoor',
+    'use FrontDoor',
+  ],
+])(
+  '%s: with the front door the middleware that trusts the forwarder is proposed, and without it is not',
+  async (_name, given, path, holds, toDo) => {
+    if (given === undefined) throw new Error('There is no such world.');
+    const frontDoor = { ...config, traffic: 'front-door' as const };
+    const made = await proposed({ ...given, plan: { config: frontDoor } });
+    expect(made.at(path)).toContain(holds);
+    expect(made.at(path)).toContain('FRONT_DOOR_SECRET');
+    if (toDo !== undefined) expect(made.checks.join('\n')).toContain(toDo);
+    expect((await proposed(given)).files.map((file) => file.path)).not.toContain(path);
+  },
+);
+
+test('with the front door an app in a language without a middleware is told so', async () => {
+  const files = { 'go.mod': 'module x\n\ngo 1.22\n', Procfile: 'web: bin/x\n' };
+  const made = await proposed({ files, plan: { config: { ...config, traffic: 'front-door' } } });
+  expect(made.told.join('\n')).toContain('X-Front-Door');
+});
