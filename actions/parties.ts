@@ -2,6 +2,8 @@ import { readApp } from '../src/digitalocean/app.ts';
 import type { DigitalOcean } from '../src/digitalocean/client.ts';
 import { createDigitalOcean } from '../src/digitalocean/client.ts';
 import type { Clock } from '../src/clock.ts';
+import type { DnsProvider } from '../src/dns/provider.ts';
+import type { Resolver } from '../src/dns/resolvers.ts';
 import { ConfigurationError } from '../src/errors.ts';
 import { frontDoorSecret as deriveFrontDoorSecret } from '../src/front-door/secret.ts';
 import type { Edge } from '../src/github/run.ts';
@@ -51,6 +53,10 @@ export interface Parties {
   newSide: NewSide;
   /** For actions that have the inputs. */
   dashboard?: Dashboard | undefined;
+  /** Who serves the zone of the domains; `undefined` without one, and in a phase that moves no names: see `withNames`. */
+  dns: DnsProvider | undefined;
+  /** Through whom names are seen as the public sees them; empty in a phase that moves none. */
+  resolvers: readonly Resolver[];
   tools: PostgresTools;
   /** By which the new side knows the forwarder of `traffic: front-door`; masked. */
   frontDoorSecret: string;
@@ -141,6 +147,7 @@ export async function gatherParties(
         return app.ingressHost;
       },
     },
+    ...{ dns: undefined, resolvers: [] },
     tools: await findPostgresTools(
       major,
       edge.environment.onHostedRunner ? { install: { log: edge.log } } : {},

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 
-import { ConfigurationError, NotSupportedError } from '../src/errors.ts';
+import { ConfigurationError } from '../src/errors.ts';
 import type { Edge } from '../src/github/run.ts';
 import type { EnvironmentConfig, MigrationConfig } from '../src/migration/config.ts';
 import { configFor, environmentOf, parseMigrationConfig } from '../src/migration/config.ts';
@@ -69,11 +69,6 @@ export async function openSubject(
 
 /** Says what this version cannot do yet, before anything is changed. */
 export function refuseUnsupported({ config, environment }: Subject): void {
-  if (config.traffic === 'cdn') {
-    throw new NotSupportedError(
-      'traffic: cdn is not supported yet: this version moves visitors by a forwarder on Heroku or by DNS. Write `traffic: front-door` or `traffic: dns`. Nothing was changed.',
-    );
-  }
   if (environment.domains.length > 0 && config.dns === undefined) {
     throw new ConfigurationError(
       `${environment.name} has domains, and migration.yml does not say who serves their zone. Add a \`dns\` section. Nothing was changed.`,

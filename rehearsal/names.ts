@@ -1,4 +1,5 @@
-import type { Dns } from './digitalocean/dns.ts';
+import { PROXY_ADDRESS } from './cloudflare/zone.ts';
+import { answerOf, type PublicZones } from './public-dns/answers.ts';
 
 interface Endpoint {
   host: string;
@@ -6,22 +7,24 @@ interface Endpoint {
 }
 
 export interface NamesOptions {
-  dns: Dns;
+  /** Who serves the zones. */
+  served: readonly PublicZones[];
   heroku: { http: Endpoint; https: Endpoint };
   digitalOcean: { http: Endpoint; https: Endpoint };
+  /** The proxies of a zone that Cloudflare serves. */
+  cloudflare?: { https: Endpoint } | undefined;
   /** How long a second of a TTL lasts here. */
   ttlSecondMs: number;
 }
 
 /** App Platform's shared ingress for apex names. */
 const APEX_ADDRESSES = new Set(['162.159.140.98', '172.66.0.96']);
-const LONGEST_CHAIN = 8;
 
 /**
  * Name resolution as the clients of the forward proxy have it: each keeps an answer for as long as the record's TTL
  * says, so that a changed record reaches them one by one, as in the world outside.
  */
-export function createNames({ dns, heroku, digitalOcean, ttlSecondMs }: NamesOptions): {
+export function createNames({ served, heroku, digitalOcean, cloudflare, ttlSecondMs }: NamesOptions): {
   resolve: (host: string, port: number, client: string) => Endpoint | undefined;
 } {
   const caches = new Map<string, { target: string; until: number }>();
@@ -30,18 +33,13 @@ export function createNames({ dns, heroku, digitalOcean, ttlSecondMs }: NamesOpt
     if (/\.(herokudns|herokuapp)\.com$/.test(target)) return port === 80 ? heroku.http : heroku.https;
     if (target.endsWith('.ondigitalocean.app') || APEX_ADDRESSES.has(target))
       return port === 80 ? digitalOcean.http : digitalOcean.https;
+    if (target === PROXY_ADDRESS) return cloudflare?.https;
     return undefined;
   };
   const follow = (host: string): { target: string; ttl: number } => {
-    let target = host;
-    let ttl = Number.POSITIVE_INFINITY;
-    for (let links = 0; links < LONGEST_CHAIN; links += 1) {
-      const record = dns.resolve(target, 'CNAME') ?? dns.resolve(target, 'A');
-      if (record === undefined) break;
-      target = record.value.replace(/\.$/, '').toLowerCase();
-      ttl = Math.min(ttl, record.ttl);
-    }
-    return { target, ttl };
+    const { answers } = answerOf(served, host, 'A');
+    const target = answers.at(-1)?.data.replace(/\.$/, '').toLowerCase() ?? host;
+    return { target, ttl: Math.min(Number.POSITIVE_INFINITY, ...answers.map(({ ttl }) => ttl)) };
   };
   return {
     resolve: (host, port, client) => {

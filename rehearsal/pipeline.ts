@@ -39,6 +39,10 @@ export function runPipeline(world: World, options: PipelineOptions): Promise<Wor
     HEROKU_TOKEN: world.tokens.heroku,
     DIGITALOCEAN_TOKEN: world.tokens.digitalOcean,
     MIGRATION_KEY,
+    ...(world.cloudflare === undefined ? {} : { CLOUDFLARE_TOKEN: world.tokens.cloudflare }),
+    ...(world.route53 === undefined
+      ? {}
+      : { AWS_ACCESS_KEY_ID: world.tokens.aws, AWS_SECRET_ACCESS_KEY: 'rehearsal-secret-of-acme' }),
     ...options.secrets,
   };
   return runWorkflow({
@@ -57,6 +61,9 @@ export function runPipeline(world: World, options: PipelineOptions): Promise<Wor
       HEROKU_GITHUB_URL: world.heroku.githubUrl,
       DIGITALOCEAN_API_URL: world.digitalOcean.apiUrl,
       EGRESS_URL: world.egressUrl,
+      RESOLVERS: world.resolvers.map(({ address }) => address).join(', '),
+      ...(world.cloudflare === undefined ? {} : { CLOUDFLARE_API_URL: world.cloudflare.apiUrl }),
+      ...(world.route53 === undefined ? {} : { ROUTE53_API_URL: world.route53.apiUrl }),
       ...options.vars,
     },
     repositorySecrets: {},

@@ -7,6 +7,10 @@ import { stringify } from 'yaml';
 import type { Log } from '../src/log.ts';
 import { startDigitalOcean, type DigitalOceanWorld } from './digitalocean/world.ts';
 import { startDocker, type DockerWorld } from './docker/world.ts';
+import { startCloudflare, type CloudflareWorld } from './cloudflare/world.ts';
+import { answerOf, type PublicZones } from './public-dns/answers.ts';
+import { startResolver, type PlayedResolver } from './public-dns/resolver.ts';
+import { startRoute53, type Route53World } from './route53/world.ts';
 import { startGitHub, type GitHubWorld } from './github/world.ts';
 import { keyValueStoreConfiguration, keyValueStoreUrl } from './heroku/key-value-store.ts';
 import { herokuPostgresSettings, prepareHerokuDatabase } from './heroku/postgres.ts';
@@ -25,8 +29,9 @@ import { seedRedis } from './shop/seed-redis.ts';
 import { seedShop } from './shop/seed.ts';
 
 export type EnvironmentName = 'staging' | 'production';
+export type ZoneServer = 'digitalocean' | 'cloudflare' | 'route53';
 export type StrategyName = 'window' | 'live' | 'auto';
-export type TrafficName = 'dns' | 'front-door';
+export type TrafficName = 'dns' | 'front-door' | 'cdn';
 
 export interface WorldOptions {
   log: Log;
@@ -37,8 +42,10 @@ export interface WorldOptions {
   directory: string;
   /** What migration.yml says of it; `window` unless given. */
   strategy?: StrategyName;
-  /** What it says of visitors; `dns` unless given. */
+  /** What it says of visitors; `dns` unless given. With `cdn` Cloudflare proxies the shop's names. */
   traffic?: TrafficName;
+  /** Who serves the shop's zone; DigitalOcean unless given. */
+  serves?: ZoneServer;
   /** A minute of both sides' schedulers, milliseconds; a second unless given. */
   schedulerMinuteMs?: number;
 }
@@ -61,6 +68,13 @@ export interface World {
   github: GitHubWorld;
   /** The runner's own, played. */
   docker: DockerWorld;
+  /** Only when it serves the zone. */
+  cloudflare: CloudflareWorld | undefined;
+  route53: Route53World | undefined;
+  /** Public resolvers, each with a cache of its own. */
+  resolvers: readonly PlayedResolver[];
+  /** What the public would be told of a name now, by somebody without a cache. */
+  lookUp(name: string): string | undefined;
   authority: Authority;
   /** PEM file of the world's authority, for NODE_EXTRA_CA_CERTS. */
   authorityFile: string;
@@ -76,7 +90,7 @@ export interface World {
   strategy: StrategyName;
   /** And of visitors. */
   traffic: TrafficName;
-  tokens: { heroku: string; digitalOcean: string };
+  tokens: { heroku: string; digitalOcean: string; cloudflare: string; aws: string };
   /** Lifetime of the shop's records in seconds, and how long resolvers keep them here. */
   ttl: { seconds: number; playedMs: number };
   stop(): Promise<void>;
@@ -103,6 +117,8 @@ export async function startWorld(options: WorldOptions): Promise<World> {
 
   const scheduler =
     options.schedulerMinuteMs === undefined ? {} : { schedulerMinuteMs: options.schedulerMinuteMs };
+  /** Whoever serves zones, but for DigitalOcean. */
+  const served: PublicZones[] = [];
   const outside = { resolverUrl: '' };
   const nodeDirectory = nodeOfDynos(directory);
   const heroku = await startHeroku({
@@ -113,6 +129,8 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     log,
     authority,
     egressAddress: () => EGRESS_ADDRESS,
+    namesElsewhere: (name, type) =>
+      served.flatMap((zones) => zones.answers(name, type)).map(({ data, ttl }) => ({ value: data, ttl })),
     images: (reference) => (reference.includes(SHOP_IMAGE_DIGEST) ? { code: SHOP_CODE } : undefined),
     // A rehearsal plays an afternoon of polling in a minute.
     played: { requestsPerMinute: 5000, requestsPerHour: 50_000, ...scheduler },
@@ -130,10 +148,18 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     // As the gate advises: so an approval counts in a later attempt of the run, too.
     canAdminsBypass: false,
   });
-  const tokens = { heroku: 'HRKU-rehearsal-token-of-acme', digitalOcean: 'dop_v1_rehearsal_token_of_acme' };
+  const tokens = {
+    heroku: 'HRKU-rehearsal-token-of-acme',
+    digitalOcean: 'dop_v1_rehearsal_token_of_acme',
+    cloudflare: 'cloudflare_rehearsal_token_of_acme',
+    aws: 'AKIAREHEARSALOFACME',
+  };
   heroku.tokens.add(tokens.heroku, ['global']);
   digitalOcean.tokens.add(tokens.digitalOcean, 'all');
-  digitalOcean.dns.createZone(ZONE);
+  const { serves = 'digitalocean' } = options;
+  const zone = await serveZone(serves, traffic, { ...options, authority, heroku, digitalOcean, tokens });
+  served.push(...[zone.cloudflare, zone.route53].filter((one) => one !== undefined));
+  const everybody = [...served, digitalOcean.zones];
 
   const postgres = await findPostgres(log);
   const oldSides = new Map<EnvironmentName, OldSide>();
@@ -141,52 +167,113 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     options.environments.map(async (name) => {
       const side = await startOldSide(name, { ...options, heroku, postgres });
       const target = side.app.dnsTargets()[side.hostName] ?? side.app.webHost;
-      digitalOcean.dns.setRecord({
-        name: side.hostName,
-        type: 'CNAME',
-        data: `${target}.`,
-        ttl: TTL_SECONDS,
-      });
+      zone.lead(side.hostName, target);
       oldSides.set(name, side);
     }),
   );
 
   const names = createNames({
-    dns: digitalOcean.dns,
+    served: everybody,
     heroku: heroku.router,
     digitalOcean: digitalOcean.ingress,
+    cloudflare: zone.cloudflare?.edge,
     ttlSecondMs: TTL_SECOND_MS,
   });
   const proxy = await startForwardProxy({ resolve: names.resolve });
   outside.resolverUrl = proxy.resolverUrl;
   const egress = await startEgressAnswer();
+  const resolvers = await Promise.all(
+    Array.from({ length: 3 }, () => startResolver({ served: everybody, ttlSecondMs: TTL_SECOND_MS })),
+  );
   return {
     heroku,
     digitalOcean,
     github,
     docker,
+    cloudflare: zone.cloudflare,
+    route53: zone.route53,
+    resolvers,
+    lookUp: (name) => answerOf(everybody, name, 'A').answers.at(-1)?.data.replace(/\.$/, ''),
     authority,
     authorityFile,
     postgres,
     proxyUrl: (client) => proxy.urlFor(client),
     egressUrl: egress.url,
     oldSides,
-    workspace: await writeRepository(join(directory, 'repository'), options.environments, {
-      strategy,
-      traffic,
-    }),
+    workspace: await writeRepository(join(directory, 'repository'), options),
     ...{ strategy, traffic },
     tokens,
-    ttl: { seconds: TTL_SECONDS, playedMs: TTL_SECONDS * TTL_SECOND_MS },
+    ttl: { seconds: ttlOf(serves), playedMs: ttlOf(serves) * TTL_SECOND_MS },
     stop: async () => {
       await proxy.close();
       await Promise.all([heroku.stop(), digitalOcean.stop(), github.stop(), docker.stop(), egress.close()]);
+      await Promise.all([
+        zone.cloudflare?.stop(),
+        zone.route53?.stop(),
+        ...resolvers.map((one) => one.stop()),
+      ]);
       for (const side of oldSides.values()) {
         await Promise.all([side.proxies.postgres.close(), side.proxies.redis.close()]);
         await Promise.all([side.postgres.stop(), side.redis.stop()]);
       }
     },
   };
+}
+
+/** Cloudflare's least on most plans is 60 s. */
+function ttlOf(serves: ZoneServer): number {
+  return serves === 'cloudflare' ? 60 : TTL_SECONDS;
+}
+
+interface ServedZone {
+  cloudflare: CloudflareWorld | undefined;
+  route53: Route53World | undefined;
+  /** Writes the record that leads a name there, as its people did long ago. */
+  lead(name: string, target: string): void;
+}
+
+/** The shop's zone, at whoever serves it. */
+async function serveZone(
+  serves: ZoneServer,
+  traffic: TrafficName,
+  world: {
+    log: Log;
+    authority: Authority;
+    heroku: HerokuWorld;
+    digitalOcean: DigitalOceanWorld;
+    tokens: World['tokens'];
+  },
+): Promise<ServedZone> {
+  const { log, authority, heroku, digitalOcean, tokens } = world;
+  const ttl = ttlOf(serves);
+  if (serves === 'cloudflare') {
+    const cloudflare = await startCloudflare({
+      log,
+      authority,
+      originOf: (host) => (host.endsWith('.ondigitalocean.app') ? digitalOcean.ingress : heroku.router).https,
+    });
+    const proxied = traffic === 'cdn';
+    cloudflare.createZone(ZONE, proxied ? 'enterprise' : 'free');
+    cloudflare.tokens.add(tokens.cloudflare);
+    const lead = (name: string, target: string): void => {
+      cloudflare.addRecord({ type: 'CNAME', name, content: target, ttl: proxied ? 1 : ttl, proxied });
+    };
+    return { cloudflare, route53: undefined, lead };
+  }
+  if (serves === 'route53') {
+    const route53 = await startRoute53({ log });
+    const zone = route53.createZone(ZONE);
+    route53.users.add(tokens.aws);
+    const lead = (name: string, target: string): void => {
+      route53.addSet(zone, { name, type: 'CNAME', ttl, values: [target] });
+    };
+    return { cloudflare: undefined, route53, lead };
+  }
+  digitalOcean.dns.createZone(ZONE);
+  const lead = (name: string, target: string): void => {
+    digitalOcean.dns.setRecord({ name, type: 'CNAME', data: `${target}.`, ttl });
+  };
+  return { cloudflare: undefined, route53: undefined, lead };
 }
 
 export function hostNameOf(environment: EnvironmentName): string {
@@ -282,8 +369,7 @@ function withAddress(url: string, { host, port }: { host: string; port: number }
 /** What a team commits before it migrates: migration.yml, and a Dockerfile that the played build does not read. */
 async function writeRepository(
   directory: string,
-  environments: readonly EnvironmentName[],
-  { strategy, traffic }: { strategy: StrategyName; traffic: TrafficName },
+  { environments, strategy = 'window', serves = 'digitalocean', traffic = 'dns' }: WorldOptions,
 ): Promise<string> {
   mkdirSync(directory, { recursive: true });
   const config = {
@@ -302,7 +388,7 @@ async function writeRepository(
         },
       ]),
     ),
-    dns: { provider: 'digitalocean', zone: ZONE, ttl: TTL_SECONDS },
+    dns: { provider: serves, zone: ZONE, ttl: ttlOf(serves) },
     // A droplet has an address of its own here too; only the port is looked for.
     redis: { kind: 'droplet', port: await freePort('127.0.0.1'), skip: ['cache:*'] },
     language: 'node',

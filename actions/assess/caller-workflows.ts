@@ -57,8 +57,11 @@ interface Caller {
 }
 
 const SECRETS = ['HEROKU_TOKEN', 'DIGITALOCEAN_TOKEN', 'MIGRATION_KEY'];
+/** Of who serves the zone, where that is not DigitalOcean. */
+const OF_THE_ZONE = ['CLOUDFLARE_TOKEN', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'DNS_COMMAND_SECRET'];
 /** Where milestones are told, for the workflows that reach any; empty unless somebody sets them. */
-const WITH_NOTICES = [...SECRETS, 'NOTIFY_SLACK_URL', 'NOTIFY_WEBHOOK_URL'];
+
+const WITH_NOTICES = [...SECRETS, ...OF_THE_ZONE, 'NOTIFY_SLACK_URL', 'NOTIFY_WEBHOOK_URL'];
 const CONTENTS = 'contents: read # to check out migration.yml';
 
 function migrate(both: boolean): Caller {
@@ -187,7 +190,7 @@ function destroy(environments: string[]): Caller {
       'confirm: ${{ inputs.confirm }}',
       'dry-run: ${{ inputs.dry-run }}',
     ],
-    secrets: ['HEROKU_TOKEN', 'DIGITALOCEAN_TOKEN'],
+    secrets: ['HEROKU_TOKEN', 'DIGITALOCEAN_TOKEN', ...OF_THE_ZONE],
   };
 }
 

@@ -141,12 +141,17 @@ export interface DigitalOceanSeen {
   checks: Check[];
 }
 
+/** The zone that DigitalOcean serves; others are looked at where they are served. */
+export function zoneAtDigitalOcean(config: MigrationConfig | undefined): string | undefined {
+  return config?.dns?.provider === 'digitalocean' ? config.dns.zone : undefined;
+}
+
 export async function readDigitalOcean(edge: Edge, { config }: Declared): Promise<DigitalOceanSeen> {
   if (edge.inputs.optionalSecret('digitalocean-token') === undefined) {
     return { access: undefined, catalogue: undefined, checks: [] };
   }
   const client = digitalOceanOf(edge);
-  const access = await readDigitalOceanAccess(client, config?.dns?.zone);
+  const access = await readDigitalOceanAccess(client, zoneAtDigitalOcean(config));
   if (!access.known) return { access, catalogue: undefined, checks: [] };
   const catalogue = await orWhy(edge, () => readCatalogue(client));
   if ('value' in catalogue) return { access, catalogue: catalogue.value, checks: [] };

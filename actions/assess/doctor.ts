@@ -8,8 +8,16 @@ import { runnerChecks } from '../../src/doctor/runner-checks.ts';
 import { ConfigurationError } from '../../src/errors.ts';
 import type { Edge } from '../../src/github/run.ts';
 import { placesOf } from './doctor-places.ts';
-import { readDeclared, readDigitalOcean, readGitHub, readHeroku, readRunner } from './doctor-reading.ts';
+import {
+  readDeclared,
+  readDigitalOcean,
+  readGitHub,
+  readHeroku,
+  readRunner,
+  zoneAtDigitalOcean,
+} from './doctor-reading.ts';
 import { doctorSummary } from './doctor-summary.ts';
+import { zoneChecks } from './doctor-zone.ts';
 import { failChoices } from './outcome.ts';
 
 /**
@@ -25,6 +33,7 @@ export async function doctor(edge: Edge): Promise<void> {
   const declared = await readDeclared(edge);
   const heroku = await edge.log.group('Heroku', () => readHeroku(edge, declared));
   const digitalOcean = await edge.log.group('DigitalOcean', () => readDigitalOcean(edge, declared));
+  const zone = await edge.log.group('DNS', () => zoneChecks(edge, declared));
   const github = await edge.log.group('GitHub', () => readGitHub(edge, declared));
   const runner = await edge.log.group('This runner', () => readRunner(edge, heroku.databases));
   const { offers, cost, problems } = placesOf(declared, heroku.inventories, digitalOcean.catalogue);
@@ -34,8 +43,9 @@ export async function doctor(edge: Edge): Promise<void> {
     ...herokuChecks(heroku.access),
     ...heroku.checks,
     keyCheck(edge.inputs.optionalSecret('migration-key')),
-    ...digitalOceanChecks({ access: digitalOcean.access, zone: declared.config?.dns?.zone, offers }),
+    ...digitalOceanChecks({ access: digitalOcean.access, zone: zoneAtDigitalOcean(declared.config), offers }),
     ...digitalOcean.checks,
+    ...zone,
     ...problems,
     ...githubChecks(github),
     ...runnerChecks(runner),

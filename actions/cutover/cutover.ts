@@ -14,6 +14,7 @@ import { keepEvidence } from '../evidence-page.ts';
 import { dashboardOf } from '../dashboard.ts';
 import type { FailedOutcome } from '../failed-phase.ts';
 import { tellingFailure } from '../failed-phase.ts';
+import { withNames } from '../names.ts';
 import type { Parties } from '../parties.ts';
 import { gatherParties, withLease } from '../parties.ts';
 import { copiedStrategy, plannedStrategy } from '../strategy.ts';
@@ -25,6 +26,7 @@ import type { Finding } from './findings.ts';
 import { refuseUnlessWell } from './findings.ts';
 import { expectedTimeline, forecastOf } from './forecast.ts';
 import { waitForGuard } from './guard-watches.ts';
+import { LOWERING_PHASE } from './lowered-ttl.ts';
 import { cutoverNotices } from './notices.ts';
 import { preFlight } from './pre-flight.ts';
 import { rehearsalChecks, triedDecisions } from './rehearsed.ts';
@@ -57,7 +59,9 @@ export async function cutover(edge: Edge): Promise<void> {
   if (edge.inputs.boolean('dry-run')) {
     const { parties, journal } = await gatherParties(edge, subject);
     try {
-      await preFlight(parties, await strategyOf(subject, journal), await beforeItBegins(parties));
+      const lowered = await journal.steps(LOWERING_PHASE);
+      const looking = withNames(edge, parties);
+      await preFlight(looking, await strategyOf(subject, journal), await beforeItBegins(parties), lowered);
     } finally {
       await journal.close();
     }
@@ -76,10 +80,13 @@ export async function cutover(edge: Edge): Promise<void> {
     onFailure: async (outcome: FailedOutcome) => ({ ...(await notices.failed(outcome)), decisions }),
   };
   const moved = await tellingFailure(edge, told, (onStep) =>
-    withLease(edge, subject, async (parties, journal, lease) => {
+    withLease(edge, subject, async (gathered, journal, lease) => {
+      const parties = withNames(edge, gathered);
       await refuseDuringRollBack(journal);
       const strategy = await strategyOf(subject, journal);
-      const checks = checksOf(edge, parties, journal, planDigest, () => preFlight(parties, strategy));
+      const checks = checksOf(edge, parties, journal, planDigest, async () =>
+        preFlight(parties, strategy, [], await journal.steps(LOWERING_PHASE)),
+      );
       const still = { ...parties, dashboard: dashboardOf(edge) };
       const { changed } = await runSteps(journal, lease, cutoverSteps(still, checks, strategy), {
         phase: 'cutover',

@@ -1,5 +1,8 @@
-import { readRecord, writeRecord } from '../../src/digitalocean/dns.ts';
-import type { DnsRecord } from '../../src/digitalocean/dns.ts';
+import { INGRESS_ADDRESSES } from '../../src/digitalocean/ingress.ts';
+import type { DnsProvider } from '../../src/dns/provider.ts';
+import { describeRecords, type NameRecord } from '../../src/dns/record.ts';
+import { expectedOf, watchPropagation, type Propagation } from '../../src/dns/resolvers.ts';
+import { ConfigurationError } from '../../src/errors.ts';
 import { readFormation, restoreFormation, scale, waitUntilNoDynos } from '../../src/heroku/formation.ts';
 import { readMaintenance, setMaintenance } from '../../src/heroku/maintenance.ts';
 import { currentRelease, isParked, parkApp, rollBackRelease } from '../../src/heroku/release.ts';
@@ -11,9 +14,11 @@ import type { TrafficSteps } from './traffic.ts';
 
 /** Visitors find Heroku's maintenance page, and then follow the names as their resolvers forget the old addresses. */
 export function dnsTraffic(parties: Parties): TrafficSteps {
+  const { domains } = parties.subject.environment;
   return {
     hold: [maintenanceMode(parties), park(parties)],
-    lead: parties.subject.environment.domains.map((domain) => moveName(parties, domain)),
+    lead: domains.map((domain) => moveName(parties, domain)),
+    afterwards: domains.length === 0 ? [] : [watchNames(parties)],
   };
 }
 
@@ -68,25 +73,54 @@ export function dnsStepName(domain: string): string {
   return `dns ${domain}`;
 }
 
-export function moveName({ subject, newSide }: Parties, domain: string): Step {
-  const { dns } = subject.config;
-  if (dns === undefined) throw new Error('Domains without a dns section were refused at the start.');
-  return defineStep<
-    { record: { type: DnsRecord['type']; data: string; ttl: number } | null },
-    { data: string; ttl: number }
-  >({
+export function moveName(parties: Parties, domain: string): Step {
+  return defineStep<{ records: NameRecord[] } | null, { records: NameRecord[]; before: NameRecord[] }>({
     name: dnsStepName(domain),
-    prior: async () => ({ record: (await readRecord(newSide.client, dns.zone, domain)) ?? null }),
-    act: async () => {
-      const record: DnsRecord =
-        domain === dns.zone
-          ? { type: 'A', data: APEX_ADDRESS, ttl: dns.ttl }
-          : { type: 'CNAME', data: await newSide.ingressHost(), ttl: dns.ttl };
-      await writeRecord(newSide.client, dns.zone, domain, record);
-      return { data: record.data, ttl: record.ttl };
+    prior: async () => ({ records: await providerOf(parties).readAddresses(domain) }),
+    act: async (prior) => {
+      const before = prior?.records ?? [];
+      const dns = providerOf(parties);
+      const records = await recordsOfNewSide(parties, domain);
+      await dns.writeAddresses(domain, records);
+      parties.log.info(`${domain}: ${describeRecords(before)} → ${describeRecords(records)}`);
+      return { records, before };
     },
   });
 }
 
-/** App Platform's shared ingress for apex names (DigitalOcean, "Manage domains", 2025-12-11). */
-const APEX_ADDRESS = '162.159.140.98';
+/** Throws when migration.yml names nobody who serves the zone; a cutover with domains was refused then. */
+export function providerOf({ dns }: Pick<Parties, 'dns'>): DnsProvider {
+  if (dns !== undefined) return dns;
+  throw new ConfigurationError('migration.yml does not say who serves the zone: put its section `dns` back.');
+}
+
+/** A zone's own name may have no CNAME: it is led to the addresses that App Platform has for such names. */
+async function recordsOfNewSide({ subject, newSide }: Parties, domain: string): Promise<NameRecord[]> {
+  const { zone = '', ttl = 30 } = subject.config.dns ?? {};
+  if (domain !== zone) return [{ type: 'CNAME', data: await newSide.ingressHost(), ttl }];
+  return INGRESS_ADDRESSES.A.map((data) => ({ type: 'A', data, ttl }));
+}
+
+/** How long after a record's own lifetime a resolver may still keep it before that is told as odd. */
+export const GRACE_MS = 15_000;
+
+/** Tells when the public's resolvers lead to the new side. Never fails: the records are written, and others are late. */
+export function watchNames(parties: Parties): Step {
+  return defineStep<null, { domain: string; resolvers: Propagation[] }[]>({
+    name: WATCH_NAMES,
+    act: async (_prior, { signal }) => {
+      const { subject, resolvers, log, clock } = parties;
+      return Promise.all(
+        subject.environment.domains.map(async (domain) => {
+          const expected = expectedOf(await recordsOfNewSide(parties, domain)) ?? [];
+          // The pre-flight has seen that no resolver may keep the old record for longer.
+          const limitMs = (subject.config.dns?.ttl ?? 0) * 1000 + GRACE_MS;
+          const options = { resolvers, limitMs, log, clock, signal };
+          return { domain, resolvers: await watchPropagation(domain, expected, options) };
+        }),
+      );
+    },
+  });
+}
+
+export const WATCH_NAMES = 'watch-names';

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 
-import { readRecord } from '../../src/digitalocean/dns.ts';
 import { newestDeployment, readApp, type App } from '../../src/digitalocean/app.ts';
 import type { DigitalOcean } from '../../src/digitalocean/client.ts';
 import { ConfigurationError } from '../../src/errors.ts';
@@ -8,6 +7,7 @@ import { hasPreboot } from '../../src/heroku/features.ts';
 import { readMaintenance, setMaintenance } from '../../src/heroku/maintenance.ts';
 import { otherUsersOf } from '../../src/heroku/other-users.ts';
 import { currentRelease, isParked } from '../../src/heroku/release.ts';
+import type { StepRow } from '../../src/migration/journal.ts';
 import { itemSchema, undecidedIn } from '../../src/migration/item.ts';
 import type { Json } from '../../src/migration/json.ts';
 import { targetNames } from '../../src/migration/names.ts';
@@ -22,6 +22,7 @@ import { captureLimits, describeLag, forward, lagProblem, liveOptions } from '..
 import type { Parties } from '../parties.ts';
 import { recordedStrategy } from '../strategy.ts';
 import { autoscalerFindings } from './autoscaler-findings.ts';
+import { dnsFindings } from './dns-pre-flight.ts';
 import type { Finding } from './findings.ts';
 import { refuseUnlessWell } from './findings.ts';
 import { forecastOf } from './forecast.ts';
@@ -31,12 +32,13 @@ import { frontDoorReady } from './front-door-pre-flight.ts';
  * Everything that can be known before anything is touched: the new side is deployed, healthy, certified and closed, DNS
  * can be written, Heroku's token may change the app, and the forecast fits the budget. Changes nothing. Throws one
  * ConfigurationError that lists all that is not. `beforeItBegins` is told with it: what only a cutover that has not begun
- * yet must meet.
+ * yet must meet. `lowered` is what the journal knows of `provision application`, which lowers the records' lifetime.
  */
 export async function preFlight(
   parties: Parties,
   strategy: Strategy,
   beforeItBegins: readonly Finding[] = [],
+  lowered: readonly StepRow[] = [],
 ): Promise<Json> {
   const found = (
     await Promise.all([
@@ -46,7 +48,7 @@ export async function preFlight(
       listedDynos(parties),
       closedTarget(parties),
       deployedApp(parties),
-      writableZone(parties),
+      dnsFindings(parties, lowered),
       fittingCopy(parties, strategy),
       fittingForecast(parties, strategy),
       decidedPlan(parties),
@@ -159,7 +161,9 @@ async function deployedApp({ subject, newSide, clock }: Parties): Promise<Findin
       findings.push({ what: `warm: ${url}`, found, ...(passed ? {} : { remedy }) });
     }
   }
-  for (const domain of subject.environment.domains) {
+  // Behind a CDN the app serves its own name only.
+  const own = subject.config.traffic === 'cdn' ? [] : subject.environment.domains;
+  for (const domain of own) {
     const state = app?.domains?.find(({ spec }) => spec?.domain === domain);
     const expires = state?.certificate_expires_at ?? null;
     const expired = expires !== null && Date.parse(expires) < clock.now().getTime();
@@ -178,34 +182,6 @@ async function deployedApp({ subject, newSide, clock }: Parties): Promise<Findin
     });
   }
   return findings;
-}
-
-async function writableZone({ subject, newSide }: Parties): Promise<Finding[]> {
-  const { dns } = subject.config;
-  if (dns === undefined) return [];
-  return Promise.all(
-    subject.environment.domains.map(async (domain) => {
-      const record = await readRecord(newSide.client, dns.zone, domain);
-      const what = `DNS of ${domain}`;
-      if (record === undefined) {
-        return {
-          what,
-          found: 'no record',
-          remedy: `Add the record that leads to Heroku to the zone ${dns.zone} first.`,
-        };
-      }
-      const slow = record.ttl > dns.ttl;
-      return {
-        what,
-        found: `${record.type} ${record.data}, ${record.ttl} s`,
-        ...(slow
-          ? {
-              remedy: `Resolvers keep it for ${record.ttl} s: provision with \`stage: application\` lowers it to ${dns.ttl} s; wait one old lifetime after that.`,
-            }
-          : {}),
-      };
-    }),
-  );
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { MigrationConfig } from '../../src/migration/config.ts';
 import type { Step } from '../../src/migration/saga.ts';
 import type { Parties } from '../parties.ts';
+import { cdnTraffic } from './cdn-traffic.ts';
 import { dnsTraffic } from './dns-traffic.ts';
 import { frontDoorTraffic } from './front-door-traffic.ts';
 
@@ -19,6 +20,7 @@ export type TrafficMode = MigrationConfig['traffic'];
 const MODES: Partial<Record<TrafficMode, (parties: Parties) => TrafficSteps>> = {
   dns: dnsTraffic,
   'front-door': frontDoorTraffic,
+  cdn: cdnTraffic,
 };
 
 /** The steps of the mode that migration.yml names. Throws for one that was refused at the start. */

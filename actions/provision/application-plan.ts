@@ -3,12 +3,13 @@ import type { App } from '../../src/digitalocean/app.ts';
 import { beyondThePlan, specDifferences } from '../../src/digitalocean/app-spec-diff.ts';
 import type { mergeSpec } from '../../src/digitalocean/app-spec-merge.ts';
 import type { AppSpec } from '../../src/digitalocean/app-spec.ts';
-import { readRecord } from '../../src/digitalocean/dns.ts';
 import type { PlanComponent } from '../../src/migration/plan.ts';
 import { DIGEST_VARIABLE } from './app-mark.ts';
 import { frontDoorLines } from './front-door.ts';
 import type { Provisioning } from './provision.ts';
 import { tellPlan, type Resource } from './resource.ts';
+import { ownDomains } from './own-domains.ts';
+import { lifetimeOf } from './ttl.ts';
 
 /** The live app, and what would be sent: `merged` is the live spec with the plan laid over it. */
 export interface LiveApp {
@@ -29,7 +30,7 @@ export async function plannedApplication(
     appLine(p, live, differences),
     ...p.plan.components.map((component) => componentLine(p, component, live, differences)),
     ...(planned === undefined || live === undefined ? [] : unplannedLines(p, planned, live)),
-    ...p.plan.domains.map((domain) => domainLine(domain, live)),
+    ...ownDomains(p.plan).map((domain) => domainLine(domain, live)),
     ...(await Promise.all(p.plan.domains.map((domain) => ttlLine(p, domain)))).flat(),
     ...(await frontDoorLines(p, live?.app)),
   ];
@@ -144,15 +145,15 @@ function domainLine(domain: string, live: LiveApp | undefined): Resource {
   };
 }
 
-async function ttlLine({ client, plan }: Provisioning, domain: string): Promise<Resource[]> {
-  if (plan.dns === null) return [];
-  const { zone, ttl } = plan.dns;
+async function ttlLine({ dns, plan }: Provisioning, domain: string): Promise<Resource[]> {
+  if (dns === undefined || plan.dns === null || plan.traffic === 'cdn') return [];
+  const { ttl } = plan.dns;
   const line = { kind: 'DNS TTL', name: domain, usdPerMonth: 0 };
-  const record = await readRecord(client, zone, domain);
-  if (record === undefined) return [];
-  return record.ttl <= ttl
-    ? [{ ...line, change: 'keep', detail: `${record.ttl} s` }]
-    : [{ ...line, change: 'change', detail: `${record.ttl} s → ${ttl} s` }];
+  const now = lifetimeOf(await dns.readAddresses(domain));
+  if (now === null) return [];
+  return now <= ttl
+    ? [{ ...line, change: 'keep', detail: `${now} s` }]
+    : [{ ...line, change: 'change', detail: `${now} s → ${ttl} s` }];
 }
 
 const LONGEST_LIST = 8;

@@ -23,6 +23,7 @@ import { provisionFrontDoor } from './front-door.ts';
 import { waitUntilHealthy } from './health.ts';
 import { withJournal } from './journal.ts';
 import { readOwnApp } from './own-app.ts';
+import { ownDomains } from './own-domains.ts';
 import { plannedSpec } from './planned-spec.ts';
 import { comparePrices, differingPrices, type PriceLine } from './prices.ts';
 import type { Provisioning } from './provision.ts';
@@ -192,9 +193,10 @@ async function waitUntilDeployed(p: Provisioning): Promise<boolean> {
 }
 
 async function certificates(p: Provisioning, appId: string): Promise<DomainReadiness[]> {
-  const { plan, client, edge } = p;
-  if (plan.domains.length === 0) return [];
-  const domains = await validateDomains(client, appId, plan.domains, plan.dns?.zone, CERTIFICATE_LIMIT_MS);
+  const { plan, client, edge, dns } = p;
+  const wanted = ownDomains(plan);
+  if (wanted.length === 0) return [];
+  const domains = await validateDomains(client, appId, wanted, dns, CERTIFICATE_LIMIT_MS);
   for (const { domain, ready, phase, records } of domains) {
     if (ready) edge.log.info(`${domain}: its certificate is there before DNS points here`);
     else {

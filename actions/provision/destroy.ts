@@ -1,11 +1,13 @@
 import { z } from 'zod';
 import { clusterAddresses, findCluster } from '../../src/digitalocean/cluster.ts';
 import type { DigitalOcean } from '../../src/digitalocean/client.ts';
+import type { DnsProvider } from '../../src/dns/provider.ts';
 import { asSentence, ConfigurationError, messageOf } from '../../src/errors.ts';
 import type { Edge } from '../../src/github/run.ts';
 import { JOURNAL_DATABASE, type Journal } from '../../src/migration/journal.ts';
 import { targetNames } from '../../src/migration/names.ts';
 import type { PostgresAddress } from '../../src/postgres/connect.ts';
+import { dnsOf } from '../names.ts';
 import { digitalOceanOf } from '../parties.ts';
 import { admitToCluster } from '../runner-access.ts';
 import { recordPhase, type Subject } from '../subject.ts';
@@ -24,6 +26,8 @@ import { restoreTtls } from './ttl.ts';
 interface Destroying extends Ownership {
   edge: Edge;
   subject: Subject;
+  /** Who serves the zone in which domains were proven; `undefined` without one. */
+  dns: DnsProvider | undefined;
 }
 
 /**
@@ -39,10 +43,9 @@ export async function destroy(edge: Edge): Promise<void> {
   if (!dryRun && throwAway === undefined) requireConfirmation(edge, subject);
   const d = await destroying(edge, subject);
 
-  const owned = await everythingOwned(d, zoneOf(subject));
+  const owned = await everythingOwned(d, d);
   for (const one of owned) edge.log.info(`${dryRun ? 'Would remove' : 'To be removed'}: ${inWords(one)}`);
-  const serving =
-    throwAway === undefined ? await servingReason(edge, subject, d.client, d.names.tag) : undefined;
+  const serving = throwAway === undefined ? await servingReason(edge, subject, d, d.names.tag) : undefined;
   if (dryRun) {
     if (serving !== undefined) edge.log.warning(`It would be refused: ${serving}.`);
     edge.log.info(owned.length === 0 ? NOTHING : 'This was a dry run: nothing was removed.');
@@ -55,7 +58,7 @@ export async function destroy(edge: Edge): Promise<void> {
   if (serving !== undefined) throw refused(serving);
 
   const removed = await removeAll(d, owned);
-  const left = await everythingOwned(d, zoneOf(subject));
+  const left = await everythingOwned(d, d);
   if (left.length > 0) {
     throw new ConfigurationError(
       `Everything was asked to go, and this still carries the mark: ${left.map(inWords).join('; ')}. Run this again.`,
@@ -78,7 +81,14 @@ async function destroying(edge: Edge, subject: Subject): Promise<Destroying> {
   const { config, environment } = subject;
   const client = { ...digitalOceanOf(edge), deadline: deadlineOf(edge) };
   const names = targetNames(environment.migrationId, config.application);
-  return { edge, subject, client, names, prices: await readLivePrices(client) };
+  return {
+    edge,
+    subject,
+    client,
+    dns: dnsOf(edge, config, client),
+    names,
+    prices: await readLivePrices(client),
+  };
 }
 
 /** The name of the environment, typed: a run of the wrong one would be noticed by nobody else. */
@@ -96,10 +106,6 @@ function refused(reason: string): ConfigurationError {
   return new ConfigurationError(`Nothing was removed: ${asSentence(reason)}`);
 }
 
-function zoneOf({ config }: Subject): { zone: string | undefined } {
-  return { zone: config.dns?.zone };
-}
-
 /** Holds the journal while everything but its own cluster goes, so that no other run acts meanwhile. */
 async function removeAll(d: Destroying, owned: readonly Owned[]): Promise<Owned[]> {
   const removed: Owned[] = [];
@@ -109,7 +115,7 @@ async function removeAll(d: Destroying, owned: readonly Owned[]): Promise<Owned[
     const begun = journal === undefined ? undefined : cutoverBegun(await journal.steps('cutover'));
     if (begun !== undefined) throw refused(begun);
     if (d.subject.environment.throwAway !== undefined) await endRehearsedCapture(d.edge, d.subject);
-    if (journal !== undefined) await restoreTtls(d.client, d.subject, journal);
+    if (journal !== undefined) await restoreTtls(d.dns, journal, d.edge.log);
     await removeEach(d, owned, removed, (one) => !isBase(one));
   };
   if (address === undefined) await first();

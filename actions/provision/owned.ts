@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { deleteApp, listApps, type App } from '../../src/digitalocean/app.ts';
-import { orUndefined, type DigitalOcean } from '../../src/digitalocean/client.ts';
-import { findTextRecord, removeTextRecord } from '../../src/digitalocean/dns.ts';
+import { orUndefined } from '../../src/digitalocean/client.ts';
+import type { DnsProvider } from '../../src/dns/provider.ts';
 import { listVpcs, removeVpc } from '../../src/digitalocean/vpc.ts';
 import { waitFor } from '../../src/digitalocean/wait.ts';
 import { isOwnApp, OWNER_VARIABLE } from './app-mark.ts';
@@ -9,18 +9,18 @@ import { ownedPostgres } from './owned-postgres.ts';
 import { ownedRedis } from './owned-redis.ts';
 import type { Owned, Ownership } from './resource.ts';
 
-/** Where else to look than at DigitalOcean's lists: the zone in which domains were proven, when it is served there. */
+/** Where else to look than at DigitalOcean's lists: the zone in which domains were proven. */
 export interface OwnedZone {
-  zone: string | undefined;
+  dns: DnsProvider | undefined;
 }
 
 /**
  * Everything that carries the mark of this migration, in the order in which it can be removed: what uses something
  * before what it uses, the cluster with the journal late, the network and the tag last. Reads only.
  */
-export async function everythingOwned(ownership: Ownership, { zone }: OwnedZone): Promise<Owned[]> {
+export async function everythingOwned(ownership: Ownership, { dns }: OwnedZone): Promise<Owned[]> {
   const [apps, redis, postgres, networks, tags] = await Promise.all([
-    ownedApps(ownership, zone),
+    ownedApps(ownership, dns),
     ownedRedis(ownership),
     ownedPostgres(ownership),
     ownedNetworks(ownership),
@@ -30,7 +30,10 @@ export async function everythingOwned(ownership: Ownership, { zone }: OwnedZone)
 }
 
 /** Apps by their variable; before each the TXT records that its domains asked for, which only the app knows. */
-async function ownedApps({ client, names, prices }: Ownership, zone: string | undefined): Promise<Owned[]> {
+async function ownedApps(
+  { client, names, prices }: Ownership,
+  dns: DnsProvider | undefined,
+): Promise<Owned[]> {
   const own = (await listApps(client)).filter(({ spec }) => isOwnApp(spec, names.tag));
   const mark = `variable ${OWNER_VARIABLE}=${names.tag}`;
   const lists = await Promise.all(
@@ -38,7 +41,7 @@ async function ownedApps({ client, names, prices }: Ownership, zone: string | un
       const components = componentsOf(app);
       const known = components.map(({ size, count }) => prices.instances(size, count));
       return [
-        ...(zone === undefined ? [] : await provingRecords(client, app, zone)),
+        ...(dns === undefined ? [] : await provingRecords(dns, app)),
         {
           kind: 'App',
           name: app.spec.name,
@@ -71,21 +74,20 @@ function componentsOf({ spec }: App): { size: string; count: number }[] {
   });
 }
 
-async function provingRecords(client: DigitalOcean, app: App, zone: string): Promise<Owned[]> {
+async function provingRecords(dns: DnsProvider, app: App): Promise<Owned[]> {
   const asked = (app.domains ?? []).flatMap(({ validations }) => validations ?? []);
   const found = await Promise.all(
     asked.map(async ({ txt_name, txt_value }): Promise<Owned[]> => {
       const name = txt_name.replace(/\.$/, '');
-      const id = await findTextRecord(client, zone, name, txt_value);
-      if (id === undefined) return [];
+      if (!(await dns.hasText(name, txt_value))) return [];
       return [
         {
           kind: 'TXT record',
           name,
-          id: String(id),
+          id: name,
           mark: `the value that app ${app.spec.name} asks for`,
           usdPerMonth: 0,
-          destroy: () => removeTextRecord(client, zone, id),
+          destroy: () => dns.removeText(name, txt_value),
         },
       ];
     }),

@@ -25,6 +25,7 @@ import { DIGEST_VARIABLE, OWNER_VARIABLE } from './app-mark.ts';
 import { buildpackSecrets, type BuildpackSecrets, type SecretRead } from './buildpack-secrets.ts';
 import { frontDoorVariables } from './front-door.ts';
 import { newAddresses } from './new-addresses.ts';
+import { ownDomains } from './own-domains.ts';
 import type { Provisioning } from './provision.ts';
 import { targetSubject } from './target-subject.ts';
 
@@ -130,7 +131,7 @@ export async function specOn(
       { key: DIGEST_VARIABLE, value: keyedDigest(p.key, canonicalJson(secrets)), secret: false },
     ],
     variablesOf: ({ name }) => componentMetadata(perComponent, name),
-    domains: plan.domains,
+    domains: ownDomains(plan),
     healthPath: subject.config.checks.find(({ status }) => status === 200)?.path,
     logDestinations,
     gate: plan.language === null ? undefined : { language: plan.language, key: OPEN_KEY },

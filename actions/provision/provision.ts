@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ConfigurationError } from '../../src/errors.ts';
 import type { DigitalOcean } from '../../src/digitalocean/client.ts';
+import type { DnsProvider } from '../../src/dns/provider.ts';
 import type { Edge } from '../../src/github/run.ts';
 import { parseDuration } from '../../src/migration/duration.ts';
 import { targetNames, type TargetNames } from '../../src/migration/names.ts';
@@ -9,6 +10,7 @@ import type { PlanWithCluster } from '../../src/migration/own-postgres.ts';
 import { planSchema } from '../../src/migration/plan.ts';
 import { latestSection } from '../../src/migration/record.ts';
 import { requireMigrationKey, type MigrationKey } from '../../src/migration/secrets.ts';
+import { dnsOf } from '../names.ts';
 import { digitalOceanOf } from '../parties.ts';
 import { recordPhase, refuseUnsupported, type Subject } from '../subject.ts';
 import { readSubjectOrThrowAway } from '../throw-away.ts';
@@ -30,6 +32,8 @@ export interface Provisioning {
   key: MigrationKey;
   /** Its waiting ends at the deadline that the input `timeout` sets. */
   client: DigitalOcean;
+  /** Who serves the zone of the domains; `undefined` without one. */
+  dns: DnsProvider | undefined;
   prices: LivePrices;
   /** Only say what would be done. */
   dryRun: boolean;
@@ -59,6 +63,7 @@ export async function provision(edge: Edge): Promise<void> {
     names: targetNames(subject.environment.migrationId, subject.config.application),
     key,
     client,
+    dns: dnsOf(edge, subject.config, client),
     prices: await readLivePrices(client),
     dryRun: edge.inputs.boolean('dry-run'),
   };

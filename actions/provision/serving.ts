@@ -1,6 +1,7 @@
 import { listApps } from '../../src/digitalocean/app.ts';
 import type { DigitalOcean } from '../../src/digitalocean/client.ts';
-import { readRecord } from '../../src/digitalocean/dns.ts';
+import { INGRESS_ADDRESSES } from '../../src/digitalocean/ingress.ts';
+import type { DnsProvider } from '../../src/dns/provider.ts';
 import { messageOf } from '../../src/errors.ts';
 import type { Edge } from '../../src/github/run.ts';
 import type { StepRow } from '../../src/migration/journal.ts';
@@ -17,10 +18,10 @@ import { isOwnApp } from './app-mark.ts';
 export async function servingReason(
   edge: Edge,
   subject: Subject,
-  client: DigitalOcean,
+  { client, dns }: { client: DigitalOcean; dns: DnsProvider | undefined },
   tag: string,
 ): Promise<string | undefined> {
-  return (await fenceReason(edge, subject)) ?? (await domainReason(subject, client, tag));
+  return (await fenceReason(edge, subject)) ?? (await domainReason(subject, client, dns, tag));
 }
 
 /** The fence is in Heroku's own database: it tells the truth also when the journal's cluster is gone. */
@@ -43,23 +44,21 @@ async function fenceReason(edge: Edge, { environment }: Subject): Promise<string
   }
 }
 
-/** Where App Platform serves domains that are no subdomain (docs, "Manage domains", 2025-12-11). */
-const APEX_ADDRESSES = ['162.159.140.98', '172.66.0.96'];
-
 async function domainReason(
-  { config, environment }: Subject,
+  { environment }: Subject,
   client: DigitalOcean,
+  dns: DnsProvider | undefined,
   tag: string,
 ): Promise<string | undefined> {
-  if (config.dns === undefined || environment.domains.length === 0) return undefined;
+  if (dns === undefined || environment.domains.length === 0) return undefined;
   const hosts = (await listApps(client))
     .filter(({ spec }) => isOwnApp(spec, tag))
     .flatMap(({ ingressHost }) => ingressHost ?? []);
   if (hosts.length === 0) return undefined;
-  const { zone } = config.dns;
+  const own = new Set<string>([...hosts, ...INGRESS_ADDRESSES.A, ...INGRESS_ADDRESSES.AAAA]);
   for (const domain of environment.domains) {
-    const record = await readRecord(client, zone, domain);
-    if (record === undefined || ![...hosts, ...APEX_ADDRESSES].includes(record.data)) continue;
+    const record = (await dns.readAddresses(domain)).find(({ data }) => own.has(data));
+    if (record === undefined) continue;
     return (
       `${domain} leads to the new app (${record.data}): visitors would find nothing. Point the record back to Heroku ` +
       '(roll-back does), then run this again'

@@ -46,6 +46,7 @@ export async function tryImage(edge: Edge): Promise<void> {
     key: requireMigrationKey(edge.inputs.secret('migration-key')),
     client,
     prices: await readLivePrices(client),
+    dns: undefined,
     dryRun: false,
   };
   const image = edge.inputs.required('image').trim();

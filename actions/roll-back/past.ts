@@ -2,6 +2,7 @@ import { z } from 'zod';
 
 import type { StepRow } from '../../src/migration/journal.ts';
 import { REVERSE_CAPTURE } from '../cutover/reverse.ts';
+import { cdnStepName } from '../cutover/cdn-traffic.ts';
 import { dnsStepName } from '../cutover/dns-traffic.ts';
 import { FRONT_DOOR } from '../cutover/front-door-traffic.ts';
 
@@ -20,6 +21,8 @@ export interface Past {
   releaseBefore(): string | null;
   /** Names whose record was changed, or may have been, whether migration.yml still lists them or not. */
   movedNames: string[];
+  /** Names that a CDN takes to the new side, or may. */
+  switchedOrigins: string[];
   /** The new side has been opened, or may have been. */
   wasOpened: boolean;
   /** The new side logs what changes there: it can be carried back. */
@@ -36,10 +39,15 @@ export function pastOf(cutover: readonly StepRow[]): Past {
       if (row === undefined) return null;
       return parkedFrom.safeParse(row.result).data?.parkedFrom ?? parkPrior.parse(row.prior).release;
     },
-    movedNames: cutover
-      .filter(({ name, status }) => status !== 'undone' && name.startsWith(dnsStepName('')))
-      .map(({ name }) => name.slice(dnsStepName('').length)),
+    movedNames: namesOf(cutover, dnsStepName('')),
+    switchedOrigins: namesOf(cutover, cdnStepName('')),
     wasOpened: step('open-new-side') !== undefined,
     isCaptured: step(REVERSE_CAPTURE)?.status === 'done',
   };
+}
+
+function namesOf(cutover: readonly StepRow[], prefix: string): string[] {
+  return cutover
+    .filter(({ name, status }) => status !== 'undone' && name.startsWith(prefix))
+    .map(({ name }) => name.slice(prefix.length));
 }

@@ -1,4 +1,4 @@
-import { readRecord } from '../../src/digitalocean/dns.ts';
+import { describeRecords } from '../../src/dns/record.ts';
 import { ConfigurationError } from '../../src/errors.ts';
 import { isParked, releaseSchema } from '../../src/heroku/release.ts';
 import type { Step } from '../../src/migration/saga.ts';
@@ -38,10 +38,10 @@ async function knownRelease({ oldSide: { heroku, app } }: Parties, past: Past): 
   return [{ what, found, remedy: `Deploy its commit to ${app} again; then run this again.` }];
 }
 
-async function namesToReturn({ subject, newSide }: Parties, past: Past): Promise<Finding[]> {
-  const { dns } = subject.config;
+/** The zone can still be read with these credentials; whether they may write, only writing tells. */
+async function namesToReturn({ dns }: Parties, past: Past): Promise<Finding[]> {
   return Promise.all(
-    past.movedNames.map(async (domain) => {
+    [...past.movedNames, ...past.switchedOrigins].map(async (domain) => {
       const what = `DNS of ${domain}`;
       if (dns === undefined) {
         return {
@@ -51,11 +51,10 @@ async function namesToReturn({ subject, newSide }: Parties, past: Past): Promise
         };
       }
       try {
-        const record = await readRecord(newSide.client, dns.zone, domain);
-        return { what, found: record === undefined ? 'no record' : `${record.type} ${record.data}` };
+        return { what, found: describeRecords(await dns.readAddresses(domain)) };
       } catch (error) {
         if (!(error instanceof ConfigurationError)) throw error;
-        return { what, found: `not in the zone ${dns.zone}`, remedy: error.message };
+        return { what, found: `not readable in the zone ${dns.zone}`, remedy: error.message };
       }
     }),
   );

@@ -12,6 +12,7 @@ import { cutoverSteps } from '../cutover/steps.ts';
 import { keepEvidence } from '../evidence-page.ts';
 import { dashboardOf } from '../dashboard.ts';
 import { tellingFailure } from '../failed-phase.ts';
+import { withNames } from '../names.ts';
 import type { Parties } from '../parties.ts';
 import { gatherParties, withLease } from '../parties.ts';
 import { copiedStrategy } from '../strategy.ts';
@@ -64,7 +65,7 @@ export async function rollBack(edge: Edge): Promise<void> {
     (onStep) =>
       withLease(edge, subject, async (parties, journal, lease) => {
         await refuseFinalized(journal, subject);
-        return goBack(edge, parties, journal, lease, (report) => {
+        return goBack(edge, withNames(edge, parties), journal, lease, (report) => {
           onStep(report);
           notices.onStep();
         });

@@ -1,13 +1,10 @@
 import { z } from 'zod';
 
-import { readRecord, writeRecord } from '../../src/digitalocean/dns.ts';
-import { ConfigurationError } from '../../src/errors.ts';
 import { restoreFormation } from '../../src/heroku/formation.ts';
 import { setMaintenance } from '../../src/heroku/maintenance.ts';
 import { isParked, rollBackRelease } from '../../src/heroku/release.ts';
 import type { Step } from '../../src/migration/saga.ts';
 import { defineStep } from '../../src/migration/saga.ts';
-import { dnsStepName } from '../cutover/dns-traffic.ts';
 import { FRONT_DOOR } from '../cutover/front-door-traffic.ts';
 import type { Parties } from '../parties.ts';
 import {
@@ -17,14 +14,11 @@ import {
   untilResolversFollow,
   wasFrontDoor,
 } from './front-door-traffic.ts';
+import { returnName, returnNames, watchReturn } from './names.ts';
 import { formation, type Past } from './past.ts';
 
 const maintenance = z.object({ maintenance: z.boolean() });
 const parked = z.object({ formation });
-const dnsPrior = z.object({
-  record: z.object({ type: z.enum(['A', 'CNAME', 'TXT']), data: z.string(), ttl: z.number() }).nullable(),
-});
-
 /** What the cutover did to visitors, in reverse: by what the journal says it did, whatever migration.yml says now. */
 export interface ReturnSteps {
   /** While the new side still serves, and again after a way back that was undone. */
@@ -38,15 +32,10 @@ export interface ReturnSteps {
 }
 
 export function returnTraffic(parties: Parties, past: Past): ReturnSteps {
-  // A name that left migration.yml since the switch goes back, too.
-  const names = new Set([...parties.subject.environment.domains, ...past.movedNames]);
-  const namesBack = [...names].map((domain) => ({ domain, step: returnName(parties, past, domain) }));
   if (wasFrontDoor(past)) {
     return {
       leadBack: [
-        ...namesBack
-          .filter(({ domain }) => past.movedNames.includes(domain))
-          .map(({ domain, step }) => returnable(parties, domain, step)),
+        ...past.movedNames.map((domain) => returnable(parties, domain, returnName(parties, past, domain))),
         untilResolversFollow(parties, past),
       ],
       hold: [holdAgain(parties, past)],
@@ -57,7 +46,7 @@ export function returnTraffic(parties: Parties, past: Past): ReturnSteps {
   return {
     ...{ leadBack: [], hold: [] },
     bringUp: [unpark(parties, past)],
-    letIn: [...namesBack.map(({ step }) => step), endMaintenance(parties, past)],
+    letIn: [...returnNames(parties, past), endMaintenance(parties, past), ...watchReturn(parties, past)],
   };
 }
 
@@ -72,25 +61,6 @@ function unpark({ oldSide: { heroku, app } }: Parties, past: Past): Step {
       if (from !== null && (await isParked(heroku, app))) await rollBackRelease(heroku, app, from);
       await restoreFormation(heroku, app, prior.formation);
       return { release: from };
-    },
-  });
-}
-
-function returnName({ subject, newSide }: Parties, past: Past, domain: string): Step {
-  return defineStep({
-    name: dnsStepName(domain),
-    act: async () => {
-      const step = past.step(dnsStepName(domain));
-      if (step === undefined) return null;
-      const { record } = dnsPrior.parse(step.prior);
-      const { dns } = subject.config;
-      if (record === null || dns === undefined) {
-        throw new ConfigurationError(
-          `The journal does not know where ${domain} led before the cutover: point it to Heroku by hand, then run this again.`,
-        );
-      }
-      await writeRecord(newSide.client, dns.zone, domain, record);
-      return { data: (await readRecord(newSide.client, dns.zone, domain))?.data ?? null };
     },
   });
 }

@@ -1,3 +1,5 @@
+import type { PublicZones } from '../public-dns/answers.ts';
+
 /**
  * The zones and records behind the domains API. Names are fully qualified and lower case in answers; records are kept
  * relative to their zone, as DigitalOcean does (`@` is the apex).
@@ -47,6 +49,8 @@ const nameServers = ['ns1.digitalocean.com', 'ns2.digitalocean.com', 'ns3.digita
 export class DnsStore implements Dns {
   readonly zones = new Map<string, Zone>();
   readonly #nextId = counter(3_352_892);
+  /** What the public says of names that are in no zone here: somebody else serves them. */
+  elsewhere: (name: string, type: RecordType) => { value: string; ttl: number }[] = () => [];
 
   createZone(name: string): Zone {
     const zone: Zone = { name: name.toLowerCase(), ttl: defaultTtl, records: [] };
@@ -78,7 +82,7 @@ export class DnsStore implements Dns {
 
   resolveAll(name: string, type: RecordType): { value: string; ttl: number }[] {
     const zone = this.zoneOf(name);
-    if (zone === undefined) return [];
+    if (zone === undefined) return this.elsewhere(name, type);
     const relative = relativeName(name, zone.name);
     return zone.records
       .filter((record) => record.type === type && matches(record.name, relative, zone))
@@ -126,4 +130,21 @@ function absolute(record: DnsRecord, zone: Zone): string {
 export function counter(first: number): () => number {
   let next = first;
   return () => next++;
+}
+
+/** Of the zones that DigitalOcean serves, what the public is told. */
+export function publicZones(dns: DnsStore): PublicZones {
+  return {
+    zoneOf: (name) => dns.zoneOf(name)?.name,
+    has: (name) => {
+      const zone = dns.zoneOf(name);
+      return zone?.records.some((record) => record.name === relativeName(name, zone.name)) ?? false;
+    },
+    answers: (name, type) =>
+      dns.zoneOf(name) === undefined
+        ? []
+        : dns
+            .resolveAll(name, type as RecordType)
+            .map(({ value, ttl }) => ({ name, type, ttl, data: value })),
+  };
 }

@@ -15,7 +15,8 @@ import { Clusters } from './clusters/clusters.ts';
 import { clusterRoutes } from './clusters/routes.ts';
 import { prepareBinaries } from './clusters/server.ts';
 import { domainRoutes } from './domains.ts';
-import { DnsStore, type Dns } from './dns.ts';
+import { DnsStore, publicZones, type Dns, type RecordType } from './dns.ts';
+import type { PublicZones } from '../public-dns/answers.ts';
 import type { Droplet } from './droplets/droplet.ts';
 import { Droplets } from './droplets/droplets.ts';
 import { Firewalls } from './droplets/firewalls.ts';
@@ -38,6 +39,8 @@ export interface DigitalOceanOptions {
    */
   images: (digestOrReference: string) => { code: string } | undefined;
   played?: Partial<PlayedLatencies>;
+  /** What the public says of names in zones that somebody else serves: App Platform looks at them to prove a domain. */
+  namesElsewhere?: (name: string, type: RecordType) => { value: string; ttl: number }[];
 }
 
 export interface DigitalOceanWorld {
@@ -46,6 +49,8 @@ export interface DigitalOceanWorld {
   /** Where the public names of apps are served, by SNI and Host. */
   ingress: { https: { host: string; port: number }; http: { host: string; port: number } };
   dns: Dns;
+  /** What the public is told of the zones here. */
+  zones: PublicZones;
   tokens: { add(token: string, scopes: 'all' | readonly string[]): void };
   faults: FaultSwitch;
   requests: readonly RecordedRequest[];
@@ -118,6 +123,7 @@ export async function startDigitalOcean(options: DigitalOceanOptions): Promise<D
   const platform: Platform = { ...options, played, schedule, apiUrl: api.url };
 
   const dns = new DnsStore();
+  if (options.namesElsewhere !== undefined) dns.elsewhere = options.namesElsewhere;
   const tags = new Tags();
   const vpcs = new Vpcs();
   const projects = new Projects();
@@ -148,6 +154,7 @@ export async function startDigitalOcean(options: DigitalOceanOptions): Promise<D
     apiUrl: api.url,
     ingress: { https: ingress.https, http: ingress.http },
     dns,
+    zones: publicZones(dns),
     tokens,
     faults,
     requests,

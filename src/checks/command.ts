@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 
 import type { CheckRun, Seen } from './run.ts';
-import { splitCommand } from '../notify/command.ts';
+import { splitCommand } from '../split-command.ts';
 
 /** Variables that hold our secrets or drive the runner: not for the user's command. */
 const WITHHELD = /^(INPUT_|STATE_|ACTIONS_|GITHUB_(TOKEN|OUTPUT|ENV|PATH|STATE|STEP_SUMMARY)$)/;
@@ -26,7 +26,7 @@ export async function runCommand(
   if (missing.length > 0) return { passed: false, found: `check-secrets holds no ${missing.join(', ')}` };
   let words: string[];
   try {
-    words = splitCommand(command);
+    words = splitCommand(command, 'the command');
   } catch {
     return { passed: false, found: 'the command has a quote that is not closed, or ends with a backslash' };
   }

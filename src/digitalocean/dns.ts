@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import type { DnsProvider } from '../dns/provider.ts';
+import { plainData, sameRecords, type NameRecord } from '../dns/record.ts';
 import { ConfigurationError } from '../errors.ts';
 import { orUndefined, type DigitalOcean } from './client.ts';
 
@@ -9,102 +11,81 @@ const recordSchema = z.object({
   data: z.string(),
   ttl: z.number(),
 });
+type ZoneRecord = z.infer<typeof recordSchema>;
 
-/** One record of a zone. `name` is fully qualified here, `data` without the dot at its end. `ttl` in seconds. */
-export interface DnsRecord {
-  type: 'A' | 'CNAME' | 'TXT';
-  data: string;
-  ttl: number;
+/** A zone that DigitalOcean serves. Everything throws a ConfigurationError when it does not, but for `hasText`. */
+export function digitalOceanZone(client: DigitalOcean, zone: string): DnsProvider {
+  return {
+    title: 'DigitalOcean',
+    zone,
+    readAddresses: async (name) => (await addresses(client, zone, name)).map(asNameRecord),
+    writeAddresses: (name, wanted) => writeAddresses(client, zone, name, wanted),
+    hasText: async (name, value) => {
+      const found = await orUndefined(() => listRecords(client, zone, name));
+      return textsOf(found ?? [], value).length > 0;
+    },
+    ensureText: async (name, value, ttl) => {
+      if (textsOf(await records(client, zone, name), value).length > 0) return false;
+      const body = { type: 'TXT', name: relativeName(zone, name), data: value, ttl };
+      await client.request('POST', `/domains/${zone}/records`, z.unknown(), body);
+      return true;
+    },
+    removeText: async (name, value) => {
+      for (const { id } of textsOf(await records(client, zone, name), value)) await remove(client, zone, id);
+    },
+  };
 }
 
 /**
- * The record that leads visitors of `name` (a CNAME, else an A record); `undefined` when there is none. Throws a
- * ConfigurationError when DigitalOcean does not serve the zone. A proxy or an AAAA record beside it is not looked at.
+ * A CNAME may have no neighbour, so what is in the way goes first; a record whose type stays is changed where it is, so
+ * that the name is not without an answer meanwhile.
  */
-export async function readRecord(
+async function writeAddresses(
   client: DigitalOcean,
   zone: string,
   name: string,
-): Promise<DnsRecord | undefined> {
-  const found = await addressRecords(client, zone, name);
-  const first = found.find(({ type }) => type === 'CNAME') ?? found.find(({ type }) => type === 'A');
-  if (first === undefined) return undefined;
-  return { type: first.type === 'A' ? 'A' : 'CNAME', data: first.data.replace(/\.$/, ''), ttl: first.ttl };
-}
-
-/**
- * Makes this the one A or CNAME record of `name`. Writing the same again changes nothing and returns false. When a
- * record of the other type stands there, it is removed first, as a CNAME may have no neighbour.
- */
-export async function writeRecord(
-  client: DigitalOcean,
-  zone: string,
-  name: string,
-  record: DnsRecord,
+  wanted: readonly NameRecord[],
 ): Promise<boolean> {
-  const wanted = { type: record.type, name: relativeName(zone, name), data: asData(record), ttl: record.ttl };
-  const found = await addressRecords(client, zone, name);
-  const [same] = found.filter(({ type }) => type === record.type);
-  const others = found.filter((one) => one !== same);
-  if (
-    same !== undefined &&
-    others.length === 0 &&
-    sameData(same.data, wanted.data) &&
-    same.ttl === wanted.ttl
-  )
-    return false;
+  const alias = wanted.find(({ type }) => type === 'ALIAS');
+  if (alias !== undefined) {
+    throw new ConfigurationError(
+      `DigitalOcean has no ALIAS records, so ${name} cannot lead to ${alias.data}.`,
+    );
+  }
+  const found = await addresses(client, zone, name);
+  if (sameRecords(found.map(asNameRecord), wanted)) return false;
 
-  for (const other of others)
-    await client.request('DELETE', `/domains/${zone}/records/${other.id}`, z.unknown());
-  if (same === undefined) await client.request('POST', `/domains/${zone}/records`, z.unknown(), wanted);
-  else await client.request('PUT', `/domains/${zone}/records/${same.id}`, z.unknown(), wanted);
+  const left = [...found];
+  const changes = wanted.map((record) => {
+    const at = left.findIndex(
+      ({ type, data }) => type === record.type && plainData(data) === plainData(record.data),
+    );
+    const same = at === -1 ? left.findIndex(({ type }) => type === record.type) : at;
+    return { record, existing: same === -1 ? undefined : left.splice(same, 1)[0] };
+  });
+  for (const { id } of left) await remove(client, zone, id);
+  for (const { record, existing } of changes) {
+    const body = { type: record.type, name: relativeName(zone, name), data: asData(record), ttl: record.ttl };
+    if (existing === undefined) await client.request('POST', `/domains/${zone}/records`, z.unknown(), body);
+    else if (!sameRecords([asNameRecord(existing)], [record]))
+      await client.request('PUT', `/domains/${zone}/records/${existing.id}`, z.unknown(), body);
+  }
   return true;
 }
 
-/** Adds a TXT record when that value is not there yet; other TXT records of the name stay. Returns whether it was added. */
-export async function ensureTextRecord(
-  client: DigitalOcean,
-  zone: string,
-  name: string,
-  value: string,
-  ttl: number,
-): Promise<boolean> {
-  const found = (await records(client, zone, name)).filter(({ type }) => type === 'TXT');
-  if (found.some(({ data }) => sameData(data, value))) return false;
-  const body = { type: 'TXT', name: relativeName(zone, name), data: value, ttl };
-  await client.request('POST', `/domains/${zone}/records`, z.unknown(), body);
-  return true;
-}
-
-/** The id of the TXT record of a name with that value; `undefined` when there is none, or no such zone here. */
-export async function findTextRecord(
-  client: DigitalOcean,
-  zone: string,
-  name: string,
-  value: string,
-): Promise<number | undefined> {
-  const found = await orUndefined(() => listRecords(client, zone, name));
-  return found?.find(({ type, data }) => type === 'TXT' && sameData(data, value))?.id;
-}
-
-/** Removes one record by its id; one that has gone meanwhile is a success. */
-export async function removeTextRecord(client: DigitalOcean, zone: string, id: number): Promise<void> {
+async function remove(client: DigitalOcean, zone: string, id: number): Promise<void> {
   await orUndefined(() => client.request('DELETE', `/domains/${zone}/records/${id}`, z.unknown()));
 }
 
-async function addressRecords(
-  client: DigitalOcean,
-  zone: string,
-  name: string,
-): Promise<z.infer<typeof recordSchema>[]> {
-  return (await records(client, zone, name)).filter(({ type }) => type === 'A' || type === 'CNAME');
+function asNameRecord({ type, data, ttl }: ZoneRecord): NameRecord {
+  return { type: type === 'A' || type === 'AAAA' ? type : 'CNAME', data: data.replace(/\.$/, ''), ttl };
 }
 
-async function records(
-  client: DigitalOcean,
-  zone: string,
-  name: string,
-): Promise<z.infer<typeof recordSchema>[]> {
+async function addresses(client: DigitalOcean, zone: string, name: string): Promise<ZoneRecord[]> {
+  return (await records(client, zone, name)).filter(({ type }) => ['A', 'AAAA', 'CNAME'].includes(type));
+}
+
+async function records(client: DigitalOcean, zone: string, name: string): Promise<ZoneRecord[]> {
   const found = await orUndefined(() => listRecords(client, zone, name));
   if (found !== undefined) return found;
   throw new ConfigurationError(
@@ -113,15 +94,19 @@ async function records(
   );
 }
 
-async function listRecords(
-  client: DigitalOcean,
-  zone: string,
-  name: string,
-): Promise<z.infer<typeof recordSchema>[]> {
+async function listRecords(client: DigitalOcean, zone: string, name: string): Promise<ZoneRecord[]> {
   const read = (page: { page: number; per_page: number }): Promise<{ data: unknown }> =>
     client.dots.domain.listDomainRecords({ ...page, domain_name: zone, name });
   const all = await client.all(read, 'domain_records', recordSchema);
   return all.filter((record) => record.name === relativeName(zone, name) || record.name === name);
+}
+
+function textsOf(found: readonly ZoneRecord[], value: string): ZoneRecord[] {
+  return found.filter(({ type, data }) => type === 'TXT' && unquoted(data) === unquoted(value));
+}
+
+function unquoted(text: string): string {
+  return text.replace(/^"(.*)"$/, '$1');
 }
 
 /** Records are kept relative to their zone; `@` is the zone itself. */
@@ -130,15 +115,6 @@ function relativeName(zone: string, name: string): string {
 }
 
 /** A CNAME's target needs the dot at its end, or it is taken as relative to the zone. */
-function asData(record: DnsRecord): string {
-  return record.type === 'CNAME' && !record.data.endsWith('.') ? `${record.data}.` : record.data;
-}
-
-function sameData(one: string, other: string): boolean {
-  const plain = (text: string): string =>
-    text
-      .replace(/\.$/, '')
-      .replace(/^"(.*)"$/, '$1')
-      .toLowerCase();
-  return plain(one) === plain(other);
+function asData({ type, data }: NameRecord): string {
+  return type === 'CNAME' && !data.endsWith('.') ? `${data}.` : data;
 }

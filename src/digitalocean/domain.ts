@@ -1,6 +1,6 @@
 import { readAppById, type AppDomain } from './app.ts';
 import type { DigitalOcean } from './client.ts';
-import { ensureTextRecord } from './dns.ts';
+import type { DnsProvider } from '../dns/provider.ts';
 
 export interface DomainReadiness {
   domain: string;
@@ -8,7 +8,7 @@ export interface DomainReadiness {
   ready: boolean;
   phase: string;
   certificateExpiresAt: string | null;
-  /** What the zone needs, when DigitalOcean does not serve it: for a person to write. */
+  /** What the zone needs. */
   records: { name: string; value: string }[];
 }
 
@@ -22,23 +22,23 @@ const TXT_TTL = 300;
  * for into the zone and waits until each has its certificate. Domains that are not ready after `limitMs` are told, not
  * thrown: the cutover's pre-flight decides.
  *
- * @param zone the DigitalOcean zone that holds them, or `undefined` when DNS is served elsewhere.
+ * @param dns who serves their zone, or `undefined` when a person writes the records.
  */
 export async function validateDomains(
   client: DigitalOcean,
   appId: string,
   domains: string[],
-  zone: string | undefined,
+  dns: DnsProvider | undefined,
   limitMs: number,
 ): Promise<DomainReadiness[]> {
   const started = client.clock.now().getTime();
   for (let pause = POLL_MS; ; pause = Math.min(LONGEST_PAUSE_MS, pause * 1.5)) {
     const live = (await readAppById(client, appId)).domains ?? [];
     const found = domains.map((domain) => readiness(domain, live));
-    if (zone !== undefined) {
+    if (dns !== undefined) {
       for (const { records } of found) {
         for (const { name, value } of records) {
-          const added = await ensureTextRecord(client, zone, name, value, TXT_TTL);
+          const added = await dns.ensureText(name, value, TXT_TTL);
           if (added) client.log.info(`Wrote the TXT record ${name} that proves the domain`);
         }
       }

@@ -4,6 +4,7 @@ export const areas = [
   'Heroku',
   'Migration key',
   'DigitalOcean',
+  'DNS',
   'GitHub',
   'Runner',
 ] as const;

@@ -6,6 +6,7 @@ const STEPS: Record<Area, string> = {
   Heroku: 'Mend what Heroku lacks: nothing else can be looked at without it',
   'Migration key': 'Make the migration key: `openssl rand -hex 32`, stored as the secret MIGRATION_KEY',
   DigitalOcean: 'Mend what DigitalOcean lacks; assess and `init: true` work before that',
+  DNS: 'Mend what the zone of the domains lacks (docs/dns.md)',
   GitHub: 'Mend the settings on GitHub: environments first, then their secrets',
   Runner: 'Mend the runner',
 };

@@ -4,6 +4,11 @@ import { ConfigurationError } from '../errors.ts';
 export const SECRET_INPUTS = [
   'heroku-token',
   'digitalocean-token',
+  'cloudflare-token',
+  'aws-access-key-id',
+  'aws-secret-access-key',
+  'aws-session-token',
+  'dns-command-secret',
   'migration-key',
   'github-token',
   'notify-slack-url',

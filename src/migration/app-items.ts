@@ -22,18 +22,10 @@ export function appItems(facts: PlanFacts): Item[] {
 }
 
 function wholeApp(facts: PlanFacts): Item[] {
-  const { inventory, config } = facts;
+  const { inventory } = facts;
   const { app, parked, processTypes } = inventory;
   const found: (Item | false)[] = [
     ...frontDoor(facts),
-    config.traffic === 'cdn' &&
-      blocked({
-        id: 'traffic/mode',
-        area: 'traffic',
-        what: `traffic ${config.traffic} is not supported yet`,
-        why: 'this version moves visitors by a forwarder on Heroku or by changing DNS records',
-        remedy: 'Write `traffic: front-door` or `traffic: dns` in migration.yml.',
-      }),
     parked &&
       blocked({
         id: 'app/parked',

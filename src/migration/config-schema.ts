@@ -208,7 +208,12 @@ export const configSchema = z
       })
       .prefault({})
       .describe('Limits of the live strategy.'),
-    traffic: z.enum(['dns', 'front-door', 'cdn']).default('dns').describe('How visitors reach the new side.'),
+    traffic: z
+      .enum(['dns', 'front-door', 'cdn'])
+      .default('dns')
+      .describe(
+        'How visitors reach the new side: by the DNS record behind a maintenance page (`dns`), through a forwarder on Heroku that holds them (`front-door`), or by the origin of a zone that Cloudflare proxies (`cdn`).',
+      ),
     'downtime-budget': duration
       .default('5m')
       .describe('The longest downtime that is acceptable; a forecast above it is refused.'),
@@ -227,15 +232,33 @@ export const configSchema = z
     dns: z
       .strictObject({
         provider: z
-          .enum(['digitalocean'])
-          .describe("Who serves the zone; this version can write DigitalOcean's."),
+          .enum(['digitalocean', 'cloudflare', 'route53', 'command'])
+          .describe(
+            'Who serves the zone: DigitalOcean, Cloudflare, AWS Route 53, or anybody else through a command of yours.',
+          ),
         zone: hostName.describe('The zone that holds the domains.'),
+        'zone-id': z
+          .string()
+          .regex(/^Z[A-Z0-9]{1,31}$/, {
+            error: 'must be the id of a hosted zone such as Z0123456789ABCDEFGHIJ',
+          })
+          .optional()
+          .describe('Route 53 only: which hosted zone, when several have the name.'),
         ttl: z
           .int()
           .min(30)
           .max(86400)
-          .default(30)
-          .describe('Seconds that resolvers may keep the new records.'),
+          .optional()
+          .describe(
+            'Seconds that resolvers may keep the new records; 30 unless given, and 60 at Cloudflare, whose least that is on most plans.',
+          ),
+        command: z
+          .string()
+          .min(1, { error: 'must not be empty' })
+          .optional()
+          .describe(
+            'With `provider: command`: your command, which reads a request as JSON and answers as docs/dns.md says. Run without a shell; no secret belongs in it.',
+          ),
       })
       .optional()
       .describe('Where the records of the domains are written at the cutover.'),

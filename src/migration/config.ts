@@ -12,6 +12,7 @@ import { configSchema } from './config-schema.ts';
 import type { CutoverWindow } from './cutover-window.ts';
 import { parseDuration } from './duration.ts';
 import { nearest } from './nearest.ts';
+import { withoutSecrets } from './no-secrets.ts';
 
 /** What the user decided, from migration.yml. Durations are milliseconds. */
 export interface MigrationConfig {
@@ -79,9 +80,13 @@ export interface ThrowAway {
 }
 /** `ttl` in seconds. */
 export interface DnsConfig {
-  provider: 'digitalocean';
+  provider: 'digitalocean' | 'cloudflare' | 'route53' | 'command';
   zone: string;
   ttl: number;
+  /** Of Route 53, when several hosted zones have the name. */
+  zoneId?: string;
+  /** The user's own, when that is the provider. */
+  command?: string;
 }
 export interface PostgresConfig {
   /** A slug of DigitalOcean's database sizes; undefined lets the plan decide. */
@@ -226,6 +231,7 @@ function contradictionsOf(file: ConfigFile): { path: PropertyKey[]; text: string
       found.push({ path: ['checks', index, 'name'], text: `"${name}" is the name of two checks` });
     if (name !== undefined) checks.add(name);
   }
+  found.push(...dnsContradictions(file));
   const jobs = new Set<string>();
   for (const [index, job] of file.schedule.entries()) {
     if (jobs.has(job.name)) {
@@ -242,6 +248,47 @@ function contradictionsOf(file: ConfigFile): { path: PropertyKey[]; text: string
     }
   }
   return found;
+}
+
+/** What each provider needs and what it cannot use; and that only a proxied zone has an origin to switch. */
+function dnsContradictions({ dns, traffic }: ConfigFile): { path: PropertyKey[]; text: string }[] {
+  const found: { path: PropertyKey[]; text: string }[] = [];
+  if (traffic === 'cdn' && dns !== undefined && dns.provider !== 'cloudflare') {
+    found.push({
+      path: ['traffic'],
+      text: '`traffic: cdn` switches the origin of a zone that Cloudflare proxies: it needs `dns: { provider: cloudflare }`',
+    });
+  }
+  if (dns === undefined) return found;
+  if ((dns.provider === 'command') !== (dns.command !== undefined)) {
+    found.push({
+      path: ['dns', dns.command === undefined ? 'provider' : 'command'],
+      text: '`provider: command` and `command` go together',
+    });
+  }
+  if (dns.command !== undefined && withoutSecrets(dns.command) !== dns.command) {
+    found.push({
+      path: ['dns', 'command'],
+      text: 'it looks as if it held a secret, which everybody could read here and in the list of processes: pass it as the input dns-command-secret',
+    });
+  }
+  if (dns.provider !== 'route53' && dns['zone-id'] !== undefined) {
+    found.push({ path: ['dns', 'zone-id'], text: '`zone-id` is for `provider: route53`' });
+  }
+  return found;
+}
+
+function dnsOf(dns: ConfigFile['dns']): DnsConfig | undefined {
+  if (dns === undefined) return undefined;
+  const { provider, zone, ttl = provider === 'cloudflare' ? 60 : 30, command } = dns;
+  const zoneId = dns['zone-id'];
+  return {
+    provider,
+    zone,
+    ttl,
+    ...(zoneId === undefined ? {} : { zoneId }),
+    ...(command === undefined ? {} : { command }),
+  };
 }
 
 function fromFile(file: ConfigFile): MigrationConfig {
@@ -274,7 +321,7 @@ function fromFile(file: ConfigFile): MigrationConfig {
         },
       ]),
     ),
-    dns: file.dns,
+    dns: dnsOf(file.dns),
     postgres: { size: undefined, storageBytes: undefined, pool: undefined, ...postgresOf(file.postgres) },
     redis: {
       kind: 'droplet',

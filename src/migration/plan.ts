@@ -186,7 +186,11 @@ export function buildPlan(read: PlanInput): Plan {
     wanted: config.strategy,
     budgetMs: config.downtimeBudgetMs,
     frontDoor: config.traffic === 'front-door',
-    dnsTtlMs: config.dns && environment.domains.length > 0 ? config.dns.ttl * 1000 : undefined,
+    // Behind a CDN no resolver has to follow.
+    dnsTtlMs:
+      config.traffic !== 'cdn' && config.dns && environment.domains.length > 0
+        ? config.dns.ttl * 1000
+        : undefined,
     database: input.database,
     live: input.live,
     redisBytes: input.redis?.usedMemoryBytes ?? 0,

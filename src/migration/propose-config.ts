@@ -131,7 +131,7 @@ function regionLine(herokuRegion: string): string {
 function zoneLines({ zone }: ProposedDomains): string[] {
   if (zone === undefined) return [];
   return [
-    "# CHECK: the zone, guessed from the domains. Its records must be served by DigitalOcean's DNS before the cutover.",
+    '# CHECK: the zone, guessed from the domains, and who serves it: digitalocean, cloudflare, route53, or command for anybody else.',
     `dns: { provider: digitalocean, zone: ${yamlText(zone)}, ttl: 30 }`,
     '',
   ];

@@ -18,7 +18,10 @@ function domains({ inventory, environment, config }: PlanFacts): Item[] {
           id: `domain/${domain}`,
           area: 'domain',
           what: domain,
-          becomes: `a domain of the new app; its record in ${config.dns?.zone ?? 'the zone'} is changed at the cutover`,
+          becomes:
+            config.traffic === 'cdn'
+              ? 'a name that Cloudflare takes to the new app; its origin and its origin rule are changed at the cutover'
+              : `a domain of the new app; its record in ${config.dns?.zone ?? 'the zone'} is changed at the cutover`,
           why: 'migration.yml names it, and it is a domain of the Heroku app',
         })
       : decide({
@@ -61,7 +64,8 @@ function domains({ inventory, environment, config }: PlanFacts): Item[] {
             area: 'domain',
             what: 'nobody serves the zone of the domains',
             why: 'the cutover must write their records',
-            remedy: 'Add `dns: { provider: digitalocean, zone: … }` to migration.yml and delegate the zone.',
+            remedy:
+              'Say in migration.yml who does: `dns: { provider: digitalocean, zone: … }`, or cloudflare, route53 or command (docs/dns.md).',
           }),
         ]
       : [];

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 
 import { ConfigurationError } from '../errors.ts';
+import { splitCommand } from '../split-command.ts';
 import type { Delivery } from './post-json.ts';
 import { PATIENCE_MS } from './post-json.ts';
 
@@ -21,7 +22,7 @@ export async function runNoticeCommand(
   environment: Readonly<Record<string, string | undefined>> = process.env,
   patienceMs = PATIENCE_MS,
 ): Promise<Delivery> {
-  const [command, ...rest] = splitCommand(commandLine);
+  const [command, ...rest] = splitCommand(commandLine, 'notify-command');
   if (command === undefined) throw new ConfigurationError('notify-command is empty.');
   const kept = Object.fromEntries(Object.entries(environment).filter(([name]) => !WITHHELD.test(name)));
   return new Promise((resolve) => {
@@ -50,23 +51,6 @@ export async function runNoticeCommand(
     // A command need not read what it is given.
     child.stdin.on('error', () => undefined);
     child.stdin.end(text);
-  });
-}
-
-/** Words between spaces; quotes hold a word together, and a backslash takes the next character as it is. */
-export function splitCommand(line: string): string[] {
-  const words = line.match(/(?:[^\s"'\\]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+|["'\\]/gs) ?? [];
-  return words.map((word) => {
-    if (/^["'\\]$/.test(word)) {
-      throw new ConfigurationError(
-        'notify-command has a quote that is not closed, or ends with a backslash.',
-      );
-    }
-    return word.replaceAll(
-      /"((?:[^"\\]|\\.)*)"|'([^']*)'|\\(.)/gs,
-      (_whole, double?: string, single?: string, one?: string) =>
-        double !== undefined ? double.replaceAll(/\\(.)/gs, '$1') : (single ?? one ?? ''),
-    );
   });
 }
 

@@ -113,7 +113,6 @@ test.each<[string, Partial<PlanInput>, RegExp]>([
     { config: { ...config, strategy: 'live' }, live: { ...live, foreignTables: ['public.audits'] } },
     /public\.audits belongs to another role.*ALTER TABLE/s,
   ],
-  ['another traffic mode', { config: { ...config, traffic: 'cdn' } }, /cdn is not supported yet/],
   [
     'a container app',
     { inventory: { ...inventory, app: { ...inventory.app, stack: 'container' }, processTypes: null } },

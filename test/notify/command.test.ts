@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 
-import { runNoticeCommand, splitCommand } from '../../src/notify/command.ts';
+import { runNoticeCommand } from '../../src/notify/command.ts';
+import { splitCommand } from '../../src/split-command.ts';
 
 let directory: string;
 beforeEach(() => {
@@ -66,10 +67,10 @@ test('a command that does not end is ended, and what it started with it', async 
 });
 
 test('words of a command line', () => {
-  expect(splitCommand(`  notify --to 'all of you' "say \\"hi\\"" a\\ b --x='y z'`)).toEqual([
-    ...['notify', '--to', 'all of you', 'say "hi"', 'a b', '--x=y z'],
-  ]);
-  expect(splitCommand("a '' b")).toEqual(['a', '', 'b']);
-  expect(() => splitCommand("a 'b")).toThrow('a quote that is not closed');
-  expect(() => splitCommand('a \\')).toThrow('ends with a backslash');
+  expect(splitCommand(`  notify --to 'all of you' "say \\"hi\\"" a\\ b --x='y z'`, 'notify-command')).toEqual(
+    [...['notify', '--to', 'all of you', 'say "hi"', 'a b', '--x=y z']],
+  );
+  expect(splitCommand("a '' b", 'notify-command')).toEqual(['a', '', 'b']);
+  expect(() => splitCommand("a 'b", 'notify-command')).toThrow('a quote that is not closed');
+  expect(() => splitCommand('a \\', 'notify-command')).toThrow('ends with a backslash');
 });

@@ -263,7 +263,14 @@ test('what takes the new side away lists by default, waits for the run that buil
   const { concurrency: ofMigrate } = readWorkflow(join(root, '.github/workflows/migrate.yml'), root);
   expect(concurrency).toEqual(ofMigrate);
   expect(jobs.destroy?.environment).toBe('${{ inputs.environment }}');
-  expect(Object.keys(on.workflow_call?.secrets ?? {})).toEqual(['HEROKU_TOKEN', 'DIGITALOCEAN_TOKEN']);
+  expect(Object.keys(on.workflow_call?.secrets ?? {})).toEqual([
+    'HEROKU_TOKEN',
+    'DIGITALOCEAN_TOKEN',
+    'CLOUDFLARE_TOKEN',
+    'AWS_ACCESS_KEY_ID',
+    'AWS_SECRET_ACCESS_KEY',
+    'DNS_COMMAND_SECRET',
+  ]);
 });
 
 test('the end of the way back lists by default and waits for the environment and for a way back that is gone', () => {
