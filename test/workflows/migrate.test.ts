@@ -135,10 +135,7 @@ test('staging is moved and verified, production prepared, approved, cut over and
   // Each job has the tokens of its own environment only.
   expect(production.map(({ heroku }) => heroku)).toEqual(
     [
-      'production-prepare',
-      'production-prepare',
-      'production-prepare',
-      'production-prepare',
+      ...preparation.map(() => 'production-prepare'),
       'production',
       'production-prepare',
     ].map((place) => secretsOf(place).HEROKU_TOKEN.length),
