@@ -73,7 +73,7 @@ async function look(
   const { checks: functional } = await log.group('Function', () =>
     functionalChecks(parties, { moved: false, secrets, redact: (text) => edge.redact(text) }),
   );
-  const configuration = inspectConfiguration(edge, parties, { app, configVars, addOns });
+  const configuration = inspectConfiguration(edge, parties, { app, configVars, addOns, moved: false });
   const jobs = await log.group('Jobs', () => jobChecks(parties, app?.spec, undefined));
   return {
     checks: [...functional, ...jobs, ...configuration.checks].map((check) => presentable(check, edge)),

@@ -122,7 +122,7 @@ async function inspect(
   const lost = moved
     ? await lostRows(oldSide.database, newSide.owner, differingTables(parities), signal)
     : [];
-  const configuration = inspectConfiguration(edge, parties, { app, configVars, addOns });
+  const configuration = inspectConfiguration(edge, parties, { app, configVars, addOns, moved });
   const checks = [
     ...functional,
     ...(await log.group('Data', () => dataChecks(parties, parities, { moved, lost }))),

@@ -41,6 +41,7 @@ test('a variable that leads to the old side fails by its name, unless it stays b
     { state: 'passed', found: expect.stringContaining('by decision: APP_HOST') },
   ]);
   expect(oldHostsInConfig({ OTHER: 'x' }, hosts, [])).toMatchObject([{ state: 'passed' }]);
+  expect(oldHostsInConfig({}, hosts, [])).toMatchObject([{ state: 'told' }]);
 });
 
 test('code that names it is told by its place, and prose is left out', async () => {

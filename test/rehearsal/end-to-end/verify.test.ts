@@ -37,11 +37,14 @@ inFull('verify', () => {
     inputs = {},
     config = {},
     alter = (text) => text,
+    fresh = false,
   }: {
     from?: WorkflowResult;
     inputs?: Record<string, string>;
     config?: Record<string, unknown>;
     alter?: (record: string) => string;
+    /** Without the record of the phases before. */
+    fresh?: boolean;
   } = {}): Promise<Seen> {
     const { world } = shop;
     const directory = join(shop.directory, `verify-${(runs += 1)}`);
@@ -50,7 +53,7 @@ inFull('verify', () => {
     const file = join(directory, 'migration.yml');
     writeFileSync(file, stringify({ ...(parse(readFileSync(file, 'utf8')) as object), ...config }));
     const record = join(from.artifacts, 'migration-record-production', 'migration-record.json');
-    writeFileSync(join(directory, 'migration-record.json'), alter(readFileSync(record, 'utf8')));
+    if (!fresh) writeFileSync(join(directory, 'migration-record.json'), alter(readFileSync(record, 'utf8')));
     const proxy = world.proxyUrl('runner');
     const run = await runEntry('verify', {
       directory,
@@ -164,6 +167,15 @@ inFull('verify', () => {
       expect(seen.checks.find((check) => check.id === id)).toMatchObject({ state: 'passed' });
   }, 120_000);
 
+  test('the look before the cutover compares both sides without the data, and needs the plan', async () => {
+    const seen = await verify({ inputs: { command: 'compare' } });
+    expect({ code: seen.code, failed: seen.failed }).toEqual({ code: 0, failed: [] });
+    const areas = new Set(seen.checks.map(({ area }) => area));
+    expect([...areas].sort()).toEqual(['compare', 'configuration', 'function', 'jobs', 'security']);
+    const fresh = await verify({ inputs: { command: 'compare' }, fresh: true });
+    expect({ code: fresh.code, failed: fresh.failed }).toEqual({ code: 1, failed: ['configuration/kept'] });
+  }, 120_000);
+
   test('a broken page is found', async () => {
     const { failed, code } = await verify({
       config: { checks: [{ path: '/health', contains: 'no such text' }] },
@@ -269,6 +281,12 @@ inFull('verify', () => {
       }).toEqual({ failed: [], code: 0, log: '' });
       expect(seen.checks.find(({ id }) => id === 'data/explained')).toMatchObject({ state: 'passed' });
     }, 180_000);
+
+    test('a record that begins anew tells what it cannot account for', async () => {
+      const seen = await verify({ fresh: true });
+      expect({ code: seen.code, failed: seen.failed }).toEqual({ code: 0, failed: [] });
+      expect(seen.checks.find(({ id }) => id === 'configuration/kept')).toMatchObject({ state: 'told' });
+    }, 120_000);
 
     test('the way back is watched, and a change of the schema there fails', async () => {
       const open = await verify({ from: moved, inputs: { command: 'watch' } });
