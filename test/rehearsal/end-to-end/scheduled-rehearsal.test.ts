@@ -116,9 +116,8 @@ function describeShop(strategy: StrategyName): void {
     const result = await rehearse('full');
     expectConclusion(result, 'success');
     const { sections } = await recordIn(result, 'migration-record-staging');
-    expect(sections.map(({ phase }) => phase)).toEqual([
-      ...['assess', 'provision', 'migrate-db', 'provision', 'cutover', 'verify'],
-      ...['roll-back', 'provision', 'rehearsal'],
+    expect(sections.map(({ phase }) => phase).slice(-5)).toEqual([
+      ...['cutover', 'verify', 'roll-back', 'provision', 'rehearsal'],
     ]);
     expect(sections.at(-1)?.data).toMatchObject({
       depth: 'full',
