@@ -17,6 +17,7 @@ import type { Parties } from '../../parties.ts';
 import { gatherParties, withLease } from '../../parties.ts';
 import type { Subject } from '../../subject.ts';
 import { readSubject, recordPhase } from '../../subject.ts';
+import { wasFrontDoor } from '../front-door-traffic.ts';
 import { pastOf } from '../past.ts';
 import { outsideConsumers } from './outside-consumers.ts';
 import { remainsOf } from './remains.ts';
@@ -131,7 +132,7 @@ async function findings(
   return [
     finishedCutover(cutover),
     await noRollBack(journal),
-    ...(await outsideConsumers(parties, inventory)),
+    ...(await outsideConsumers(parties, inventory, { forwards: wasFrontDoor(pastOf(cutover)) })),
   ];
 }
 

@@ -9,7 +9,11 @@ import type { Parties } from '../../parties.ts';
  * Whoever still reads the old side, or writes to it: what it holds is no longer kept in step from here on, and it ends
  * with its add-ons. Unknown is a refusal, too.
  */
-export async function outsideConsumers(parties: Parties, inventory: HerokuInventory): Promise<Finding[]> {
+export async function outsideConsumers(
+  parties: Parties,
+  inventory: HerokuInventory,
+  { forwards }: { forwards: boolean },
+): Promise<Finding[]> {
   const { oldSide, clock, signal } = parties;
   const [sessions, late, dynos] = await Promise.all([
     readOutsiders(oldSide.database, { clock, signal }),
@@ -31,8 +35,11 @@ export async function outsideConsumers(parties: Parties, inventory: HerokuInvent
     ),
     finding(
       'dynos on Heroku',
-      dynos.map(({ name, state }) => `${name} (${state})`),
-      'With the front door, lead every name to DigitalOcean first; then scale to zero.',
+      // The forwarder's lead late visitors, and stay until the app is deleted.
+      dynos
+        .filter(({ type }) => !(forwards && type === 'web'))
+        .map(({ name, state }) => `${name} (${state})`),
+      'Whatever it is, it works on the old side: end it (`heroku ps:stop`) or scale it to zero.',
     ),
     ...unreadable(inventory),
   ];

@@ -9,8 +9,11 @@ import type { Step } from '../../../src/migration/saga.ts';
 import { defineStep } from '../../../src/migration/saga.ts';
 import { liftFence } from '../../../src/postgres/fence.ts';
 import { endLive, endReverse, settleLive } from '../../../src/postgres/live.ts';
+import { frontDoorParty } from '../../cutover/front-door-traffic.ts';
+import { finalizeFrontDoor } from '../../front-door.ts';
 import { backward, forward, liveOptions } from '../../live.ts';
 import type { Parties } from '../../parties.ts';
+import { wasFrontDoor } from '../front-door-traffic.ts';
 import type { Past } from '../past.ts';
 import { clearRedis, forgetCopies, residueOf } from './residue.ts';
 
@@ -59,9 +62,20 @@ export function finalizeSteps(
       },
     }),
     defineStep({
+      name: 'front-door',
+      act: async () => {
+        if (wasFrontDoor(past)) {
+          // Late visitors are led on, by a forwarder that needs nothing of the old database.
+          const party = await frontDoorParty(parties);
+          return { ...(await finalizeFrontDoor({ ...party, database: oldSide.database })) };
+        }
+        await removeFrontDoor(oldSide.database, migrationId);
+        return null;
+      },
+    }),
+    defineStep({
       name: 'lift-fence',
       act: async () => {
-        await removeFrontDoor(oldSide.database, migrationId);
         await liftFence(oldSide.database, migrationId, { log, clock });
         return null;
       },
