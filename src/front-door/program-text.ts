@@ -335,8 +335,8 @@ function serve(exchange, options) {
 
   const visitor = {
     deadline: performance.now() + options.holdLimitMs,
-    pass: () => {
-      outgoing = forward(exchange, options, { shared: repeats === 0, failed });
+    pass: (through) => {
+      outgoing = forward(exchange, options, { shared: repeats === 0, through, failed });
     },
     refuse: (reason) => {
       answer(response, reason === 'too-long' && attempts > 0 ? 502 : 503);
@@ -387,6 +387,7 @@ function forward(exchange, options, attempt) {
   const route = routeOf(exchange, options);
   const begun = route === undefined ? undefined : begin(route);
   if (begun === undefined) {
+    attempt.through();
     answer(response, route === undefined ? 503 : 400);
     return undefined;
   }
@@ -400,6 +401,7 @@ function forward(exchange, options, attempt) {
     }, options.answerLimitMs);
   });
   outgoing.once('close', () => {
+    attempt.through();
     clearTimeout(tooLong);
   });
   outgoing.once('response', (incoming) => {
@@ -430,6 +432,7 @@ function forward(exchange, options, attempt) {
         },
         () => {
           connected = true;
+          attempt.through();
           passBody(exchange, outgoing);
         },
       );
@@ -864,16 +867,18 @@ async function followRow(options) {
  */
 const WAITING_LIMIT = 2_000;
 
-/** Let in like this, 2,000 who waited are through within a second, and share connections that are open already. */
-const STEP = 20;
-const STEP_EVERY_MS = 10;
+/**
+ * So many may be getting their connection at once. More at a time are no faster: their handshakes only take each other's
+ * time until all of them take too long.
+ */
+const PASSING_LIMIT = 50;
 
 /** The queue in front of the door: first come, first served. */
 class Waiting {
   #queue = new Map();
   #limit;
   #open = false;
-  #step;
+  #passing = 0;
 
   constructor(limit = WAITING_LIMIT) {
     this.#limit = limit;
@@ -889,8 +894,8 @@ class Waiting {
 
   /** Passes the visitor at once when the door is open and nobody is in front; otherwise sooner or later, or refuses. */
   enter(visitor) {
-    if (this.#open && this.#queue.size === 0) {
-      visitor.pass();
+    if (this.#queue.size === 0 && this.#mayPass()) {
+      this.#pass(visitor);
       return;
     }
     const leftMs = visitor.deadline - performance.now();
@@ -911,25 +916,37 @@ class Waiting {
   }
 
   open() {
-    if (this.#open) return;
     this.#open = true;
     this.#passNext();
   }
 
   shut() {
     this.#open = false;
-    clearTimeout(this.#step);
+  }
+
+  #mayPass() {
+    return this.#open && this.#passing < PASSING_LIMIT;
   }
 
   #passNext() {
-    for (const visitor of [...this.#queue.keys()].slice(0, STEP)) {
+    for (const visitor of this.#queue.keys()) {
+      if (!this.#mayPass()) return;
       this.leave(visitor);
-      visitor.pass();
+      this.#pass(visitor);
     }
-    if (this.#queue.size > 0)
-      this.#step = setTimeout(() => {
+  }
+
+  #pass(visitor) {
+    let through = false;
+    this.#passing += 1;
+    visitor.pass(() => {
+      if (through) return;
+      through = true;
+      this.#passing -= 1;
+      setImmediate(() => {
         this.#passNext();
-      }, STEP_EVERY_MS);
+      });
+    });
   }
 }
 

@@ -83,7 +83,12 @@ fullTest(
   'uploads that wait cost what lies in buffers, whatever their size, and are whole afterwards',
   async () => {
     const [database, newSide] = [await held(), await startNewSide()];
-    const forwarder = await startForwarder({ newSide, databaseUrl: database.url });
+    const forwarder = await startForwarder({
+      newSide,
+      databaseUrl: database.url,
+      // All of them come from, and go to, this one process.
+      settings: { holdLimitMs: 180_000, connectLimitMs: 60_000 },
+    });
     const lengths: number[] = [];
     newSide.handle((request, response) => {
       let length = 0;
@@ -102,6 +107,7 @@ fullTest(
     expect((await Promise.all(answers)).map(({ status }) => status)).toEqual(Array(many).fill(200));
     expect(lengths).toEqual(Array(many).fill(body.length));
   },
+  240_000,
 );
 
 test('who goes away while waiting is not passed on', async () => {

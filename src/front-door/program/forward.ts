@@ -49,8 +49,8 @@ export function serve(exchange: Exchange, options: ForwardOptions): void {
 
   const visitor: Visitor = {
     deadline: performance.now() + options.holdLimitMs,
-    pass: () => {
-      outgoing = forward(exchange, options, { shared: repeats === 0, failed });
+    pass: (through) => {
+      outgoing = forward(exchange, options, { shared: repeats === 0, through, failed });
     },
     refuse: (reason) => {
       answer(response, reason === 'too-long' && attempts > 0 ? 502 : 503);
@@ -97,7 +97,7 @@ function hasBody(request: IncomingMessage): boolean {
 function forward(
   exchange: Exchange,
   options: ForwardOptions,
-  attempt: { shared: boolean; failed: (error: Error, sent: boolean) => void },
+  attempt: { shared: boolean; through: () => void; failed: (error: Error, sent: boolean) => void },
 ): ClientRequest | undefined {
   const { request, response, upgrade } = exchange;
   let [connected, answered] = [false, false];
@@ -105,6 +105,7 @@ function forward(
   const route = routeOf(exchange, options);
   const begun = route === undefined ? undefined : begin(route);
   if (begun === undefined) {
+    attempt.through();
     answer(response, route === undefined ? 503 : 400);
     return undefined;
   }
@@ -118,6 +119,7 @@ function forward(
     }, options.answerLimitMs);
   });
   outgoing.once('close', () => {
+    attempt.through();
     clearTimeout(tooLong);
   });
   outgoing.once('response', (incoming) => {
@@ -148,6 +150,7 @@ function forward(
         },
         () => {
           connected = true;
+          attempt.through();
           passBody(exchange, outgoing);
         },
       );

@@ -2,7 +2,8 @@
 export interface Visitor {
   /** When waiting ends in a refusal, in milliseconds as of `performance.now()`. */
   deadline: number;
-  pass(): void;
+  /** `through` is called once there is a connection, or will be none. */
+  pass(through: () => void): void;
   refuse(reason: 'too-long' | 'too-many'): void;
 }
 
@@ -12,16 +13,18 @@ export interface Visitor {
  */
 const WAITING_LIMIT = 2_000;
 
-/** Let in like this, 2,000 who waited are through within a second, and share connections that are open already. */
-const STEP = 20;
-const STEP_EVERY_MS = 10;
+/**
+ * So many may be getting their connection at once. More at a time are no faster: their handshakes only take each other's
+ * time until all of them take too long.
+ */
+const PASSING_LIMIT = 50;
 
 /** The queue in front of the door: first come, first served. */
 export class Waiting {
   readonly #queue = new Map<Visitor, NodeJS.Timeout>();
   readonly #limit: number;
   #open = false;
-  #step: NodeJS.Timeout | undefined;
+  #passing = 0;
 
   constructor(limit: number = WAITING_LIMIT) {
     this.#limit = limit;
@@ -37,8 +40,8 @@ export class Waiting {
 
   /** Passes the visitor at once when the door is open and nobody is in front; otherwise sooner or later, or refuses. */
   enter(visitor: Visitor): void {
-    if (this.#open && this.#queue.size === 0) {
-      visitor.pass();
+    if (this.#queue.size === 0 && this.#mayPass()) {
+      this.#pass(visitor);
       return;
     }
     const leftMs = visitor.deadline - performance.now();
@@ -59,24 +62,36 @@ export class Waiting {
   }
 
   open(): void {
-    if (this.#open) return;
     this.#open = true;
     this.#passNext();
   }
 
   shut(): void {
     this.#open = false;
-    clearTimeout(this.#step);
+  }
+
+  #mayPass(): boolean {
+    return this.#open && this.#passing < PASSING_LIMIT;
   }
 
   #passNext(): void {
-    for (const visitor of [...this.#queue.keys()].slice(0, STEP)) {
+    for (const visitor of this.#queue.keys()) {
+      if (!this.#mayPass()) return;
       this.leave(visitor);
-      visitor.pass();
+      this.#pass(visitor);
     }
-    if (this.#queue.size > 0)
-      this.#step = setTimeout(() => {
+  }
+
+  #pass(visitor: Visitor): void {
+    let through = false;
+    this.#passing += 1;
+    visitor.pass(() => {
+      if (through) return;
+      through = true;
+      this.#passing -= 1;
+      setImmediate(() => {
         this.#passNext();
-      }, STEP_EVERY_MS);
+      });
+    });
   }
 }
