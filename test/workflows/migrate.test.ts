@@ -28,6 +28,7 @@ const name = [phase, input('stage') ?? input('command') ?? input('gate')].filter
 record.push({ name, environment: input('environment'), heroku: (input('heroku-token') ?? '').length, confirm: input('confirm'), dryRun: input('dry-run'), digest: input('plan-digest'), image: input('image'), base: input('heroku-api-url'), attempt: env.GITHUB_RUN_ATTEMPT });
 writeFileSync('migration-record.json', JSON.stringify(record));
 appendFileSync(env.GITHUB_OUTPUT, 'plan-digest=sha256:' + input('environment') + '\\ndowntime-ms=1200\\n');
+if (env.GITHUB_JOB === 'look' && existsSync('staging-has-moved')) appendFileSync(env.GITHUB_OUTPUT, 'moved=true\\n');
 console.log('done ' + name + ' for ' + input('environment') + ' with ' + input('heroku-token'));
 if (existsSync('fail-' + phase + '-' + env.GITHUB_RUN_ATTEMPT)) process.exit(1);
 `;
@@ -134,11 +135,9 @@ test('staging is moved and verified, production prepared, approved, cut over and
   expect(production.find(({ name }) => name.startsWith('cutover'))?.digest).toBe('sha256:production');
   // Each job has the tokens of its own environment only.
   expect(production.map(({ heroku }) => heroku)).toEqual(
-    [
-      ...preparation.map(() => 'production-prepare'),
-      'production',
-      'production-prepare',
-    ].map((place) => secretsOf(place).HEROKU_TOKEN.length),
+    [...preparation.map(() => 'production-prepare'), 'production', 'production-prepare'].map(
+      (place) => secretsOf(place).HEROKU_TOKEN.length,
+    ),
   );
   const images = [...staging, ...production].flatMap(({ image = '' }) => (image === '' ? [] : [image]));
   // Tried and deployed, in each environment.
@@ -270,6 +269,29 @@ test('a shadow copies production where nobody approves, takes its target away, a
     'provision infrastructure',
     'migrate-db copy',
     'provision destroy',
+    'rehearsal',
+  ]);
+});
+
+test('a full rehearsal of a staging that has moved brings it back first, and leaves it moved', async () => {
+  writeFileSync(join(directory, 'shop/staging-has-moved'), '');
+  const inputs = { application: 'shop', depth: 'full' };
+  const result = await start('project/.github/workflows/rehearse-staging.yml', { inputs });
+  expect(result.conclusion).toBe('success');
+  expect(ends(result)).toMatchObject({
+    'bring-back': 'success',
+    'full / staging-cutover': 'success',
+    'full / staging-verify': 'success',
+    'full / cutover': 'skipped',
+    'go-back': 'skipped',
+    'throw-away': 'skipped',
+    report: 'success',
+  });
+  expect(record(result, 'staging-brought-back').map(({ name }) => name)).toEqual(['roll-back']);
+  expect(record(result, 'staging').map(({ name }) => name)).toEqual([
+    ...preparation,
+    'cutover none',
+    'verify',
     'rehearsal',
   ]);
 });
