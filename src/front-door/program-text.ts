@@ -344,8 +344,8 @@ function serve(exchange, options) {
   };
 
   const failed = (error, sent) => {
-    options.target.tellTrouble(error);
     if (gone) return;
+    if (!sent && !options.toSuccessor) options.target.tellTrouble(error);
     const mayRepeat = !sent || (isRepeatable(exchange) && repeats < MOST_REPEATS);
     const pauseMs = sent ? 0 : Math.min(FIRST_PAUSE_MS * 2 ** attempts, LONGEST_PAUSE_MS);
     if (!isPassing(error) || !mayRepeat || performance.now() + pauseMs > visitor.deadline) {

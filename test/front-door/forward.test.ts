@@ -265,6 +265,15 @@ test('a client that goes away ends its request at the new side', async () => {
   gone.abort();
   await ended;
   await request;
+  // Nor one that goes before there is an answer: that is no trouble of the new side.
+  newSide.handle((other) => other.resume());
+  const early = new AbortController();
+  const silent = ask(forwarder.url, { signal: early.signal }).catch(() => undefined);
+  await delay(200);
+  early.abort();
+  await silent;
+  await delay(100);
+  expect(forwarder.lines.join('\n')).not.toContain('cannot reach');
 });
 
 test('connections to the new side are used again for what may be repeated, and a stale one costs nobody an answer', async () => {
