@@ -1,0 +1,89 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+
+import { rehearsedBefore } from '../../actions/assess/rehearsed-before.ts';
+import { startGitHub, type GitHubWorld, type TokenPermissions } from '../../rehearsal/github/world.ts';
+import type { Edge } from '../../src/github/run.ts';
+import { silentLog } from '../../src/log.ts';
+import { environmentOf, parseMigrationConfig } from '../../src/migration/config.ts';
+import { addSection, emptyRecord, type Phase } from '../../src/migration/record.ts';
+import { edgeOf } from './edge-of.ts';
+
+const config = parseMigrationConfig(
+  'application: shop\nenvironments: { staging: { heroku-app: shop-staging, region: fra }, production: { heroku-app: shop-production, region: fra } }\n',
+  'migration.yml',
+);
+const production = environmentOf(config, 'production');
+const DAY = 86_400_000;
+let github: GitHubWorld;
+
+beforeEach(async () => {
+  github = await startGitHub({ log: silentLog, repository: 'acme/shop' });
+});
+afterEach(() => github.stop());
+
+function keep(
+  [artifact, migrationId, environment]: [string, string, string],
+  daysAgo: number,
+  sections: [Phase, Record<string, unknown>][],
+): void {
+  const { id } = github.createRun({ actor: 'ada', event: 'schedule' });
+  const run = { runId: String(id), runAttempt: 1, actor: 'ada', runUrl: 'https://github.com' };
+  const at = new Date(Date.now() - daysAgo * DAY);
+  const record = sections.reduce(
+    (made, [phase, data]) => addSection(made, phase, { at, run, data }),
+    emptyRecord({ migrationId, application: 'shop', environment }),
+  );
+  const folder = join(github.artifacts(id), artifact);
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'migration-record.json'), JSON.stringify(record));
+}
+
+const SHADOW: [string, string, string] = [
+  'migration-record-production-shadow',
+  'shop-production-shadow',
+  'production',
+];
+const STAGING: [string, string, string] = ['migration-record-staging', 'shop-staging', 'staging'];
+
+const copied = (copyBytesPerSecond: number): [Phase, Record<string, unknown>] => [
+  'migrate-db',
+  { command: 'copy', speed: { copyBytesPerSecond, parityBytesPerSecond: 2 } },
+];
+const ended = (
+  depth: string,
+  expected: number,
+  downtimeMs: number | null = null,
+): [Phase, Record<string, unknown>] => [
+  'rehearsal',
+  {
+    ...{ depth, outcome: 'passed' },
+    figures: { forecast: { expected }, downtimeMs, off: downtimeMs === null ? null : downtimeMs / expected },
+  },
+];
+
+const edge = (permissions: TokenPermissions = { actions: 'read' }): Edge =>
+  edgeOf(
+    { 'github-token': github.issueToken(permissions) },
+    { environment: { GITHUB_REPOSITORY: 'acme/shop', GITHUB_API_URL: github.apiUrl } },
+  );
+
+test('the forecast begins with what the newest shadow measured, and says how far off the last full one was', async () => {
+  keep(SHADOW, 8, [copied(1), ended('shadow', 50_000)]);
+  keep(SHADOW, 1, [copied(5), ended('shadow', 40_000)]);
+  keep(STAGING, 2, [ended('full', 20_000, 25_000)]);
+  const { measured, told } = await rehearsedBefore(edge(), config, production);
+  expect(measured).toEqual({ measured: { copyBytesPerSecond: 5, parityBytesPerSecond: 2 } });
+  expect(told).toEqual([
+    expect.stringMatching(/^The last rehearsal \(shadow, .*\) is "passed". It forecast 40.0 s of downtime.$/),
+    expect.stringMatching(/\(full, .*It forecast 20.0 s of downtime, and it took 25.0 s: 125 % of that.$/),
+  ]);
+});
+
+test('without a rehearsal, or the permission to look, nothing is claimed', async () => {
+  expect(await rehearsedBefore(edge(), config, production)).toEqual({ measured: {}, told: [] });
+  keep(SHADOW, 1, [copied(5), ended('shadow', 40_000)]);
+  expect(await rehearsedBefore(edge({}), config, production)).toEqual({ measured: {}, told: [] });
+});
