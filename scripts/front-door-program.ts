@@ -36,7 +36,7 @@ export async function frontDoorProgram(root: string): Promise<string> {
     seen.add(file);
     const code = stripTypeScriptTypes(readFileSync(file, 'utf8'));
     const body = code.replaceAll(IMPORT, (statement, names: string, from: string) => {
-      if (from.startsWith('.')) add(join(dirname(file), from));
+      if (from.startsWith('./')) add(join(dirname(file), from));
       else if (from.startsWith('node:')) {
         const known = builtIn.get(from) ?? new Set();
         for (const name of names.split(',').map((one) => one.trim())) if (name !== '') known.add(name);
