@@ -54,6 +54,8 @@ interface Caller {
   inputs: string[];
   /** All three unless given. */
   secrets?: string[];
+  /** A job that signs what the first one wrote. */
+  attests?: true;
 }
 
 const SECRETS = ['HEROKU_TOKEN', 'DIGITALOCEAN_TOKEN', 'MIGRATION_KEY'];
@@ -84,6 +86,7 @@ function migrate(both: boolean): Caller {
     calls: 'migrate',
     secrets: WITH_NOTICES,
     inputs: ['through: ${{ inputs.through }}'],
+    ...(both ? { attests: true } : {}),
   };
 }
 
@@ -229,7 +232,9 @@ function finalize(environments: string[]): Caller {
 function file(name: string, { suite, application, config }: CallerOptions, caller: Caller): ProposedFile {
   // A second application of the same repository needs files of its own.
   const suffix = config === USUAL_CONFIG ? '' : `-${application}`;
-  const pinned = `${suite.repository}/.github/workflows/${caller.calls}.yml@${suite.ref}`;
+  const version = suite.version === undefined ? '' : ` # ${suite.version}`;
+  const pinned = (called: string): string =>
+    `${suite.repository}/.github/workflows/${called}.yml@${suite.ref}${version}`;
   const lines = [
     ...caller.comments.map((comment) => `# ${comment}`),
     `name: ${caller.title}${suffix === '' ? '' : ` (${application})`}`,
@@ -243,7 +248,7 @@ function file(name: string, { suite, application, config }: CallerOptions, calle
     `  ${caller.job}:`,
     '    permissions:',
     ...indented(6, caller.permissions),
-    `    uses: ${pinned}${suite.version === undefined ? '' : ` # ${suite.version}`}`,
+    `    uses: ${pinned(caller.calls)}`,
     '    with:',
     `      application: ${yamlText(application)}`,
     ...(config === USUAL_CONFIG ? [] : [`      config: ${yamlText(config)}`]),
@@ -253,8 +258,24 @@ function file(name: string, { suite, application, config }: CallerOptions, calle
       6,
       (caller.secrets ?? SECRETS).map((secret) => `${secret}: \${{ secrets.${secret} }}`),
     ),
+    ...(caller.attests === undefined ? [] : attestJob(caller.job, pinned('attest'))),
   ];
   return { path: `.github/workflows/${name}${suffix}.yml`, content: `${lines.join('\n')}\n` };
+}
+
+function attestJob(needs: string, uses: string): string[] {
+  return [
+    '',
+    '  # Signs the record of production and its page. GitHub keeps attestations of public repositories, and of private ones on',
+    '  # Enterprise Cloud (`private-repository: true`); without this job nothing else is different.',
+    '  attest:',
+    `    needs: ${needs}`,
+    "    if: inputs.through == 'production' && !github.event.repository.private",
+    '    permissions:',
+    '      id-token: write # to sign the attestation',
+    '      attestations: write # to keep it',
+    `    uses: ${uses}`,
+  ];
 }
 
 function indented(spaces: number, lines: readonly string[]): string[] {
