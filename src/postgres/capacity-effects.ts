@@ -27,45 +27,26 @@ export function effectOf({ nodes }: Explained): string | undefined {
 export async function unsafeCallIn(client: pg.Client, texts: readonly string[]): Promise<string | undefined> {
   const functions = [...new Set(texts.flatMap(namesCalled))].filter((name) => !HARMLESS.has(name));
   const operators = [...new Set(texts.flatMap(operatorsNamed))];
-  if (functions.length > 0) {
-    const { rows } = await client.query<{ name: string; own: boolean }>(
-      `SELECT p.proname AS name, ${isOwn('p')} AS own
-         FROM pg_catalog.pg_proc p
-        WHERE p.proname = ANY ($1::text[])
-          AND (p.provolatile = 'v' OR ${isOwn('p')})
-        ORDER BY p.proname LIMIT 1`,
-      [functions],
-    );
-    const found = rows[0];
-    if (found !== undefined)
-      return found.own
-        ? `it calls ${found.name}(), a function of the application`
-        : `it calls ${found.name}(), which may have effects`;
-  }
-  if (operators.length > 0) {
-    const { rows } = await client.query<{ name: string }>(
-      `SELECT o.oprname AS name
-         FROM pg_catalog.pg_operator o
-         JOIN pg_catalog.pg_proc p ON p.oid = o.oprcode
-        WHERE o.oprname = ANY ($1::text[]) AND (p.provolatile = 'v' OR ${isOwn('p')})
-        ORDER BY o.oprname LIMIT 1`,
-      [operators],
-    );
-    if (rows[0] !== undefined) return `it uses the operator ${rows[0].name}, which the application defines`;
-  }
-  return (await hasOwnCasts(client))
-    ? 'the application defines casts, which may call its functions'
-    : undefined;
-}
-
-/** Casts are not always written out: with any of them, nobody can tell which statement calls it. */
-async function hasOwnCasts(client: pg.Client): Promise<boolean> {
-  const { rows } = await client.query<{ there: boolean }>(
-    `SELECT EXISTS (SELECT FROM pg_catalog.pg_cast c
-                      JOIN pg_catalog.pg_proc p ON p.oid = c.castfunc
-                     WHERE ${isOwn('p')}) AS there`,
+  const { rows } = await client.query<{ why: string }>(
+    `SELECT CASE WHEN ${isOwn('p')} THEN 'it calls ' || p.proname || '(), a function of the application'
+                 ELSE 'it calls ' || p.proname || '(), which may have effects' END AS why
+       FROM pg_catalog.pg_proc p
+      WHERE p.proname = ANY ($1::text[]) AND (p.provolatile = 'v' OR ${isOwn('p')})
+      UNION ALL
+     SELECT 'it uses the operator ' || o.oprname || ', which the application defines'
+       FROM pg_catalog.pg_operator o
+       JOIN pg_catalog.pg_proc p ON p.oid = o.oprcode
+      WHERE o.oprname = ANY ($2::text[]) AND (p.provolatile = 'v' OR ${isOwn('p')})
+      UNION ALL
+     -- Casts are not always written out: with any of them, nobody can tell which statement calls it.
+     SELECT 'the application defines casts, which may call its functions'
+       FROM pg_catalog.pg_cast c
+       JOIN pg_catalog.pg_proc p ON p.oid = c.castfunc
+      WHERE ${isOwn('p')}
+      ORDER BY why LIMIT 1`,
+    [functions, operators],
   );
-  return rows[0]?.there === true;
+  return rows[0]?.why;
 }
 
 /** SQL condition: a function that came neither with Postgres nor with an extension. */

@@ -21,8 +21,8 @@ const LONGEST_TEXT = 20_000;
 
 /**
  * The reads on which the application's role spends most time, by total time; `undefined` when the server does not keep
- * statements. Reads of Postgres's catalogues are left out: those of libraries that look at the schema, and ours, which
- * always name `pg_catalog`.
+ * statements. Reads of Postgres's catalogues and of sequences are left out: those of libraries that look at the schema, of
+ * pg_dump, and ours, which always name `pg_catalog`.
  */
 export async function readExpensiveReads(
   client: pg.Client,
@@ -59,7 +59,9 @@ export async function readExpensiveReads(
       FROM own
      -- Comments may stand in front: tags that libraries add.
      WHERE text ~* '^(\\s|\\(|--[^\\n]*\\n|/\\*([^*]|\\*+[^*/])*\\*+/)*(select|with|values|table)\\M'
-       AND text !~* '(pg_catalog|information_schema|\\mpg_(class|type|attribute|stat|settings|namespace|proc|index|locks|database|roles)\\M|${OUR_SCHEMA})'
+       AND text !~* '(pg_catalog|information_schema|${OUR_SCHEMA}|\\m(from|join)\\s+(only\\s+)?\\(*pg_[a-z]|\\mis_called\\M)'
+       -- What writes or locks is no read, however it begins.
+       AND text !~* '\\m(insert\\s+into|update|delete\\s+from|merge\\s+into|for\\s+(key\\s+)?share)\\M'
        AND text ~* '\\mfrom\\M' AND pg_catalog.length(text) <= ${LONGEST_TEXT}
      ORDER BY total DESC, queryid
      LIMIT $1`,

@@ -3,7 +3,7 @@ import type { Log } from '../log.ts';
 import type pg from 'pg';
 import type { ExpensiveRead } from './capacity-reads.ts';
 import { readExpensiveReads } from './capacity-reads.ts';
-import type { Runnable, Tried } from './capacity-try.ts';
+import type { Ran, Runnable, Tried } from './capacity-try.ts';
 import { prepareRead, tryRead } from './capacity-try.ts';
 import { warmTables, type Warmed } from './capacity-warm.ts';
 import { withConnection, type PostgresAddress } from './connect.ts';
@@ -98,7 +98,7 @@ async function compareAll(
     left.push({ id, text, share, reason, failed });
   };
 
-  const cold: { run: Runnable; source: Plan; target: Plan }[] = [];
+  const cold: { run: Runnable; source: Ran; target: Ran }[] = [];
   for (const read of reads) {
     if (timeLeft() <= 0) {
       leave(read, OUT_OF_TIME);
@@ -109,12 +109,12 @@ async function compareAll(
       leave(read, run.reason);
       continue;
     }
-    const source = await tryRead(clients.source, run, timeLeft());
+    const source = await tryRead(clients.source, run, once(timeLeft()));
     if ('reason' in source) {
       leave(read, `on Heroku: ${source.reason}`);
       continue;
     }
-    const target = timeLeft() <= 0 ? OUT : await tryRead(clients.target, run, timeLeft());
+    const target = timeLeft() <= 0 ? OUT : await tryRead(clients.target, run, once(timeLeft()));
     // The old side answered, and the new side does not: unless the whole time was up, that is what this looks for.
     if ('reason' in target) leave(read, `on DigitalOcean: ${target.reason}`, target !== OUT);
     else cold.push({ run, source: source.plan, target: target.plan });
@@ -130,31 +130,35 @@ async function compareAll(
   return { compared, left, warmed, ...(await statisticsOf(clients, tables)) };
 }
 
-type Plan = Extract<Tried, { plan: unknown }>['plan'];
-
 const OUT_OF_TIME = 'the time limit of all reads was reached before its turn';
 const OUT: Extract<Tried, { reason: string }> = { reason: OUT_OF_TIME, timedOut: true };
 
 async function compareWarm(
   clients: Clients,
-  { run, source, target }: { run: Runnable; source: Plan; target: Plan },
+  { run, source, target }: { run: Runnable; source: Ran; target: Ran },
   factor: number,
   timeLeft: () => number,
 ): Promise<ComparedRead> {
-  const best = { source: timeOf(source), target: timeOf(target) };
+  const best = { source: source.executionMs, target: target.executionMs };
   const seemsSlow = (): boolean => best.target > best.source * factor && best.target - best.source > NOISE_MS;
-  for (let done = 0; done < WARM_RUNS + (seemsSlow() ? DOUBTFUL_RUNS : 0); done += 1) {
+  const again = async (runs: number): Promise<void> => {
     for (const side of ['source', 'target'] as const) {
-      if (timeLeft() <= 0) break;
-      const tried = await tryRead(clients[side], run, timeLeft());
-      if ('plan' in tried) best[side] = Math.min(best[side], timeOf(tried.plan));
+      if (timeLeft() <= 0) return;
+      const tried = await tryRead(clients[side], run, {
+        limitMs: timeLeft(),
+        runs,
+        goesOn: () => timeLeft() > 0,
+      });
+      if ('plan' in tried) best[side] = Math.min(best[side], tried.plan.executionMs);
     }
-  }
+  };
+  await again(WARM_RUNS);
+  if (seemsSlow()) await again(DOUBTFUL_RUNS);
   const same = source.ways.join() === target.ways.join();
   const { id, text, calls, share } = run.read;
   return {
     ...{ id, text, calls, share },
-    cold: { source: timeOf(source), target: timeOf(target) },
+    cold: { source: source.executionMs, target: target.executionMs },
     warm: best,
     fetched: { source: source.blocksRead, target: target.blocksRead },
     plans: same ? null : { source: source.ways, target: target.ways },
@@ -162,13 +166,12 @@ async function compareWarm(
   };
 }
 
-function timeOf({ executionMs }: Plan): number {
-  if (executionMs === undefined) throw new Error('Postgres ran a statement and told no time.');
-  return executionMs;
+function once(limitMs: number): Parameters<typeof tryRead>[2] {
+  return { limitMs, runs: 1, goesOn: () => false };
 }
 
 /** Each table once, those of the most expensive reads first. */
-function tablesOf(plans: readonly Plan[]): { schema: string; name: string }[] {
+function tablesOf(plans: readonly Ran[]): { schema: string; name: string }[] {
   const all = plans.flatMap(({ relations }) => [...relations.values()]);
   return [...new Map(all.map((table) => [`${table.schema}.${table.name}`, table])).values()];
 }
