@@ -21,12 +21,13 @@ const switched = moved.extend({ host: z.string().nullable() });
 export function returnNames(parties: Parties, past: Past): Step[] {
   // A name that left migration.yml since the switch goes back, too.
   const { domains } = parties.subject.environment;
-  const names = [...new Set([...domains, ...past.movedNames])];
-  const origins = [...new Set([...domains, ...past.switchedOrigins])];
-  return [
-    ...(past.movedNames.length > 0 ? names.map((domain) => returnName(parties, past, domain)) : []),
-    ...(past.switchedOrigins.length > 0 ? origins.map((domain) => returnOrigin(parties, past, domain)) : []),
-  ];
+  const { movedNames, switchedOrigins } = past;
+  if (switchedOrigins.length > 0) {
+    return [...new Set([...domains, ...switchedOrigins])].map((domain) =>
+      returnOrigin(parties, past, domain),
+    );
+  }
+  return [...new Set([...domains, ...movedNames])].map((domain) => returnName(parties, past, domain));
 }
 
 export function returnName(parties: Parties, past: Past, domain: string): Step {

@@ -66,6 +66,7 @@ describe('the steps of a cutover', () => {
       'open-new-side',
       'dns staging.shop.example.com',
       'smoke',
+      'watch-names',
     ]);
   });
 
@@ -97,6 +98,7 @@ describe('the steps of a cutover', () => {
       'dns staging.shop.example.com',
       'smoke',
       'settle',
+      'watch-names',
     ]);
   });
 
