@@ -112,6 +112,7 @@ export async function gatherParties(
       names,
       key,
       redisPort: config.redis.port,
+      redisPasswords: config.redis.passwords,
       mask: (value) => edge.mask(value),
     }),
   ]);

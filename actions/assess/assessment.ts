@@ -165,7 +165,7 @@ function itemsOfRedis(
     datacentreOf(environment.region),
   );
   return redisItems(facts, {
-    target: plannedRedis(size === '' ? null : memoryMib),
+    target: plannedRedis(size === '' ? null : memoryMib, config.redis.image),
     skip: config.redis.skip,
     language: config.language ?? languageOf(inventory.buildpacks) ?? repositoryLanguage,
   });

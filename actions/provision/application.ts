@@ -27,6 +27,7 @@ import { ownDomains } from './own-domains.ts';
 import { plannedSpec } from './planned-spec.ts';
 import { comparePrices, differingPrices, type PriceLine } from './prices.ts';
 import type { Provisioning } from './provision.ts';
+import { forgetOldPasswords, requirePasswords } from './redis-passwords.ts';
 import { isToDo } from './resource.ts';
 import type { ProvisionReport } from './summary.ts';
 import { ttlSteps } from './ttl.ts';
@@ -47,6 +48,7 @@ export async function provisionApplication(p: Provisioning): Promise<ProvisionRe
   );
 
   await admitRunner(p.edge, p.client, target);
+  await requirePasswords(p, target);
   const { migrationId } = p.subject.environment;
   const { log, clock, signal } = p.edge;
   const journalled = await withJournal(p.edge, target.journal, migrationId, (journal, lease) =>
@@ -62,6 +64,7 @@ export async function provisionApplication(p: Provisioning): Promise<ProvisionRe
   const forwarderBuilt = await provisionFrontDoor(p, target, app);
   const domains = await log.group('Certificates', () => certificates(p, app.id));
   await log.group('Health', () => waitUntilHealthy(p, app));
+  const passwordsForgotten = await forgetOldPasswords(p, target);
 
   const { usdPerMonth } = await proposeApp(p.client, app.spec, app.id);
   return {
@@ -69,6 +72,7 @@ export async function provisionApplication(p: Provisioning): Promise<ProvisionRe
       journalled.changed ||
       redeployed ||
       forwarderBuilt ||
+      passwordsForgotten ||
       resources.some((line) => line.kind !== 'Domain' && isToDo(line)),
     resources,
     notes: [...notesOf(fates), certificateNote(domains)],

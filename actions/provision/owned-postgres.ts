@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { findClusterAlerts } from '../../src/digitalocean/cluster-alert.ts';
 import { orUndefined, type DigitalOcean } from '../../src/digitalocean/client.ts';
 import type { Owned, Ownership } from './resource.ts';
 
@@ -25,10 +26,23 @@ export async function taggedClusters(
   return all.filter(({ tags, engine }) => tags?.includes(tag) === true && engines.includes(engine));
 }
 
-/** The Postgres clusters of this migration. */
+/** The Postgres clusters of this migration, and what watches them. */
 export async function ownedPostgres({ client, names, prices }: Ownership): Promise<Owned[]> {
   const found = await taggedClusters(client, names.tag, ['pg', 'advanced_pg']);
-  return found.map(({ id, name, engine, size, num_nodes, storage_size_mib }) => ({
+  // Also those that were left when somebody removed the cluster by hand.
+  const watched = [...found, ...(found.length === 0 ? [{ id: undefined, name: names.cluster }] : [])];
+  const policies = (await Promise.all(watched.map((one) => findClusterAlerts(client, one)))).flat();
+  const alerts = policies.map(({ id, description }) => ({
+    kind: 'Alert policy',
+    name: description,
+    id,
+    mark: 'the cluster that it is on',
+    usdPerMonth: 0,
+    destroy: async () => {
+      await orUndefined(() => client.request('DELETE', `/monitoring/alerts/${id}`, z.unknown()));
+    },
+  }));
+  const clusters = found.map(({ id, name, engine, size, num_nodes, storage_size_mib }) => ({
     kind: 'Postgres cluster',
     name,
     id,
@@ -40,4 +54,5 @@ export async function ownedPostgres({ client, names, prices }: Ownership): Promi
       await orUndefined(() => client.request('DELETE', `/databases/${id}`, z.unknown()));
     },
   }));
+  return [...alerts, ...clusters];
 }

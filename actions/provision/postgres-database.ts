@@ -1,3 +1,9 @@
+import { accountEmail } from '../../src/digitalocean/alert-policy.ts';
+import {
+  ensureClusterAlerts,
+  findClusterAlerts,
+  missingClusterAlerts,
+} from '../../src/digitalocean/cluster-alert.ts';
 import { ensureClusterConfig, isSetByApi } from '../../src/digitalocean/cluster-config.ts';
 import { setMaintenanceWindow } from '../../src/digitalocean/cluster.ts';
 import { ensurePool, findPool, poolIs, type WantedPool } from '../../src/digitalocean/connection-pool.ts';
@@ -26,6 +32,7 @@ export function postgresSteps(p: Provisioning, target: Target, source: SourceDat
     extensionsStep(p, target, source),
     ...poolSteps(p, target),
     maintenanceStep(p, target),
+    ...(p.subject.environment.throwAway === undefined ? [alertsStep(p, target)] : []),
   ];
 }
 
@@ -131,6 +138,29 @@ function maintenanceStep(p: Provisioning, target: Target): Step {
         `DigitalOcean's own updates of the cluster: ${window.day} at ${window.hour} UTC (plan the cutover for another hour)`,
       );
       return window;
+    },
+  });
+}
+
+/** E-mail to the account's address when disk, memory or CPU run out. */
+function alertsStep({ client, names, edge }: Provisioning, { clusterId }: Target): Step {
+  const cluster = { id: clusterId, name: names.cluster };
+  return defineStep({
+    name: 'postgres-alerts',
+    settle: async () =>
+      missingClusterAlerts(await findClusterAlerts(client, cluster)).length === 0 ? 'done' : 'not-done',
+    act: async () => {
+      const email = await accountEmail(client);
+      if (email === undefined) {
+        edge.log.warning(
+          'Nobody is told when the disk of the cluster is full: the DigitalOcean account has no verified e-mail address. ' +
+            'Verify one, and run this again.',
+        );
+        return { created: 0 };
+      }
+      const created = await ensureClusterAlerts(client, cluster, email);
+      edge.log.info(`Alerts on disk, memory and CPU of ${names.cluster} go to ${email}.`);
+      return { created };
     },
   });
 }

@@ -1,4 +1,5 @@
 import { findCluster, findUser, listDatabases, type Cluster } from '../../src/digitalocean/cluster.ts';
+import { findClusterAlerts, missingClusterAlerts } from '../../src/digitalocean/cluster-alert.ts';
 import { describeOrder } from '../../src/digitalocean/cluster-offer.ts';
 import { findPool, poolIs } from '../../src/digitalocean/connection-pool.ts';
 import { requireOurs } from '../../src/digitalocean/ownership.ts';
@@ -29,12 +30,14 @@ export const plannedPostgres: PlannedResources = async (p, vpc) => {
     detail,
     usdPerMonth: null,
   });
+  const alerts = await alertLines(p, found);
   const wanted = plannedPool(p);
   return [
     clusterLine(p, found, vpc?.id),
     part('Database', names.database, databases.includes(names.database), `in ${names.cluster}`),
     part('Database', JOURNAL_DATABASE, databases.includes(JOURNAL_DATABASE), 'what this migration has done'),
     part('Database user', names.databaseUser, user !== undefined, 'owns the tables'),
+    ...alerts,
     ...(wanted === undefined
       ? []
       : [
@@ -63,6 +66,25 @@ export const plannedPostgres: PlannedResources = async (p, vpc) => {
       : []),
   ];
 };
+
+/** None for a throw-away cluster: nobody is called for it. */
+async function alertLines(
+  { client, names, subject }: Provisioning,
+  found: Cluster | undefined,
+): Promise<Resource[]> {
+  if (subject.environment.throwAway !== undefined) return [];
+  const policies = await findClusterAlerts(client, { id: found?.id, name: names.cluster });
+  const missing = missingClusterAlerts(policies);
+  return [
+    {
+      kind: 'Alert policies',
+      name: names.cluster,
+      change: missing.length === 0 ? 'keep' : policies.length === 0 ? 'create' : 'change',
+      detail: 'disk, memory and CPU, to the e-mail address of the account',
+      usdPerMonth: 0,
+    },
+  ];
+}
 
 function clusterLine(p: Provisioning, found: Cluster | undefined, vpcId: string | undefined): Resource {
   const { names, plan, prices } = p;

@@ -18,7 +18,7 @@ import { provisionApplication } from './application.ts';
 import { destroy } from './destroy.ts';
 import { provisionInfrastructure } from './infrastructure.ts';
 import { readLivePrices, tellDifference, type LivePrices } from './prices.ts';
-import { proposeRepositoryFiles } from './repository-files.ts';
+import { proposeFilesAlone, proposeRepositoryFiles } from './repository-files.ts';
 import { totalOf } from './resource.ts';
 import { provisionSummary, type ProvisionReport } from './summary.ts';
 import { tryImage } from './try-image.ts';
@@ -46,8 +46,9 @@ export interface Provisioning {
  * and mark before it is created, so a second run changes nothing and says so, and a run that died is continued.
  */
 export async function provision(edge: Edge): Promise<void> {
-  const command = edge.inputs.choice('command', ['apply', 'try-image', 'destroy']);
+  const command = edge.inputs.choice('command', ['apply', 'propose-files', 'try-image', 'destroy']);
   if (command === 'destroy') return destroy(edge);
+  if (command === 'propose-files') return proposeFilesAlone(edge);
   if (command === 'try-image') return tryImage(edge);
   const stage = edge.inputs.choice('stage', ['infrastructure', 'application']);
   const subject = await readSubjectOrThrowAway(edge);

@@ -31,6 +31,7 @@ import { readTargetRedis, redisSecrets, type TargetRedis } from '../../src/migra
 import { withRedis } from '../../src/redis/connect.ts';
 import { redisIs } from '../../src/redis/rights.ts';
 import type { Provisioning } from './provision.ts';
+import { passwordsStep, presentAdmin } from './redis-passwords.ts';
 import { coresOf } from './redis-plan.ts';
 import { targetSubject } from './target-subject.ts';
 
@@ -48,6 +49,7 @@ export function redisSteps(p: Provisioning, vpc: Vpc, runner: string): Step[] {
     firewallStep(p, redis.port, vpc.range),
     dropletStep(p, redis, vpc.id),
     answersStep(p, redis.port, runner),
+    passwordsStep(p, () => theRedis(p)),
     certificateStep(p),
     ...imageSteps(p),
     alertsStep(p, redis.size),
@@ -232,8 +234,9 @@ async function waitForRedis(p: Provisioning): Promise<string> {
     try {
       const redis = await readTargetRedis(client, targetSubject(p));
       if (redis === undefined) throw new Error('the droplet has no address yet');
-      await withRedis(redis.admin, { log: edge.log, signal: edge.signal }, (connection) => connection.ping());
-      return await redisIs(redis.admin, redis.appUser);
+      const admin = await presentAdmin(p, redis);
+      await withRedis(admin, { log: edge.log, signal: edge.signal }, (connection) => connection.ping());
+      return await redisIs(admin, redis.appUser);
     } catch (error) {
       edge.signal.throwIfAborted();
       const now = edge.clock.now().getTime();

@@ -5,13 +5,22 @@ import { z } from 'zod';
 import { ConfigurationError, messageOf } from '../../src/errors.ts';
 import { proposeFiles, type LeftOut, type ProposalResult } from '../../src/github/pull-request.ts';
 import { createRepositoryClient } from '../../src/github/repository-client.ts';
+import type { Edge } from '../../src/github/run.ts';
+import { targetNames } from '../../src/migration/names.ts';
+import { planSchema, type Plan } from '../../src/migration/plan.ts';
+import { latestSection } from '../../src/migration/record.ts';
+import { heading, table } from '../../src/report/summary.ts';
 import { readBuildFacts } from '../../src/repository-files/build-facts.ts';
 import { repositoryFiles, type RepositoryFiles } from '../../src/repository-files/repository-files.ts';
 import { readCheckout } from '../assess/checkout.ts';
 import { herokuOf } from '../parties.ts';
+import { readSubject } from '../subject.ts';
 import type { Provisioning } from './provision.ts';
 import { filesBody, OUTCOMES } from './repository-files-text.ts';
 import type { ProvisionReport } from './summary.ts';
+
+/** What a proposal is made from: the plan, whether or not it can be made real yet. */
+type Proposing = Pick<Provisioning, 'edge' | 'subject' | 'names' | 'dryRun'> & { plan: Plan };
 
 /** One name for every environment: they share the repository, and so the pull request. */
 const BRANCH = 'heroku-to-digitalocean-files';
@@ -34,7 +43,38 @@ export async function proposeRepositoryFiles(p: Provisioning): Promise<Provision
   }
 }
 
-async function propose(p: Provisioning): Promise<ProvisionReport['notes']> {
+/**
+ * `command: propose-files`: the proposal alone, for a job that may write to the repository and makes nothing else. Here
+ * whatever goes wrong fails the run.
+ */
+export async function proposeFilesAlone(edge: Edge): Promise<void> {
+  const subject = await readSubject(edge);
+  const assessed = latestSection(subject.record, 'assess', z.object({ plan: planSchema }));
+  if (assessed === undefined) {
+    throw new ConfigurationError(
+      `The record ${subject.recordPath} holds no plan: run assess first and pass its record on. Nothing was proposed.`,
+    );
+  }
+  const { migrationId } = subject.environment;
+  const names = targetNames(migrationId, subject.config.application);
+  const dryRun = edge.inputs.boolean('dry-run');
+  const notes = await propose({ edge, subject, plan: assessed.plan, names, dryRun });
+  edge.setOutput('record', subject.recordPath);
+  edge.setOutput('outcome', dryRun ? 'planned' : 'proposed');
+  edge.setOutput('changed', false);
+  const rows = notes.flatMap((one) => one.rows);
+  await edge.summary(
+    [
+      heading('Files for the repository'),
+      table(
+        ['File', 'State', 'Why'],
+        rows.map((row) => [row[0] ?? '', row[1] ?? '', row[2] ?? '']),
+      ),
+    ].join('\n\n'),
+  );
+}
+
+async function propose(p: Proposing): Promise<ProvisionReport['notes']> {
   const { edge } = p;
   const checkout = await readCheckout(edge);
   if ('notRead' in checkout) {
@@ -71,7 +111,7 @@ async function propose(p: Provisioning): Promise<ProvisionReport['notes']> {
   ]);
 }
 
-async function openPullRequest(p: Provisioning, made: RepositoryFiles): Promise<ProposalResult> {
+async function openPullRequest(p: Proposing, made: RepositoryFiles): Promise<ProposalResult> {
   const { edge, plan } = p;
   const token = edge.inputs.secret('github-token');
   const { repository, apiUrl, serverUrl, runUrl } = edge.environment;
@@ -89,7 +129,7 @@ async function openPullRequest(p: Provisioning, made: RepositoryFiles): Promise<
 }
 
 /** The one that people look for is production's. */
-function specPath({ subject: { config, environment } }: Provisioning): string {
+function specPath({ subject: { config, environment } }: Proposing): string {
   const only = Object.keys(config.environments).length === 1;
   return only || environment.name === 'production' ? '.do/app.yaml' : `.do/app-${environment.name}.yaml`;
 }
@@ -98,7 +138,7 @@ const buildpackSchema = z.object({
   buildpack: z.object({ name: z.string(), url: z.string().default('') }),
 });
 
-async function buildpacksOf({ edge, plan }: Provisioning): Promise<string[]> {
+async function buildpacksOf({ edge, plan }: Proposing): Promise<string[]> {
   const path = `/apps/${encodeURIComponent(plan.herokuApp)}/buildpack-installations`;
   const found = await herokuOf(edge).list(path, buildpackSchema);
   // An address of somebody's own may hold a password.
@@ -108,7 +148,7 @@ async function buildpacksOf({ edge, plan }: Provisioning): Promise<string[]> {
 }
 
 /** The files go to git: the last line of defence. */
-function refuseSecretsIn({ edge }: Provisioning, { files }: RepositoryFiles): void {
+function refuseSecretsIn({ edge }: Proposing, { files }: RepositoryFiles): void {
   for (const { path, content } of files) {
     if (edge.redact(content) !== content)
       throw new Error(
@@ -118,7 +158,7 @@ function refuseSecretsIn({ edge }: Provisioning, { files }: RepositoryFiles): vo
 }
 
 /** Writes the files for an artifact; gives their directory. */
-async function keep({ edge }: Provisioning, { files }: RepositoryFiles): Promise<string> {
+async function keep({ edge }: Proposing, { files }: RepositoryFiles): Promise<string> {
   const directory = join(edge.environment.temporaryDirectory, 'heroku-to-digitalocean-files');
   await rm(directory, { recursive: true, force: true });
   for (const { path, content } of files) {
@@ -129,7 +169,7 @@ async function keep({ edge }: Provisioning, { files }: RepositoryFiles): Promise
   return directory;
 }
 
-function tell({ edge }: Provisioning, { outcome, url, untouched }: ProposalResult): void {
+function tell({ edge }: Proposing, { outcome, url, untouched }: ProposalResult): void {
   edge.log.info(`Pull request: ${OUTCOMES[outcome]}${url === undefined ? '' : `, ${url}`}`);
   for (const { path, why } of untouched) edge.log.info(`${path} is left as it is: ${why}.`);
   if (outcome === 'not-opened')

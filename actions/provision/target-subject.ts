@@ -8,6 +8,7 @@ export function targetSubject(p: Provisioning): TargetSubject {
     names: p.names,
     key: p.key,
     redisPort: p.subject.config.redis.port,
+    redisPasswords: p.subject.config.redis.passwords,
     mask: (value) => p.edge.mask(value),
   };
 }

@@ -59,7 +59,14 @@ export interface DigitalOceanWorld {
   droplets(): DropletView[];
   apps(): AppView[];
   /** Alert policies of monitoring, by what they measure and whom they tell. */
-  alerts(): { type: string; tags: string[]; alerts: { email: string[] } }[];
+  alerts(): {
+    uuid: string;
+    type: string;
+    value: number;
+    tags: string[];
+    entities: string[];
+    alerts: { email: string[] };
+  }[];
   /** US dollars a month of everything that exists now. */
   pricePerMonth(): number;
   stop(): Promise<void>;

@@ -6,6 +6,7 @@ const policySchema = z.looseObject({
   type: z.string(),
   description: z.string().default(''),
   tags: z.array(z.string()).nullish(),
+  entities: z.array(z.string()).nullish(),
   value: z.number(),
   enabled: z.boolean().default(true),
 });
@@ -17,7 +18,8 @@ export interface AlertPolicy {
   description: string;
 }
 
-interface Threshold {
+/** A value that somebody should look at. */
+export interface Threshold {
   type: string;
   what: string;
   /** Percent; for the load, processes that want to run. */
@@ -41,6 +43,13 @@ function thresholds(cores: number): Threshold[] {
 
 /** The alert policies on droplets that carry this tag and no other. */
 export async function findAlertPolicies(client: DigitalOcean, tag: string): Promise<AlertPolicy[]> {
+  return (await listAlertPolicies(client))
+    .filter(({ tags }) => tags?.length === 1 && tags[0] === tag)
+    .map(({ uuid, type, description }) => ({ id: uuid, type, description }));
+}
+
+/** Every alert policy of the team. */
+export function listAlertPolicies(client: DigitalOcean): Promise<z.infer<typeof policySchema>[]> {
   const read = async ({
     page,
     per_page,
@@ -50,9 +59,30 @@ export async function findAlertPolicies(client: DigitalOcean, tag: string): Prom
   }): Promise<{ data: unknown }> => ({
     data: await client.request('GET', `/monitoring/alerts?page=${page}&per_page=${per_page}`, z.unknown()),
   });
-  return (await client.all(read, 'policies', policySchema))
-    .filter(({ tags }) => tags?.length === 1 && tags[0] === tag)
-    .map(({ uuid, type, description }) => ({ id: uuid, type, description }));
+  return client.all(read, 'policies', policySchema);
+}
+
+/**
+ * Creates a policy that tells by e-mail. Should the answer be lost, the next run finds it by what it is on and its type.
+ *
+ * @param on droplets by their tag, or one database cluster by its id
+ */
+export async function createAlertPolicy(
+  client: DigitalOcean,
+  { type, what, above, window }: Threshold,
+  on: { name: string; tags: string[]; entities: string[]; email: string },
+): Promise<void> {
+  await client.request('POST', '/monitoring/alerts', z.unknown(), {
+    type,
+    description: `${on.name}: ${what} above ${above}${what === 'load' ? '' : ' %'}`,
+    compare: 'GreaterThan',
+    value: above,
+    window,
+    entities: on.entities,
+    tags: on.tags,
+    alerts: { email: [on.email], slack: [] },
+    enabled: true,
+  });
 }
 
 /** The policies that are missing; those that are there are left as they are, since a person may have adapted them. */
@@ -70,20 +100,9 @@ export async function ensureAlertPolicies(
   wanted: { tag: string; name: string; cores: number; email: string },
 ): Promise<number> {
   const missing = missingAlerts(await findAlertPolicies(client, wanted.tag), wanted.cores);
-  for (const { type, what, above, window } of missing) {
-    // Should an answer be lost, the next run finds the policy by its tag and its type.
-    await client.request('POST', '/monitoring/alerts', z.unknown(), {
-      type,
-      description: `${wanted.name}: ${what} above ${above}${what === 'load' ? '' : ' %'}`,
-      compare: 'GreaterThan',
-      value: above,
-      window,
-      entities: [],
-      tags: [wanted.tag],
-      alerts: { email: [wanted.email], slack: [] },
-      enabled: true,
-    });
-  }
+  const { name, tag, email } = wanted;
+  for (const threshold of missing)
+    await createAlertPolicy(client, threshold, { name, tags: [tag], entities: [], email });
   return missing.length;
 }
 

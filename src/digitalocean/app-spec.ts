@@ -4,6 +4,7 @@ import {
   APP_ALERTS,
   COMPONENT_ALERTS,
   healthCheck,
+  JOB_ALERTS,
   RELEASE_TIMEOUT,
   SCHEDULED_TIMEOUT,
   SERVICE_TERMINATION,
@@ -62,6 +63,7 @@ export interface JobSpec extends ComponentSpec {
   kind: 'PRE_DEPLOY' | 'SCHEDULED';
   schedule?: { cron: string; time_zone: string };
   timeout: string;
+  alerts?: Alert[];
 }
 
 export interface PlannedProcess {
@@ -151,6 +153,7 @@ export function buildAppSpec(input: AppSpecInput): AppSpec {
           time_zone: process.schedule?.timeZone ?? 'UTC',
         },
         timeout: SCHEDULED_TIMEOUT,
+        alerts: [...JOB_ALERTS],
       })),
     ],
     domains: input.domains.map((domain, index) => ({ domain, type: index === 0 ? 'PRIMARY' : 'ALIAS' })),

@@ -61,3 +61,6 @@ export const COMPONENT_ALERTS: readonly Alert[] = [
   { rule: 'MEM_UTILIZATION', operator: 'GREATER_THAN', value: 90, window: 'TEN_MINUTES' },
   { rule: 'RESTART_COUNT', operator: 'GREATER_THAN', value: 3, window: 'TEN_MINUTES' },
 ];
+
+/** For a job that the clock starts: nobody looks at its log. (godo's AlertSpecRule; the OpenAPI description lacks it.) */
+export const JOB_ALERTS: readonly Alert[] = [{ rule: 'JOB_INVOCATION_FAILED' }];

@@ -105,12 +105,12 @@ export function digitalOceanChecks(facts: DigitalOceanFacts): Check[] {
   ];
 }
 
-/** Which scopes a phase would refuse without: some serve the zone only, or the droplet of Redis with its alerts. */
+/** Which scopes a phase would refuse without: some serve the zone only, or the droplet of Redis. */
 function neededFor({ zone, offers }: DigitalOceanFacts): (scope: ReadScope) => boolean {
   const droplet = offers.length === 0 || offers.some(({ droplets }) => droplets > 0);
   return (scope) => {
     if (scope === 'domain:read') return zone !== undefined;
-    return droplet || !['account:read', 'monitoring:read', 'droplet:read', 'firewall:read'].includes(scope);
+    return droplet || !['droplet:read', 'firewall:read'].includes(scope);
   };
 }
 

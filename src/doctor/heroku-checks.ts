@@ -5,8 +5,9 @@ const NEW_TOKEN = '`heroku authorizations:create --scope identity,read-protected
 const STORE = 'and store it as the secret HEROKU_TOKEN (`gh secret set HEROKU_TOKEN --env <environment>`)';
 
 /** Which scopes include which: `write` reads, too, and what is protected includes what is not (Heroku Dev Center, "OAuth"). */
-const INCLUDED_IN: Record<'read' | 'read-protected' | 'write-protected', string[]> = {
+const INCLUDED_IN: Record<'read' | 'write' | 'read-protected' | 'write-protected', string[]> = {
   read: ['read', 'write', 'read-protected', 'write-protected', 'global'],
+  write: ['write', 'write-protected', 'global'],
   'read-protected': ['read-protected', 'write-protected', 'global'],
   'write-protected': ['write-protected', 'global'],
 };
@@ -29,6 +30,7 @@ export function herokuChecks(access: HerokuAccess | undefined): Check[] {
   return [
     ok('Heroku', 'Token', 'Heroku knows it'),
     ...scopeChecks(access.scopes),
+    dynoCheck(access.scopes),
     ...accountChecks(access),
     ...access.apps.flatMap((app) => appChecks(app, access.account?.email)),
   ];
@@ -55,6 +57,21 @@ function scopeChecks(scopes: string[] | undefined): Check[] {
     if (INCLUDED_IN[scope].some((one) => scopes.includes(one))) return ok('Heroku', what, seen);
     return missing('Heroku', what, seen, mend);
   });
+}
+
+/** Only some apps have such secrets, so that a token without it may be right: provision refuses where one is needed. */
+function dynoCheck(scopes: string[] | undefined): Check {
+  const what =
+    'Scope write, to read once, from a one-off dyno, secrets that a buildpack makes and no config var holds (SECRET_KEY_BASE)';
+  if (scopes !== undefined && INCLUDED_IN.write.some((one) => scopes.includes(one)))
+    return ok('Heroku', what, `the token has ${scopes.join(', ')}`);
+  return wanting(
+    'Heroku',
+    what,
+    scopes === undefined ? 'Heroku did not name the scopes of the token' : 'the token lacks it',
+    'Where the plan reads a secret from a dyno, give `staging` and `production-prepare` a token with it: ' +
+      '`heroku authorizations:create --scope read-protected,write`. Or set the secret as a config var yourself',
+  );
 }
 
 function accountChecks({ account, scopes }: HerokuAccess): Check[] {

@@ -111,6 +111,13 @@ const redisKeys = {
   skip: z
     .array(z.string().min(1, { error: 'must not be empty' }))
     .describe('Patterns of keys that need not be carried over, such as cache:*.'),
+  passwords: z
+    .strictObject({
+      app: z.int().min(1).max(1000).default(1).describe("Number of the application's password."),
+      admin: z.int().min(1).max(1000).default(1).describe("Number of the migration's own password."),
+    })
+    .optional()
+    .describe('Raise a number for a new password, and run `provision` with both stages.'),
 };
 
 const environment = z

@@ -104,6 +104,8 @@ export interface RedisConfig {
   image: string | undefined;
   /** Glob patterns of keys that are not carried over. */
   skip: string[];
+  /** Numbers of the passwords; undefined: the first ones. */
+  passwords: { app: number; admin: number } | undefined;
 }
 export interface ScheduledJob {
   name: string;
@@ -329,6 +331,7 @@ function fromFile(file: ConfigFile): MigrationConfig {
       port: file.redis.port,
       image: file.redis.image,
       skip: file.redis.skip,
+      passwords: file.redis.passwords,
     },
     language: file.language,
     workers: { quietTimeoutMs: milliseconds(file.workers['quiet-timeout']) },

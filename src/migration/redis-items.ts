@@ -34,14 +34,23 @@ export interface RedisItemOptions {
 /** redis.conf sets no other number. */
 const DATABASES = 16;
 
-/** The Redis that provision makes on a droplet with so much memory; null: no size is chosen. */
-export function plannedRedis(dropletMemoryMib: number | null): RedisTarget {
+/**
+ * The Redis that provision makes on a droplet with so much memory; null: no size is chosen. `image`: what migration.yml
+ * has in the place of ours.
+ */
+export function plannedRedis(dropletMemoryMib: number | null, image: string = REDIS_IMAGE): RedisTarget {
   return {
-    flavour: 'redis',
-    version: /^redis:(\d+\.\d+)/.exec(REDIS_IMAGE)?.[1] ?? 'unknown',
+    ...serverIn(image),
     limitBytes: dropletMemoryMib === null ? null : redisMaxMemoryMib(dropletMemoryMib) * 2 ** 20,
     databases: DATABASES,
   };
+}
+
+/** What the name and the tag of an image say that is in it; a digest alone says nothing. */
+function serverIn(image: string): ServerVersion {
+  const [, name = '', version = 'unknown'] =
+    /(?:^|\/)([a-z0-9._-]+)(?::v?(\d+\.\d+)[^/]*)?@/.exec(image) ?? [];
+  return { flavour: name.includes('valkey') ? 'valkey' : 'redis', version };
 }
 
 /** What becomes of everything that was found in a Redis, each as the copy really does it, and of everybody who uses it. */

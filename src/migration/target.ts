@@ -11,7 +11,7 @@ import { JOURNAL_DATABASE } from './journal.ts';
 import type { TargetNames } from './names.ts';
 import { deriveSecret, type MigrationKey } from './secrets.ts';
 
-/** Rotated one by one by raising its number (and making the droplet anew). */
+/** The passwords follow the numbers of migration.yml; the certificates' keys stay as long as the droplet. */
 export const SECRET_VERSIONS = { redisApp: 1, redisAdmin: 1, redisCa: 1, redisServer: 1 } as const;
 
 /** The new side's databases as a runner reaches them, once it is admitted. Passwords are masked before this is returned. */
@@ -50,6 +50,8 @@ export interface TargetSubject {
   names: TargetNames;
   key: MigrationKey;
   redisPort: number;
+  /** Numbers of the passwords, which migration.yml raises for new ones; the first ones unless given. */
+  redisPasswords?: { app: number; admin: number } | undefined;
   /** Masks a secret, before anything else is done with it. */
   mask: (value: string) => void;
 }
@@ -146,10 +148,15 @@ export interface RedisSecrets {
 
 /** Redis passwords and key seeds, the same in every phase and every run; the passwords are masked. */
 export function redisSecrets(
-  subject: Pick<TargetSubject, 'key' | 'migrationId' | 'mask'>,
-  versions: Readonly<Record<keyof typeof SECRET_VERSIONS, number>> = SECRET_VERSIONS,
+  subject: Pick<TargetSubject, 'key' | 'migrationId' | 'mask' | 'redisPasswords'>,
+  numbers: Partial<Record<keyof typeof SECRET_VERSIONS, number>> = {},
 ): RedisSecrets {
-  const { key, migrationId, mask } = subject;
+  const { key, migrationId, mask, redisPasswords } = subject;
+  const versions = {
+    ...SECRET_VERSIONS,
+    ...(redisPasswords && { redisApp: redisPasswords.app, redisAdmin: redisPasswords.admin }),
+    ...numbers,
+  };
   const secrets = {
     appPassword: deriveSecret(key, 'redis-app', versions.redisApp, migrationId).toString('hex'),
     adminPassword: deriveSecret(key, 'redis-admin', versions.redisAdmin, migrationId).toString('hex'),

@@ -68,7 +68,7 @@ async function requireUser(redis: Redis, user: string): Promise<void> {
 }
 
 /** Keeps the rights over a restart. A server without an ACL file keeps users in its configuration instead. */
-async function saveAcl(redis: Redis): Promise<void> {
+export async function saveAcl(redis: Redis): Promise<void> {
   try {
     await redis.call('ACL', 'SAVE');
   } catch (thrown) {

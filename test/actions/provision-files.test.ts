@@ -109,3 +109,37 @@ fullTest(
   },
   120_000,
 );
+
+const alone = (permissions: TokenPermissions): Promise<PhaseRun> =>
+  sides.runPhase(
+    'provision',
+    {
+      command: 'propose-files',
+      'github-token': github.issueToken(permissions),
+      // A job that may write to the repository has neither.
+      'digitalocean-token': '',
+      'migration-key': '',
+    },
+    { GITHUB_API_URL: github.apiUrl },
+  );
+
+test('`command: propose-files` fails where it may not write, and makes nothing', async () => {
+  const before = sides.digitalOcean.requests.length;
+  const { code, log, outputs } = await alone({ contents: 'read' });
+  expect(code).toBe(1);
+  expect(log).toContain('contents: write');
+  expect(existsSync(join(outputs['files'] ?? '', 'Dockerfile'))).toBe(true);
+  expect(sides.digitalOcean.requests).toHaveLength(before);
+}, 60_000);
+
+test('with the permission it opens the pull request, without a token of DigitalOcean', async () => {
+  const before = sides.digitalOcean.requests.length;
+  const { code, log, outputs, summary } = await alone(MAY);
+  expect(log).not.toContain('::error');
+  expect(code).toBe(0);
+  expect(outputs).toMatchObject({ outcome: 'proposed', changed: 'false' });
+  expect(outputs['pull-request']).toBe('https://github.com/acme/shop/pull/1');
+  expect(files()).toContain('Dockerfile');
+  expect(summary).toContain('Files for the repository');
+  expect(sides.digitalOcean.requests).toHaveLength(before);
+}, 60_000);

@@ -21,8 +21,11 @@ export interface EntryOptions {
   environment?: Record<string, string>;
   /** The program; the action's own source unless given. */
   entry?: string;
-  /** What happens to the main step when it prints such a line: a cancelled job, or a runner that dies, without a post step. */
-  fate?: { at: RegExp; signal: 'SIGINT' | 'SIGKILL' };
+  /**
+   * What happens to the main step when it prints such a line, or after so many milliseconds: a cancelled job, or a runner
+   * that dies, without a post step.
+   */
+  fate?: { at: RegExp | number; signal: 'SIGINT' | 'SIGKILL' };
 }
 
 interface ActionFile {
@@ -91,14 +94,16 @@ async function execute(
 ): Promise<{ code: number | null; log: string; died: boolean }> {
   const child = spawn(process.execPath, [entry], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
   let log = '';
+  const timer = typeof fate?.at === 'number' ? setTimeout(() => child.kill(fate.signal), fate.at) : undefined;
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
       log += text;
-      if (fate === undefined || child.killed || !fate.at.test(log)) return;
+      if (!(fate?.at instanceof RegExp) || child.killed || !fate.at.test(log)) return;
       child.kill(fate.signal);
     });
   }
   const [code] = (await once(child, 'close')) as [number | null];
+  clearTimeout(timer);
   return { code, log, died: child.killed && fate?.signal === 'SIGKILL' };
 }
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { beforeAll, expect, test } from '@jest/globals';
 import { systemClock } from '../../src/clock.ts';
 import {
@@ -6,6 +7,11 @@ import {
   findAlertPolicies,
   missingAlerts,
 } from '../../src/digitalocean/alert-policy.ts';
+import {
+  ensureClusterAlerts,
+  findClusterAlerts,
+  missingClusterAlerts,
+} from '../../src/digitalocean/cluster-alert.ts';
 import { createDigitalOcean, type DigitalOcean } from '../../src/digitalocean/client.ts';
 import { ensureDroplet, findDroplet } from '../../src/digitalocean/droplet.ts';
 import { admitRunner, admitsBeyond, ensureFirewall } from '../../src/digitalocean/firewall.ts';
@@ -140,6 +146,26 @@ test('alerts go to the verified address, are made once, and one that a person ad
   expect(missingAlerts(left, 2).map(({ what }) => what)).toEqual(['disk']);
   expect(await ensureAlertPolicies(client, alerts)).toBe(1);
   expect(world.alerts()).toHaveLength(4);
+});
+
+test('alerts on a cluster are made once for its disk, memory and CPU, and are found without the cluster, too', async () => {
+  const email = (await accountEmail(client)) ?? '';
+  const cluster = { id: randomUUID(), name: 'shop-test-db' };
+  expect(await ensureClusterAlerts(client, cluster, email)).toBe(3);
+  expect(await ensureClusterAlerts(client, cluster, email)).toBe(0);
+  const made = world.alerts().filter(({ entities }) => entities[0] === cluster.id);
+  expect(made.map(({ type, tags, value }) => [type, tags, value])).toEqual([
+    ['v1/dbaas/alerts/disk_utilization_alerts', [], 80],
+    ['v1/dbaas/alerts/memory_utilization_alerts', [], 90],
+    ['v1/dbaas/alerts/cpu_alerts', [], 90],
+  ]);
+  expect(await findClusterAlerts(client, { id: undefined, name: cluster.name })).toHaveLength(3);
+  // A cluster whose name begins alike is another one, and a droplet's alerts are none of a cluster's.
+  expect(await findClusterAlerts(client, { id: randomUUID(), name: 'shop-test' })).toEqual([]);
+  expect(await findAlertPolicies(client, TAG)).toHaveLength(4);
+  await world.api('DELETE', `/monitoring/alerts/${made[0]?.uuid ?? ''}`);
+  const left = await findClusterAlerts(client, cluster);
+  expect(missingClusterAlerts(left).map(({ what }) => what)).toEqual(['disk']);
 });
 
 test("another migration's alerts are neither ours nor enough", async () => {

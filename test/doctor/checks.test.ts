@@ -48,6 +48,19 @@ describe('Heroku', () => {
   });
 
   test.each([
+    [['global'], 'ok'],
+    [['read-protected', 'write'], 'ok'],
+    [['write-protected'], 'ok'],
+    [['read', 'read-protected'], 'wanted'],
+    [undefined, 'wanted'],
+  ])('for a secret that only dynos have, a token with %j is %s', (scopes, state) => {
+    const check = named(herokuChecks(access({ scopes })), 'Scope write,');
+    expect(check?.state === 'ok' ? 'ok' : 'wanted').toBe(state);
+    if (state === 'wanted') expect(check?.mend).toContain('--scope read-protected,write');
+    expect(problemsIn(check === undefined ? [] : [check])).toEqual([]);
+  });
+
+  test.each([
     [['global'], []],
     [
       ['read', 'write'],

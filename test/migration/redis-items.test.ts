@@ -66,6 +66,27 @@ function itemOf(
   return itemsOf(change, options).find((item) => item.id === id);
 }
 
+const digest = `@sha256:${'a'.repeat(64)}`;
+
+test.each([
+  [`redis:7.4-alpine${digest}`, 'redis', '7.4'],
+  [`redis:6.2${digest}`, 'redis', '6.2'],
+  [`docker.io/library/redis:8.6.1${digest}`, 'redis', '8.6'],
+  [`valkey/valkey:9.0-alpine${digest}`, 'valkey', '9.0'],
+  [`ghcr.io/acme/valkey${digest}`, 'valkey', 'unknown'],
+  [`redis:alpine${digest}`, 'redis', 'unknown'],
+])('the image %s that migration.yml names is what the plan judges by', (image, flavour, version) => {
+  expect(plannedRedis(1024, image)).toMatchObject({ flavour, version });
+});
+
+test('whether it reads the values of the source is said of that image, and of one that nobody knows it is no yes', () => {
+  const of = (image: string): string | undefined =>
+    itemOf('redis/version', {}, { target: plannedRedis(1024, image) })?.what;
+  expect(of(`redis:7.4-alpine${digest}`)).toBe('serialised values of Valkey 7.2.11, read by Redis 7.4');
+  expect(of(`redis:6.2-alpine${digest}`)).toBe('Redis 6.2 cannot read serialised values of Valkey 7.2.11');
+  expect(of(`acme/redis${digest}`)).toContain('whether Redis unknown reads');
+});
+
 test('a healthy Redis is automatic throughout, each with what it becomes and why', () => {
   const items = itemsOf({});
   expect(items.filter(({ verdict }) => verdict !== 'automatic')).toEqual([]);

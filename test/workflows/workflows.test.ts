@@ -68,6 +68,7 @@ test('all workflows that the design lists are there', () => {
       'finalize.yml',
       'migrate.yml',
       'prepare.yml',
+      'propose-files.yml',
       'rehearse-staging.yml',
       'release.yml',
       'roll-back.yml',
@@ -162,6 +163,36 @@ test('only the job that signs may sign, and it needs no more than the records of
     expect(JSON.stringify(readWorkflow(join(root, '.github/workflows', name), root).jobs)).not.toContain(
       'id-token',
     );
+});
+
+test('one job of one workflow may write to the repository, for what it proposes, and it has no token of DigitalOcean', () => {
+  // The project's own releases are no workflow of anybody's migration.
+  const writing = shipped
+    .filter((file) => basename(file) !== 'release.yml')
+    .flatMap((file) =>
+      Object.entries(readWorkflow(file, root).jobs)
+        .filter(([, job]) => typeof job.permissions === 'object' && job.permissions.contents === 'write')
+        .map(([key, job]) => [basename(file), key, JSON.stringify(job)]),
+    );
+  expect(writing.map(([file, key]) => `${file ?? ''}: ${key ?? ''}`)).toEqual(['propose-files.yml: propose']);
+  expect(writing[0]?.[2]).not.toMatch(/DIGITALOCEAN_TOKEN|MIGRATION_KEY/);
+});
+
+test('nothing is made for an image that was not booted, and nothing is deployed before the copy', () => {
+  const { jobs } = readWorkflow(join(root, '.github/workflows/prepare.yml'), root);
+  const needs = Object.fromEntries(Object.entries(jobs).map(([key, job]) => [key, job.needs]));
+  expect(needs).toEqual({
+    assess: undefined,
+    image: 'assess',
+    infrastructure: 'image',
+    copy: 'infrastructure',
+    application: ['image', 'copy'],
+  });
+  const steps = jobs.image?.steps ?? [];
+  const tried = steps.findIndex(({ with: inputs }) => inputs?.command === 'try-image');
+  expect(tried).toBeGreaterThan(steps.findIndex(({ id }) => id === 'build'));
+  // Also an image that was given: it has other variables in each environment.
+  expect(steps[tried]?.if).toBeUndefined();
 });
 
 test('the same script brings the PostgreSQL tools wherever they are needed', () => {

@@ -67,6 +67,37 @@ const sourceFields = {
   environment_slug: z.string().optional(),
 };
 
+/** Rules by where they may stand (godo's AlertSpecRule). */
+const alertsOf = (rules: [string, ...string[]]): z.ZodOptional<z.ZodArray<z.ZodType<{ rule: string }>>> =>
+  z
+    .array(
+      z.strictObject({
+        rule: z.enum(rules),
+        disabled: z.boolean().optional(),
+        operator: z.enum(['GREATER_THAN', 'LESS_THAN']).optional(),
+        value: z.number().optional(),
+        window: z.enum(['FIVE_MINUTES', 'TEN_MINUTES', 'THIRTY_MINUTES', 'ONE_HOUR']).optional(),
+      }),
+    )
+    .optional();
+const appRules: [string, ...string[]] = [
+  'DEPLOYMENT_STARTED',
+  'DEPLOYMENT_LIVE',
+  'DEPLOYMENT_FAILED',
+  'DEPLOYMENT_CANCELED',
+  'DOMAIN_LIVE',
+  'DOMAIN_FAILED',
+];
+const componentRules: [string, ...string[]] = [
+  'CPU_UTILIZATION',
+  'MEM_UTILIZATION',
+  'RESTART_COUNT',
+  'REQUESTS_PER_SECOND',
+  'REQUEST_DURATION_P95_MS',
+  'AUTOSCALE_FAILED',
+  'AUTOSCALE_SUCCEEDED',
+];
+
 const componentFields = {
   name: componentName,
   ...sourceFields,
@@ -75,7 +106,7 @@ const componentFields = {
   instance_size_slug: z.string().default('apps-s-1vcpu-0.5gb'),
   // There is no scale to zero: a component that must not run is left out.
   instance_count: z.number().int().min(1, 'must be at least 1').max(250).default(1),
-  alerts: z.array(z.unknown()).optional(),
+  alerts: alertsOf(componentRules),
   log_destinations: z.array(z.unknown()).optional(),
   termination: terminationSchema.optional(),
 };
@@ -104,6 +135,7 @@ const workerSchema = z.strictObject({
 const jobSchema = z
   .strictObject({
     ...componentFields,
+    alerts: alertsOf(['JOB_INVOCATION_FAILED', ...componentRules]),
     kind: z
       .enum(['UNSPECIFIED', 'PRE_DEPLOY', 'POST_DEPLOY', 'FAILED_DEPLOY', 'SCHEDULED'])
       .default('POST_DEPLOY'),
@@ -178,7 +210,7 @@ export const appSpecSchema = z.strictObject({
   databases: z.array(databaseSchema).optional(),
   domains: z.array(domainSchema).optional(),
   envs: z.array(variableSchema).optional(),
-  alerts: z.array(z.unknown()).optional(),
+  alerts: alertsOf(appRules),
   ingress: z
     .strictObject({
       rules: z.array(ingressRuleSchema).optional(),
