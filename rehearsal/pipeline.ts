@@ -54,16 +54,7 @@ export function runPipeline(world: World, options: PipelineOptions): Promise<Wor
     actor: options.actor,
     vars: {
       IMAGE_REPOSITORY: 'registry.digitalocean.com/acme/shop',
-      HEROKU_API_URL: world.heroku.apiUrl,
-      HEROKU_DATA_API_URL: world.heroku.dataApiUrl,
-      SCHEDULER_API_URL: world.heroku.schedulerUrl,
-      HEROKU_METRICS_URL: world.heroku.metricsUrl,
-      HEROKU_GITHUB_URL: world.heroku.githubUrl,
-      DIGITALOCEAN_API_URL: world.digitalOcean.apiUrl,
-      EGRESS_URL: world.egressUrl,
-      RESOLVERS: world.resolvers.map(({ address }) => address).join(', '),
-      ...(world.cloudflare === undefined ? {} : { CLOUDFLARE_API_URL: world.cloudflare.apiUrl }),
-      ...(world.route53 === undefined ? {} : { ROUTE53_API_URL: world.route53.apiUrl }),
+      ...addressesOf(world),
       ...options.vars,
     },
     repositorySecrets: {},
@@ -89,6 +80,22 @@ export function runPipeline(world: World, options: PipelineOptions): Promise<Wor
     ...(signal === undefined ? {} : { signal }),
     ...(without === undefined ? {} : { without }),
   });
+}
+
+/** Where this world's companies are, by the variables' names that the workflows give to the inputs of the same names. */
+export function addressesOf(world: World): Record<string, string> {
+  return {
+    HEROKU_API_URL: world.heroku.apiUrl,
+    HEROKU_DATA_API_URL: world.heroku.dataApiUrl,
+    SCHEDULER_API_URL: world.heroku.schedulerUrl,
+    HEROKU_METRICS_URL: world.heroku.metricsUrl,
+    HEROKU_GITHUB_URL: world.heroku.githubUrl,
+    DIGITALOCEAN_API_URL: world.digitalOcean.apiUrl,
+    EGRESS_URL: world.egressUrl,
+    RESOLVERS: world.resolvers.map(({ address }) => address).join(', '),
+    ...(world.cloudflare === undefined ? {} : { CLOUDFLARE_API_URL: world.cloudflare.apiUrl }),
+    ...(world.route53 === undefined ? {} : { ROUTE53_API_URL: world.route53.apiUrl }),
+  };
 }
 
 /** The played build: the shop's code is its image. */

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { MIGRATION_KEY, processEnvironment } from '../../../rehearsal/pipeline.ts';
+import { addressesOf, MIGRATION_KEY, processEnvironment } from '../../../rehearsal/pipeline.ts';
 import type { WorkflowResult } from '../../../rehearsal/runner/options.ts';
 import {
   accessOfTheRunner,
@@ -74,13 +74,9 @@ function onALaptop(...headings: string[]): Promise<Told> {
       SUITE: project,
       APP: app,
       // The world's own addresses go before those in the file.
-      INPUT_HEROKU_API_URL: world.heroku.apiUrl,
-      INPUT_HEROKU_DATA_API_URL: world.heroku.dataApiUrl,
-      INPUT_HEROKU_METRICS_URL: world.heroku.metricsUrl,
-      INPUT_HEROKU_GITHUB_URL: world.heroku.githubUrl,
-      INPUT_SCHEDULER_API_URL: world.heroku.schedulerUrl,
-      INPUT_DIGITALOCEAN_API_URL: world.digitalOcean.apiUrl,
-      INPUT_EGRESS_URL: world.egressUrl,
+      ...Object.fromEntries(
+        Object.entries(addressesOf(world)).map(([name, value]) => [`INPUT_${name}`, value]),
+      ),
     },
   });
   let output = '';
