@@ -50,9 +50,7 @@ describe('verify refuses a record whose chain does not hold, and draws nothing f
       {
         ...whole,
         sections: whole.sections.map((section) =>
-          section.phase === 'cutover'
-            ? { ...section, data: { ...CUTOVER, downtimeMs: 1 } as never }
-            : section,
+          section.phase === 'cutover' ? { ...section, data: { ...CUTOVER, downtimeMs: 1 } } : section,
         ),
       },
       /section 5 \(cutover\) does not match its digest/,
