@@ -21,6 +21,7 @@ import {
   type StrategyName,
   type TrafficName,
   type World,
+  type ZoneServer,
 } from '../../../rehearsal/world.ts';
 import { silentLog } from '../../../src/log.ts';
 
@@ -102,6 +103,7 @@ export async function openShop(options: {
   schedules: boolean;
   strategy?: StrategyName;
   traffic?: TrafficName;
+  serves?: ZoneServer;
 }): Promise<Shop> {
   const directory = temporaryDirectory('end-to-end');
   const world = await startWorld({
@@ -112,6 +114,7 @@ export async function openShop(options: {
     directory,
     ...(options.strategy === undefined ? {} : { strategy: options.strategy }),
     ...(options.traffic === undefined ? {} : { traffic: options.traffic }),
+    ...(options.serves === undefined ? {} : { serves: options.serves }),
     ...(options.schedules ? {} : { schedulerMinuteMs: NEVER_MS }),
   });
   for (const { app } of world.oldSides.values()) await app.settled();
@@ -233,7 +236,7 @@ export async function stateOfHeroku({ world, side, environment }: Shop): Promise
     maintenance: side.app.maintenance(),
     config: side.app.config(),
     domains: side.app.dnsTargets(),
-    dns: world.digitalOcean.dns.resolve(hostNameOf(environment), 'CNAME')?.value,
+    dns: world.lookUp(hostNameOf(environment)),
   };
 }
 
