@@ -15,10 +15,10 @@ import { readSubjectOrThrowAway } from '../throw-away.ts';
 import { destroySummary } from './destroy-summary.ts';
 import { withJournal } from './journal.ts';
 import { everythingOwned } from './owned.ts';
+import { endOwnCapture } from './own-capture.ts';
 import { readLivePrices } from './prices.ts';
 import { deadlineOf } from './provision.ts';
 import type { Owned, Ownership } from './resource.ts';
-import { endRehearsedCapture } from './rehearsed-capture.ts';
 import { cutoverBegun, servingReason } from './serving.ts';
 import { restoreTtls } from './ttl.ts';
 
@@ -31,9 +31,10 @@ interface Destroying extends Ownership {
 }
 
 /**
- * Takes away everything on DigitalOcean that carries the mark of this migration, and nothing else. Refuses while the
- * new side serves or when nobody can tell, and when the environment's name is not typed. Each thing is removed by its
- * identifier after its mark was read; run again after a failure, it removes what is left.
+ * Takes away everything on DigitalOcean that carries the mark of this migration, and nothing else; and what captures
+ * changes on Heroku for it, which would be left without anybody who follows. Refuses while the new side serves or when
+ * nobody can tell, and when the environment's name is not typed. Each thing is removed by its identifier after its mark was
+ * read; run again after a failure, it removes what is left.
  */
 export async function destroy(edge: Edge): Promise<void> {
   const subject = await readSubjectOrThrowAway(edge);
@@ -114,7 +115,7 @@ async function removeAll(d: Destroying, owned: readonly Owned[]): Promise<Owned[
   const first = async (journal?: Journal): Promise<void> => {
     const begun = journal === undefined ? undefined : cutoverBegun(await journal.steps('cutover'));
     if (begun !== undefined) throw refused(begun);
-    if (d.subject.environment.throwAway !== undefined) await endRehearsedCapture(d.edge, d.subject);
+    await endOwnCapture(d.edge, d.subject);
     if (journal !== undefined) await restoreTtls(d.dns, journal, d.edge.log);
     await removeEach(d, owned, removed, (one) => !isBase(one));
   };

@@ -9,10 +9,10 @@ import type { Subject } from '../subject.ts';
 const NO_EPOCH = 0;
 
 /**
- * Takes off Heroku's database what a rehearsal captured changes with, also when its target is gone already. What the real
- * migration of the same app captures with is another's, and stays.
+ * Takes off Heroku's database what this migration captured changes with: without its target nobody follows them. Also when
+ * the target is gone already. What another migration of the same app captures with, such as a rehearsal's, stays.
  */
-export async function endRehearsedCapture(edge: Edge, { environment }: Subject): Promise<void> {
+export async function endOwnCapture(edge: Edge, { environment }: Subject): Promise<void> {
   const { migrationId, herokuApp } = environment;
   const { postgres } = await readSource(herokuOf(edge), herokuApp, edge);
   if (postgres === undefined) return;
