@@ -150,7 +150,7 @@ inFull('verify', () => {
     }).toEqual({ failed: [], code: 0, log: '' });
     for (const id of [
       'function//health',
-      'compare//',
+      'compare//health',
       'data/objects',
       'configuration/kept',
       'configuration/replaced',
