@@ -168,8 +168,9 @@ fullTest(
     ]) {
       expect(run.log).toContain(`Would remove: ${line}`);
     }
-    expect(run.log.match(/Would remove/g)).toHaveLength(11);
-    expect(run.log.match(/Would remove: Alert policy/g)).toHaveLength(4);
+    expect(run.log.match(/Would remove/g)).toHaveLength(14);
+    // Four on the droplet, three on the cluster.
+    expect(run.log.match(/Would remove: Alert policy/g)).toHaveLength(7);
     expect(run.log).toContain('Would remove: TXT record _acme-challenge.staging.shop.example.com');
     expect(changes(from)).toEqual([]);
     // What it says stops costing is what DigitalOcean asks for the migration's things.

@@ -53,7 +53,11 @@ async function everything(): Promise<Record<string, string[]>> {
       });
       const found = ((await response.json()) as Record<string, Record<string, unknown>[] | null>)[kind] ?? [];
       const told = found.map(({ name, description, spec, type, data, ttl }) =>
-        JSON.stringify([name, description, (spec as { name?: string } | undefined)?.name, type, data, ttl]),
+        JSON.stringify([
+          ...[name, description, (spec as { name?: string } | undefined)?.name, type, ttl],
+          // Another app is proven by another text.
+          type === 'TXT' ? 'a text' : data,
+        ]),
       );
       return [kind, told.sort()] as const;
     }),

@@ -91,6 +91,8 @@ test('a token without a scope is told which one; the runner is taken out again a
     ...scopes,
     'droplet:read',
     'monitoring:read',
+    'monitoring:create',
+    'account:read',
   ]);
   const run = await infrastructure({ 'digitalocean-token': 'dop_v1_too_few_scopes_for_it' });
   expect(run.code).toBe(1);
