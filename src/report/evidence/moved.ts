@@ -37,12 +37,12 @@ export interface Moved extends z.infer<typeof cutover> {
 }
 
 export function readMoved(record: MigrationRecord): Moved | undefined {
-  for (const section of record.sections.toReversed()) {
-    const parsed = section.phase === 'cutover' ? cutover.safeParse(section.data).data : undefined;
-    if (parsed !== undefined)
-      return { ...parsed, actor: section.run.actor, runUrl: section.run.runUrl, at: section.at };
-  }
-  return undefined;
+  const cutovers = record.sections.flatMap(({ phase, data, run, at }): Moved[] => {
+    const parsed = phase === 'cutover' ? cutover.safeParse(data).data : undefined;
+    return parsed === undefined ? [] : [{ ...parsed, actor: run.actor, runUrl: run.runUrl, at }];
+  });
+  // One that was refused later took no step, and does not hide the one that did.
+  return cutovers.findLast(({ steps }) => steps.length > 0) ?? cutovers.at(-1);
 }
 
 /** The time without service as the runner saw it; `undefined` when nobody was kept away. */

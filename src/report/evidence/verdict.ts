@@ -32,7 +32,7 @@ export function verdictOf(record: MigrationRecord): Verdict {
     const parsed = ended.safeParse(data).data;
     return parsed === undefined ? [] : [{ phase, index, ...parsed }];
   });
-  const last = sections.findLast(({ phase }) => phase === 'cutover' || phase === 'roll-back');
+  const last = lastMove(sections);
   const verify = sections.findLast(
     ({ phase, command }) => phase === 'verify' && command !== 'watch' && command !== 'compare',
   );
@@ -50,6 +50,24 @@ export function verdictOf(record: MigrationRecord): Verdict {
   }
   if (last.phase === 'roll-back') return rolledBack(last.outcome, last.now, last.reason);
   return moved(record, verify !== undefined && verify.index > last.index ? verify.outcome : undefined);
+}
+
+interface Ended extends z.infer<typeof ended> {
+  phase: string;
+  index: number;
+}
+
+/** These leave everything where it was: they only tell where it stands when nothing else does. */
+const MOVED_NOTHING = new Set(['refused', 'superseded', 'nothing-to-do']);
+
+/** The newest section that says which side serves. To end the way back moves nothing, and nor does one that was undone. */
+function lastMove(sections: readonly Ended[]): Ended | undefined {
+  const moves = sections.filter(
+    ({ phase, command }) => phase === 'cutover' || (phase === 'roll-back' && command !== 'finalize'),
+  );
+  const undoneBack = ({ phase, outcome, now }: Ended): boolean =>
+    phase === 'roll-back' && outcome === 'undone' && now !== undefined;
+  return moves.findLast((one) => !MOVED_NOTHING.has(one.outcome) && !undoneBack(one)) ?? moves.at(-1);
 }
 
 /** DigitalOcean serves; `verified` is how the verification after the cutover ended, if there was one. */

@@ -72,6 +72,36 @@ describe('a verdict says where the migration stands, and is good only where all 
       /not verified/,
     ],
     [
+      'the way back ended on purpose',
+      [...WHOLE, ['roll-back', { command: 'finalize', outcome: 'finalized' }]],
+      'good',
+      /Moved and verified/,
+    ],
+    [
+      'a roll-back that was refused',
+      [...WHOLE, ['roll-back', { outcome: 'refused', now: 'Nothing.', reason: 'x' }]],
+      'good',
+      /Moved and verified/,
+    ],
+    [
+      'a roll-back that was undone',
+      [...WHOLE, ['roll-back', { outcome: 'undone', now: 'As before.', reason: 'x' }]],
+      'good',
+      /Moved and verified/,
+    ],
+    [
+      'a cutover that did not begin',
+      [ASSESSED, ['cutover', { outcome: 'refused', now: 'Nothing.', reason: 'x', steps: [] }]],
+      'open',
+      /did not begin/,
+    ],
+    [
+      'a cutover refused after the move',
+      [...WHOLE, ['cutover', { outcome: 'refused', now: 'Nothing.', reason: 'x', steps: [] }]],
+      'good',
+      /Moved and verified/,
+    ],
+    [
       'a later run, whose record has no cutover',
       [ASSESSED, ['verify', VERIFIED]],
       'good',
@@ -112,6 +142,12 @@ test('the reason and the downtime of a cutover that was undone are told', () => 
   expect(JSON.stringify(sections.find(({ id }) => id === 'timeline'))).toContain(
     'without service for 20.0 s',
   );
+});
+
+test('a cutover that was refused afterwards does not hide the one that moved', () => {
+  const refused = { outcome: 'refused', now: 'Nothing.', reason: 'x', steps: [] };
+  const { figures } = evidenceOf(recordOf([...WHOLE, ['cutover', refused]]));
+  expect(figures[0]).toEqual({ label: 'without service', value: '34.0 s' });
 });
 
 test('forecast and actual stand side by side, and a part above its upper end is bad', () => {
