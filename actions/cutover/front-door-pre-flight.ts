@@ -1,7 +1,9 @@
+import { HttpClient } from '@actions/http-client';
 import { z } from 'zod';
 
 import { readApp } from '../../src/digitalocean/app.ts';
-import { ConfigurationError } from '../../src/errors.ts';
+import { ConfigurationError, messageOf } from '../../src/errors.ts';
+import { trustsFrontDoor } from '../../src/front-door/probe.ts';
 import { FRONT_DOOR_SECRET } from '../../src/front-door/secret.ts';
 import { readFormation } from '../../src/heroku/formation.ts';
 import { readCurrentSlug } from '../../src/heroku/release.ts';
@@ -16,7 +18,12 @@ const PROVISION = 'Run provision with `stage: application` and look at its summa
 /** What the front door needs beside what every cutover does; nothing with another way of moving visitors. */
 export async function frontDoorReady(parties: Parties): Promise<Finding[]> {
   if (parties.subject.config.traffic !== 'front-door') return [];
-  return Promise.all([builtForwarder(parties), runningWeb(parties), secretThere(parties)]);
+  return Promise.all([
+    builtForwarder(parties),
+    runningWeb(parties),
+    secretThere(parties),
+    trustedForwarder(parties),
+  ]);
 }
 
 /** For this app, its process types, this new side and this key: else another slug would be looked for. */
@@ -45,6 +52,41 @@ async function runningWeb({ oldSide: { heroku, app } }: Parties): Promise<Findin
       'The front door runs in place of the web process: scale it up (`heroku ps:scale web=1`) or write `traffic: dns`.',
   };
 }
+
+/**
+ * Told and no reason to refuse: there are apps that look neither at their host nor at their visitors' addresses, and only
+ * their people know.
+ */
+async function trustedForwarder(parties: Parties): Promise<Finding> {
+  const what = 'new app trusts the forwarder';
+  const { secret, targetHost } = await frontDoorParty(parties);
+  try {
+    const trusts = await trustsFrontDoor({ secret, targetHost, fetch: throughProxy, signal: parties.signal });
+    if (trusts) return { what, found: 'yes' };
+    return {
+      what,
+      found:
+        "no: visitors' hosts and addresses look to it like App Platform's and the forwarder's (the middleware is in docs/front-door.md)",
+    };
+  } catch (error) {
+    parties.signal.throwIfAborted();
+    return { what, found: 'not known', remedy: messageOf(error) };
+  }
+}
+
+/** As every other question of ours to the new side: through the machine's HTTP proxy where it has one. */
+const throughProxy: typeof fetch = async (input, init) => {
+  const client = new HttpClient('heroku-to-digitalocean', [], {
+    ...{ allowRedirects: false, keepAlive: false, socketTimeout: 15_000 },
+  });
+  try {
+    const headers = Object.fromEntries(new Headers(init?.headers));
+    const answer = await client.get(input instanceof Request ? input.url : input.toString(), headers);
+    return new Response(await answer.readBody(), { status: answer.message.statusCode ?? 500 });
+  } finally {
+    client.dispose();
+  }
+};
 
 const variables = z.array(z.object({ key: z.string() })).default([]);
 

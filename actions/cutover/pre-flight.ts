@@ -163,6 +163,8 @@ async function deployedApp({ subject, newSide, clock }: Parties): Promise<Findin
   }
   // Behind a CDN the app serves its own name only.
   const own = subject.config.traffic === 'cdn' ? [] : subject.environment.domains;
+  // The front door leads visitors of a name without a certificate through Heroku until it has one.
+  const canWait = subject.config.traffic === 'front-door';
   for (const domain of own) {
     const state = app?.domains?.find(({ spec }) => spec?.domain === domain);
     const expires = state?.certificate_expires_at ?? null;
@@ -172,8 +174,8 @@ async function deployedApp({ subject, newSide, clock }: Parties): Promise<Findin
       what: `certificate of ${domain}`,
       found: ready
         ? `ready${expires === null ? '' : ` until ${expires.slice(0, 10)}`}`
-        : (state?.phase ?? 'domain not in the app'),
-      ...(ready
+        : `${state?.phase ?? 'domain not in the app'}${canWait ? ': its visitors come through Heroku until it is ready' : ''}`,
+      ...(ready || canWait
         ? {}
         : {
             remedy:

@@ -14,6 +14,7 @@ import { recordPhase, type Subject } from '../subject.ts';
 import { readSubjectOrThrowAway } from '../throw-away.ts';
 import { destroySummary } from './destroy-summary.ts';
 import { withJournal } from './journal.ts';
+import { ownedForwarder } from './front-door.ts';
 import { everythingOwned } from './owned.ts';
 import { endOwnCapture } from './own-capture.ts';
 import { readLivePrices } from './prices.ts';
@@ -44,7 +45,7 @@ export async function destroy(edge: Edge): Promise<void> {
   if (!dryRun && throwAway === undefined) requireConfirmation(edge, subject);
   const d = await destroying(edge, subject);
 
-  const owned = await everythingOwned(d, d);
+  const owned = [...(await ownedForwarder(edge, subject)), ...(await everythingOwned(d, d))];
   for (const one of owned) edge.log.info(`${dryRun ? 'Would remove' : 'To be removed'}: ${inWords(one)}`);
   const serving = throwAway === undefined ? await servingReason(edge, subject, d, d.names.tag) : undefined;
   if (dryRun) {

@@ -4,11 +4,20 @@ import { FRONT_DOOR_SECRET, frontDoorSecret } from '../../src/front-door/secret.
 import { frontDoorVariables as plannedFates } from '../../src/migration/plan.ts';
 import { defineStep, runSteps } from '../../src/migration/saga.ts';
 import type { Target } from '../../src/migration/target.ts';
-import { buildForwarder, builderOf, findForwarder, type FrontDoorParty } from '../front-door.ts';
+import type { Edge } from '../../src/github/run.ts';
+import { hasThrowAwayApp, MARK_VARIABLE } from '../../src/heroku/throw-away-app.ts';
+import {
+  buildForwarder,
+  builderOf,
+  deleteForwarder,
+  findForwarder,
+  type FrontDoorParty,
+} from '../front-door.ts';
 import { herokuOf } from '../parties.ts';
+import type { Subject } from '../subject.ts';
 import { withJournal } from './journal.ts';
 import type { Provisioning } from './provision.ts';
-import type { Resource } from './resource.ts';
+import type { Owned, Resource } from './resource.ts';
 
 /** What the new app gets for it: the middleware trusts the forwarded host and address only with this secret. */
 export function frontDoorVariables({ plan, key, edge, subject }: Provisioning): {
@@ -62,6 +71,23 @@ async function build(p: Provisioning, target: Target, party: FrontDoorParty): Pr
   );
   log.info(`Forwarder: ${changed ? 'built' : 'was built before'}; the cutover releases it by its id`);
   return changed;
+}
+
+/** The throw-away app on Heroku, for `destroy`; none with another way of moving visitors. */
+export async function ownedForwarder(edge: Edge, subject: Subject): Promise<Owned[]> {
+  if (subject.config.traffic !== 'front-door') return [];
+  const party = { heroku: herokuOf(edge), subject };
+  const builder = await builderOf(party);
+  if (!(await hasThrowAwayApp(party.heroku, builder))) return [];
+  return [
+    {
+      ...{ kind: 'Forwarder on Heroku', name: builder.name, id: builder.name, usdPerMonth: 0 },
+      mark: `config var ${MARK_VARIABLE}=${builder.mark}`,
+      destroy: async () => {
+        await deleteForwarder(party);
+      },
+    },
+  ];
 }
 
 function partyOf({ edge, subject, key }: Provisioning, targetHost: string): FrontDoorParty {
