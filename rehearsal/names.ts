@@ -12,7 +12,7 @@ export interface NamesOptions {
   heroku: { http: Endpoint; https: Endpoint };
   digitalOcean: { http: Endpoint; https: Endpoint };
   /** The proxies of a zone that Cloudflare serves. */
-  cloudflare?: { https: Endpoint } | undefined;
+  cloudflare?: { http: Endpoint; https: Endpoint } | undefined;
   /** How long a second of a TTL lasts here. */
   ttlSecondMs: number;
 }
@@ -33,7 +33,7 @@ export function createNames({ served, heroku, digitalOcean, cloudflare, ttlSecon
     if (/\.(herokudns|herokuapp)\.com$/.test(target)) return port === 80 ? heroku.http : heroku.https;
     if (target.endsWith('.ondigitalocean.app') || APEX_ADDRESSES.has(target))
       return port === 80 ? digitalOcean.http : digitalOcean.https;
-    if (target === PROXY_ADDRESS) return cloudflare?.https;
+    if (target === PROXY_ADDRESS) return port === 80 ? cloudflare?.http : cloudflare?.https;
     return undefined;
   };
   const follow = (host: string): { target: string; ttl: number } => {

@@ -1,6 +1,6 @@
 import { request as httpsRequest } from 'node:https';
 import { createServer } from 'node:https';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer as createPlainServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import type { Authority } from '../servers/certificates.ts';
@@ -17,10 +17,11 @@ export interface EdgeOptions {
 /**
  * The proxies of Cloudflare: they hold the certificate of every proxied name, and ask the origin that the record names,
  * under the visitor's Host and SNI unless an origin rule overrides them. Mode "full": the origin's certificate is not
- * looked at.
+ * looked at. Without TLS visitors are sent there ("Always Use HTTPS").
  */
 export async function startEdge({ zones, authority, originOf }: EdgeOptions): Promise<{
   https: { host: string; port: number };
+  http: { host: string; port: number };
   stop(): Promise<void>;
 }> {
   const certificates = new Map<string, Promise<SecureContext>>();
@@ -53,13 +54,24 @@ export async function startEdge({ zones, authority, originOf }: EdgeOptions): Pr
     server.once('error', reject);
     server.listen(0, '127.0.0.1', resolve);
   });
+  const plain = createPlainServer((request, response) => {
+    const location = `https://${request.headers.host ?? ''}${request.url ?? '/'}`;
+    response.writeHead(301, { location }).end();
+  });
+  await new Promise<void>((resolve, reject) => {
+    plain.once('error', reject);
+    plain.listen(0, '127.0.0.1', resolve);
+  });
   return {
     https: { host: '127.0.0.1', port: (server.address() as AddressInfo).port },
-    stop: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    http: { host: '127.0.0.1', port: (plain.address() as AddressInfo).port },
+    stop: async () => {
+      for (const one of [server, plain]) {
+        const closed = new Promise<void>((resolve) => one.close(() => resolve()));
+        one.closeAllConnections();
+        await closed;
+      }
+    },
   };
 }
 

@@ -21,7 +21,7 @@ export interface CloudflareWorld extends PublicZones {
   /** With `/client/v4`. */
   apiUrl: string;
   /** Where visitors of proxied names arrive. */
-  edge: { https: { host: string; port: number } };
+  edge: { https: { host: string; port: number }; http: { host: string; port: number } };
   tokens: { add(token: string, permissions?: readonly Permission[]): void };
   faults: FaultSwitch;
   requests: readonly RecordedRequest[];
@@ -54,7 +54,7 @@ export async function startCloudflare(options: {
     zones.find((zone) => name === zone.name || name.endsWith(`.${zone.name}`));
   return {
     apiUrl: api.url,
-    edge: { https: edge.https },
+    edge: { https: edge.https, http: edge.http },
     tokens: {
       add: (token, permissions = EVERYTHING) => {
         tokens.set(token, new Set(permissions));
