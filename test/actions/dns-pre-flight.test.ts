@@ -148,7 +148,7 @@ describe('traffic: dns', () => {
     const row = (minutesAgo: number): StepRow => {
       const at = new Date(Date.now() - minutesAgo * 60_000);
       const facts = { name: `dns-ttl ${shop}`, status: 'done', prior: { ttl: 3600 }, result: { ttl: 60 } };
-      return { ...facts, begunAt: at, finishedAt: at } as StepRow;
+      return { ...facts, begunAt: at, finishedAt: at } as unknown as StepRow;
     };
     expect(wrong(await look({ lowered: [row(59)] }))).toEqual([`lifetime of ${shop}`]);
     expect(wrong(await look({ lowered: [row(61)] }))).toEqual([]);
