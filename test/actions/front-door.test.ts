@@ -2,10 +2,16 @@ import { afterAll, afterEach, expect, test } from '@jest/globals';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { frontDoorParty } from '../../actions/cutover/front-door-traffic.ts';
-import { buildForwarder, deleteForwarder, findForwarder } from '../../actions/front-door.ts';
+import {
+  buildForwarder,
+  deleteForwarder,
+  finalizeFrontDoor,
+  findForwarder,
+} from '../../actions/front-door.ts';
 import { readFrontDoor } from '../../src/front-door/state.ts';
 import { currentRelease, isParked } from '../../src/heroku/release.ts';
 import { UndoneError } from '../../src/migration/saga.ts';
+import { full } from '../support/or-skipped.ts';
 import { movingSides, stopHeroku, type MovingSides } from './moving-sides.ts';
 
 // The cutover's own steps with the front door, on the played Heroku and real databases.
@@ -36,22 +42,29 @@ async function opened(): Promise<MovingSides> {
 const ours = (shop: MovingSides): Promise<unknown[]> =>
   shop.postgres.onSource(`select nspname from pg_namespace where nspname = 'heroku_to_digitalocean'`);
 
-test('a forwarder that was not built, or for another key, stops the cutover before anything is released', async () => {
-  const shop = await opened();
-  const party = await frontDoorParty(shop.parties);
-  expect(await findForwarder(party)).toBeUndefined();
-  const releases = shop.app.releases().length;
-  const failed = await shop.cutOver({ last: 'front-door' }).catch((error: unknown) => error);
-  expect(failed).toBeInstanceOf(UndoneError);
-  expect(String(failed)).toMatch(/run provision with `stage: application`/);
-  expect(shop.app.releases()).toHaveLength(releases);
-  expect(await ours(shop)).toEqual([]);
+/** Seconds of stopping and starting each. */
+const testInFull = full ? test : test.skip;
 
-  await buildForwarder(party);
-  expect(await findForwarder(party)).toBeDefined();
-  expect(await findForwarder({ ...party, secret: 'of another key' })).toBeUndefined();
-  expect(await deleteForwarder(party)).toBe(true);
-}, 60_000);
+testInFull(
+  'a forwarder that was not built, or for another key, stops the cutover before anything is released',
+  async () => {
+    const shop = await opened();
+    const party = await frontDoorParty(shop.parties);
+    expect(await findForwarder(party)).toBeUndefined();
+    const releases = shop.app.releases().length;
+    const failed = await shop.cutOver({ last: 'front-door' }).catch((error: unknown) => error);
+    expect(failed).toBeInstanceOf(UndoneError);
+    expect(String(failed)).toMatch(/run provision with `stage: application`/);
+    expect(shop.app.releases()).toHaveLength(releases);
+    expect(await ours(shop)).toEqual([]);
+
+    await buildForwarder(party);
+    expect(await findForwarder(party)).toBeDefined();
+    expect(await findForwarder({ ...party, secret: 'of another key' })).toBeUndefined();
+    expect(await deleteForwarder(party)).toBe(true);
+  },
+  60_000,
+);
 
 test('held: web runs the forwarder, nothing else runs, what Scheduler starts finds no code; undone, all is as before', async () => {
   const shop = await opened();
@@ -91,3 +104,26 @@ test('held: web runs the forwarder, nothing else runs, what Scheduler starts fin
   expect((await currentRelease(heroku, shop.app.name))?.slug).toEqual(before.slug);
   expect(await ours(shop)).toEqual([]);
 }, 60_000);
+
+testInFull(
+  'finalized: a forwarder that needs no row leads on, and neither row nor throw-away app is left; again, nothing is done',
+  async () => {
+    const shop = await opened();
+    const party = await frontDoorParty(shop.parties);
+    const built = await buildForwarder(party);
+    await shop.cutOver({ last: 'front-door' });
+    const held = shop.app.releases().at(-1)?.version ?? 0;
+
+    const database = shop.parties.oldSide.database;
+    expect(await finalizeFrontDoor({ ...party, database })).toEqual({ leads: true, appDeleted: true });
+    expect(shop.app.releases().at(-1)?.version).toBe(held + 1);
+    await shop.app.settled();
+    await delay(500);
+    expect(shop.app.logs().slice(-6).join('\n')).toMatch(/forwards to shop-staging\.ondigitalocean\.app/);
+    expect(await ours(shop)).toEqual([]);
+    expect(await party.heroku.find(`/apps/${built.app}`, z.unknown())).toBeUndefined();
+    expect(await finalizeFrontDoor({ ...party, database })).toEqual({ leads: false, appDeleted: false });
+    expect(shop.app.releases().at(-1)?.version).toBe(held + 1);
+  },
+  60_000,
+);
