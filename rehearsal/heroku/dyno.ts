@@ -163,7 +163,9 @@ function environmentOf(platform: Platform, app: App, dyno: Dyno, directory: stri
     ...metadata,
     ...effectiveConfig(platform, app, dyno.release.config),
     ...dyno.environment,
-    PATH: [machine['PATH'] ?? dirname(process.execPath), '/usr/local/bin', '/usr/bin', '/bin'].join(delimiter),
+    PATH: [machine['PATH'] ?? dirname(process.execPath), '/usr/local/bin', '/usr/bin', '/bin'].join(
+      delimiter,
+    ),
     PORT: String(dyno.port),
     DYNO: dyno.name,
   };

@@ -3,7 +3,10 @@ import type { Json } from './json.ts';
 /** Shapes that only a secret has; names, sizes and digests never look like these. */
 const SHAPES: readonly { shape: RegExp; name: string }[] = [
   // Bounded: looked for at every letter of a long word, an unbounded scheme takes time in the square of its length.
-  { shape: /[a-z][a-z0-9+.-]{0,40}:\/\/[^\s/:@]{0,500}:[^\s/@]+@/i, name: 'a connection string with a password' },
+  {
+    shape: /[a-z][a-z0-9+.-]{0,40}:\/\/[^\s/:@]{0,500}:[^\s/@]+@/i,
+    name: 'a connection string with a password',
+  },
   { shape: /-----BEGIN [A-Z ]*PRIVATE KEY-----/, name: 'a private key' },
   { shape: /\bdop_v1_[0-9a-f]{64}\b/, name: "DigitalOcean's token" },
   { shape: /\bHRKU-[0-9A-Za-z_-]{16,}/, name: "Heroku's token" },

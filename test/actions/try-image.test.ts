@@ -125,7 +125,7 @@ test('the shop boots with the variables of the new side against servers that are
   });
 }, 120_000);
 
-test('it had its real config vars, none of them in an argument, a log or a file that stays', async () => {
+test('it had its real config vars, none of them in an argument, a log or a file that stays', () => {
   const web = docker.history.find(({ settings }) => settings.name.endsWith('-app-web'));
   expect(web?.settings.network?.internal).toBe(true);
   expect(web?.settings.variables).toMatchObject({
