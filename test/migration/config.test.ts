@@ -113,7 +113,7 @@ describe('migration.yml', () => {
     expect(complaint(`${SHORT}redis: { kind: managed }`)).toContain('nobody can restrict');
     expect(complaint(`${SHORT}redis: { image: "redis:7" }`)).toContain('by its digest');
     expect(complaint(`${SHORT}redis: { zzzzzz: 1 }`)).toContain(
-      '(known here: kind, size, port, image, skip)',
+      '(known here: kind, size, port, image, skip, passwords)',
     );
   });
 

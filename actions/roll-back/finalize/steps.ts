@@ -61,7 +61,6 @@ export function finalizeSteps(
         return null;
       },
     }),
-    endFrontDoor(parties, past),
     defineStep({
       name: 'front-door',
       act: async () => {
@@ -101,17 +100,6 @@ export function finalizeSteps(
 }
 
 /** The forwarder goes on leading late visitors, and needs nothing in the old database for it any more. */
-function endFrontDoor(parties: Parties, past: Past): Step {
-  return defineStep({
-    name: 'front-door',
-    act: async () => {
-      if (!wasFrontDoor(past)) return null;
-      const party = await frontDoorParty(parties);
-      return finalizeFrontDoor({ ...party, database: parties.oldSide.database });
-    },
-  });
-}
-
 /** Heroku Scheduler has no supported API: what the dashboard's address does not do is told, and a person does it. */
 function deleteSchedules({
   scheduler,

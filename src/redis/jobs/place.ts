@@ -154,7 +154,7 @@ async function joinAndPlace(redis: Redis, name: Buffer, staged: Buffer): Promise
   }
 }
 
-/** One page of a list, set, sorted set or hash, in one step. */
+/** One page of a list, set, sorted set or hash, in one step; how many jobs were on it. */
 async function movePage(redis: Redis, type: string, name: Buffer, staged: Buffer): Promise<number> {
   if (type === 'list') {
     // From the right, where the oldest is, to behind all that wait.
@@ -180,7 +180,8 @@ async function movePage(redis: Redis, type: string, name: Buffer, staged: Buffer
         const members = await redis.srandmemberBuffer(name, PAGE);
         return {
           commands: (multi) => multi.sadd(staged, ...members).srem(name, ...members),
-          result: members.length,
+          // Names of queues or processes, no jobs.
+          result: 0,
         };
       }
       case 'hash': {

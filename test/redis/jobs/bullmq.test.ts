@@ -112,7 +112,8 @@ test('set aside, an old worker finds no job, and a new job does not take an old 
   expect(await setAsideJobs(from, 'shop-test')).toBe(3);
   for (const list of ['wait', 'delayed', 'active', 'marker'])
     expect(await from.exists(`bull:emails:${list}`)).toBe(0);
-  expect(await from.get('bull:emails:id')).toBe('5');
+  // Far ahead: what is enqueued here meanwhile has a name of its own when those of the new side come back.
+  expect(await from.get('bull:emails:id')).toBe('1000000000005');
   expect(await bringBackJobs(from, 'shop-test')).toBe(3);
   expect(await from.lrange('bull:emails:wait', 0, -1)).toEqual(['2', '1']);
 });
