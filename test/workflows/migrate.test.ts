@@ -47,6 +47,7 @@ beforeEach(async () => {
   }
   cpSync(join(root, 'examples'), join(directory, 'shop/.github/workflows'), { recursive: true });
   writeFileSync(join(directory, 'shop/migration.yml'), 'application: shop\n');
+  writeFileSync(join(directory, 'shop/Dockerfile'), 'FROM scratch\n');
   github = await startGitHub({
     log: silentLog,
     repository: 'acme/shop',
