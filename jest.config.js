@@ -7,6 +7,7 @@ export default {
   transform: { '^.+\\.ts$': '<rootDir>/scripts/strip-types.mjs' },
   moduleFileExtensions: ['ts', 'js', 'mjs', 'cjs', 'json', 'node'],
   testMatch: ['<rootDir>/test/**/*.test.ts'],
+  testSequencer: '<rootDir>/scripts/longest-first.mjs',
   testTimeout: 60_000,
   clearMocks: true,
   // Most of a test's time is waiting for real servers, so that two at a time suit two cores; a test brings several
