@@ -10,16 +10,25 @@ const LIMIT_MS = 10_000;
 
 /** Whoever asks a host without TLS is sent to TLS, or gets no answer at all. `port` is another one in tests only. */
 export async function tlsOnly(host: string, port = 80): Promise<Check> {
-  const { passed, found } = await askPlainly(host, port);
-  return judged(`security/tls-only/${host}`, 'security', `${host} serves nothing without TLS`, {
+  const { passed, found, isHeroku = false } = await askPlainly(host, port);
+  const check = judged(`security/tls-only/${host}`, 'security', `${host} serves nothing without TLS`, {
     passed,
     found,
     remedy:
       'Force TLS in the application (`force_ssl`, `SECURE_SSL_REDIRECT`), or at the CDN in front of it.',
   });
+  // A front door stands there until resolvers lead past it: what Heroku's router lets through says nothing of the new side.
+  return !passed && isHeroku ? { ...check, state: 'told', found: `${found}, still by way of Heroku` } : check;
 }
 
-function askPlainly(host: string, port: number): Promise<{ passed: boolean; found: string }> {
+interface Seen {
+  passed: boolean;
+  found: string;
+  /** The answer came through Heroku's router, by its `Via`. */
+  isHeroku?: boolean;
+}
+
+function askPlainly(host: string, port: number): Promise<Seen> {
   const address = `http://${host}${port === 80 ? '' : `:${port}`}/`;
   const proxy = URL.parse(getProxyUrl(address));
   const credentials =
@@ -52,7 +61,10 @@ function askPlainly(host: string, port: number): Promise<{ passed: boolean; foun
         else if (proxy !== null && (status === 502 || status === 504))
           resolve({ passed: false, found: `could not be asked: the proxy answered ${status}` });
         else if (status >= 400) resolve({ passed: true, found: `refused with HTTP ${status}` });
-        else resolve({ passed: false, found: `HTTP ${status} without TLS` });
+        else {
+          const isHeroku = /\bheroku-router\b/i.test(answer.headers.via ?? '');
+          resolve({ passed: false, found: `HTTP ${status} without TLS`, isHeroku });
+        }
       },
     );
     asking.once('timeout', () =>

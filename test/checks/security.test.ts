@@ -147,3 +147,13 @@ test('plain HTTP must lead to TLS or to nobody; a name that is not found proves 
   expect(await tlsOnly('127.0.0.1', leading)).toMatchObject({ state: 'passed' });
   expect(await tlsOnly('no-such-name.invalid')).toMatchObject({ state: 'failed' });
 });
+
+test('a name that still leads through Heroku’s router is told: what is let through there is not the new side’s', async () => {
+  const via = await portOf(
+    createHttpServer((_asked, answer) => void answer.writeHead(200, { via: '1.1 heroku-router' }).end('hi')),
+  );
+  expect(await tlsOnly('127.0.0.1', via)).toMatchObject({
+    state: 'told',
+    found: 'HTTP 200 without TLS, still by way of Heroku',
+  });
+});
