@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { startGitHub, type GitHubWorld } from '../../rehearsal/github/world.ts';
 import { silentLog } from '../../src/log.ts';
-import { full } from '../support/or-skipped.ts';
+import { testInFull } from '../support/or-skipped.ts';
 import { CONFIG, MIGRATION_KEY, startSides, type PhaseRun, type Sides } from './played-sides.ts';
 
 const PRODUCTION = CONFIG.replace(
@@ -28,7 +28,6 @@ beforeEach(async () => {
 afterEach(() => github.stop());
 
 /** The same entry once more: the checks behind it have quick tests of their own. */
-const fullTest = full ? test : test.skip;
 
 const doctor = (inputs: Record<string, string> = {}) =>
   sides.runPhase('assess', { doctor: 'true', ...inputs }, { GITHUB_API_URL: github.apiUrl });
@@ -130,7 +129,7 @@ test('with no token at all it still tells what to do first, and with fail-on: ne
   expect(run.summary).toMatch(/Not known: it takes a Heroku token/);
 });
 
-fullTest(
+testInFull(
   'without migration.yml the app alone is looked at, and what would be proposed for it is priced',
   async () => {
     rmSync(join(sides.directory, 'migration.yml'));
@@ -141,7 +140,7 @@ fullTest(
   },
 );
 
-fullTest(
+testInFull(
   "a job's own token leaves secrets unknown with the permission that would tell, and that is no problem",
   async () => {
     wellSet();
@@ -154,7 +153,7 @@ fullTest(
   },
 );
 
-fullTest('a token that a company does not know, or that lacks scopes, is told by name', async () => {
+testInFull('a token that a company does not know, or that lacks scopes, is told by name', async () => {
   wellSet();
   sides.digitalOcean.tokens.add('dop_v1_narrow', ['account:read', 'app:read', 'sizes:read', 'database:read']);
   const narrow = await doctor({ 'digitalocean-token': 'dop_v1_narrow', 'heroku-token': EVERYTHING });

@@ -7,11 +7,10 @@ import { parse } from 'yaml';
 import { startGitHub, type GitHubWorld, type TokenPermissions } from '../../rehearsal/github/world.ts';
 import { silentLog } from '../../src/log.ts';
 import { parseMigrationConfig } from '../../src/migration/config.ts';
-import { full } from '../support/or-skipped.ts';
+import { testInFull } from '../support/or-skipped.ts';
 import { CONFIG, HEROKU_TOKEN, SECRET_VALUE, startSides, type PhaseRun, type Sides } from './played-sides.ts';
 
 // A run of assess takes some seconds.
-const fullTest = full ? test : test.skip;
 const BRANCH = 'heroku-to-digitalocean-init';
 const SHA = '1'.repeat(40);
 const SUITE = 'acme/heroku-to-digitalocean';
@@ -116,7 +115,7 @@ test('migration.yml is what was found, and each open question stands on its line
   }
 });
 
-fullTest(
+testInFull(
   'a second run changes nothing; a token that may adds the workflows to the same pull request',
   async () => {
     const head = github.git.branch(BRANCH)?.commit;
@@ -146,7 +145,7 @@ test('no secret is in the pull request, its questions or the requests to GitHub'
   for (const secret of SECRETS) expect(told).not.toContain(secret);
 });
 
-fullTest(
+testInFull(
   'with a migration.yml of one’s own that file is not proposed, and the questions stand in the text',
   async () => {
     github.git.closePull(only());
@@ -172,7 +171,7 @@ fullTest(
   },
 );
 
-fullTest(
+testInFull(
   'an action of the workspace proposes no workflows, since nobody can say what they would call',
   async () => {
     const other = await startGitHub({ log: silentLog, repository: 'acme/shop' });

@@ -5,13 +5,12 @@ import { holdFence, liftFence, passPointOfNoReturn } from '../../src/postgres/fe
 import { addSection, readRecord, writeRecord } from '../../src/migration/record.ts';
 import { silentLog } from '../../src/log.ts';
 import { systemClock } from '../../src/clock.ts';
-import { full } from '../support/or-skipped.ts';
+import { full, testInFull } from '../support/or-skipped.ts';
 import { Contract, hasContract } from '../rehearsal/digitalocean/openapi.ts';
 import { DIGITALOCEAN_TOKEN, IMAGE, startSides, type PhaseRun, type Sides } from './played-sides.ts';
 
 // One world: a migration that was provisioned, between neighbours that only look like it. In the full run; the quick one
 // ends provision.test.ts with a removal.
-const fullTest = full ? test : test.skip;
 const TAG = 'heroku-to-digitalocean:shop-staging';
 let sides: Sides;
 
@@ -151,7 +150,7 @@ afterAll(async () => {
   if (full) await sides.stop();
 });
 
-fullTest(
+testInFull(
   'a dry run lists what carries the mark and what stops costing, and only reads',
   async () => {
     const from = sides.digitalOcean.requests.length;
@@ -181,7 +180,7 @@ fullTest(
   60_000,
 );
 
-fullTest(
+testInFull(
   'without the name of the environment, or with another, nothing is removed',
   async () => {
     const from = sides.digitalOcean.requests.length;
@@ -195,7 +194,7 @@ fullTest(
   60_000,
 );
 
-fullTest(
+testInFull(
   "it refuses while Heroku's database is closed, and while nobody can tell",
   async () => {
     const from = sides.digitalOcean.requests.length;
@@ -221,7 +220,7 @@ fullTest(
   60_000,
 );
 
-fullTest(
+testInFull(
   'it refuses while a domain leads to the new app',
   async () => {
     const from = sides.digitalOcean.requests.length;
@@ -239,7 +238,7 @@ fullTest(
   60_000,
 );
 
-fullTest(
+testInFull(
   'it refuses while the journal knows of a cutover that was not undone',
   async () => {
     const cluster = sides.digitalOcean.clusters().find(({ name }) => name === 'shop-staging');
@@ -257,7 +256,7 @@ fullTest(
   60_000,
 );
 
-fullTest(
+testInFull(
   'a removal that fails half-way says what is gone and what is left; the next one removes the rest and nothing else',
   async () => {
     sides.digitalOcean.faults.inject({
@@ -290,7 +289,7 @@ fullTest(
   120_000,
 );
 
-fullTest(
+testInFull(
   'the journal gone with its cluster, it goes on; with nothing left it says so',
   async () => {
     const run = await destroy();
@@ -301,7 +300,7 @@ fullTest(
   60_000,
 );
 
-fullTest(
+testInFull(
   'what was copied before is no copy any more',
   async () => {
     const run = await sides.runPhase('provision', { stage: 'application', image: IMAGE });

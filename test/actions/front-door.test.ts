@@ -11,7 +11,7 @@ import {
 import { readFrontDoor } from '../../src/front-door/state.ts';
 import { currentRelease, isParked } from '../../src/heroku/release.ts';
 import { UndoneError } from '../../src/migration/saga.ts';
-import { full } from '../support/or-skipped.ts';
+import { testInFull } from '../support/or-skipped.ts';
 import { movingSides, stopHeroku, type MovingSides } from './moving-sides.ts';
 
 // The cutover's own steps with the front door, on the played Heroku and real databases.
@@ -43,7 +43,6 @@ const ours = (shop: MovingSides): Promise<unknown[]> =>
   shop.postgres.onSource(`select nspname from pg_namespace where nspname = 'heroku_to_digitalocean'`);
 
 /** Seconds of stopping and starting each. */
-const testInFull = full ? test : test.skip;
 
 testInFull(
   'a forwarder that was not built, or for another key, stops the cutover before anything is released',

@@ -11,6 +11,7 @@ import { silentLog } from '../../src/log.ts';
 import { addSection, readRecord, writeRecord } from '../../src/migration/record.ts';
 import { Contract, hasContract } from '../rehearsal/digitalocean/openapi.ts';
 import { CONFIG, DIGITALOCEAN_TOKEN, IMAGE, startSides, type PhaseRun, type Sides } from './played-sides.ts';
+import { testInFull } from '../support/or-skipped.ts';
 
 /** What only dynos know, and what a log drain's address holds: to be seen nowhere. */
 const DYNO_CANARY = 'canary-of-the-dyno-5d1f';
@@ -117,7 +118,6 @@ async function byHand(id: string, spec: object): Promise<void> {
 }
 
 /** Each of these runs a phase or two more. */
-const full = process.env.TEST_FULL === '1' ? test : test.skip;
 
 interface Told {
   DYNO?: string;
@@ -133,7 +133,7 @@ function toldBy(component: string): Told {
   return JSON.parse(line.slice(line.indexOf('{'))) as Told;
 }
 
-full(
+testInFull(
   'a dry run says that a dyno will be asked, and asks none',
   async () => {
     const run = await application({ 'dry-run': 'true' });
@@ -195,7 +195,7 @@ test('a second run changes nothing and asks no dyno', async () => {
   expect(sides.heroku.rendezvous.attached).toBe(1);
 }, 60_000);
 
-full(
+testInFull(
   'another secret that changes leaves it as it is, and what a person tuned or added stays',
   async () => {
     const { id, spec } = await liveSpec();
@@ -222,7 +222,7 @@ full(
   60_000,
 );
 
-full(
+testInFull(
   'what is missing on the new side is read again',
   async () => {
     const { id, spec } = await liveSpec();

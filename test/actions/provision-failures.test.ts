@@ -1,14 +1,13 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect } from '@jest/globals';
 import type { Fault } from '../../rehearsal/faults.ts';
 import { temporaryDirectory } from '../../rehearsal/servers/process.ts';
 import { addSection, readRecord, writeRecord } from '../../src/migration/record.ts';
-import { full } from '../support/or-skipped.ts';
+import { full, testInFull } from '../support/or-skipped.ts';
 import { DIGITALOCEAN_TOKEN, IMAGE, startSides, type PhaseRun, type Sides } from './played-sides.ts';
 
 // What goes wrong at each step, and that a re-run and a removal mend it. In the full run: each round makes a cluster.
-const fullTest = full ? test : test.skip;
 const FAILING = `sha256:${'f'.repeat(64)}`;
 let sides: Sides;
 
@@ -93,7 +92,7 @@ const refused = (path: RegExp, status: number, message: string): Fault => ({
   kind: { status, id: 'refused', message },
 });
 
-fullTest.each([
+testInFull.each([
   [
     'the network, in a region without one',
     refused(/\/vpcs$/, 422, 'region fra1 is not available'),
@@ -133,7 +132,7 @@ fullTest.each([
   120_000,
 );
 
-fullTest(
+testInFull(
   'one refusal after the other, each mended: every re-run goes on from there, and nothing is made twice',
   async () => {
     for (const path of [/\/databases$/, /\/users$/, /\/firewalls$/, /\/droplets$/]) {
@@ -156,7 +155,7 @@ fullTest(
   240_000,
 );
 
-fullTest(
+testInFull(
   'creations whose answers are lost, 429s, 5xxs and dropped connections: one run, one of each',
   async () => {
     const { faults } = sides.digitalOcean;
@@ -191,7 +190,7 @@ fullTest(
   240_000,
 );
 
-fullTest(
+testInFull(
   'a hand that changed the app is told: what the plan names is put back, the rest is drift',
   async () => {
     const [app] = sides.digitalOcean.apps();
@@ -222,7 +221,7 @@ fullTest(
   120_000,
 );
 
-fullTest(
+testInFull(
   'a deployment that fails tells the end of its log, without secrets or colours',
   async () => {
     const run = await application({ image: `registry.digitalocean.com/acme/shop@${FAILING}` });
@@ -236,7 +235,7 @@ fullTest(
   120_000,
 );
 
-fullTest(
+testInFull(
   'time that runs out says how to go on, and the next run goes on',
   async () => {
     expect((await destroy()).outputs).toMatchObject({ outcome: 'destroyed' });
@@ -253,7 +252,7 @@ fullTest(
   120_000,
 );
 
-fullTest(
+testInFull(
   'a price that rose since assess is told line by line',
   async () => {
     const path = join(sides.directory, 'dearer.json');

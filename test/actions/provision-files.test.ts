@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { startGitHub, type GitHubWorld, type TokenPermissions } from '../../rehearsal/github/world.ts';
 import { silentLog } from '../../src/log.ts';
-import { full } from '../support/or-skipped.ts';
+import { testInFull } from '../support/or-skipped.ts';
 import {
   HEROKU_TOKEN,
   MIGRATION_KEY,
@@ -14,7 +14,6 @@ import {
 } from './played-sides.ts';
 
 // A run that makes something takes some seconds.
-const fullTest = full ? test : test.skip;
 const BRANCH = 'heroku-to-digitalocean-files';
 const MAY: TokenPermissions = { contents: 'write', 'pull-requests': 'write' };
 
@@ -69,7 +68,7 @@ test('`propose-files: false` looks at nothing', async () => {
   expect(github.requests).toHaveLength(before);
 }, 60_000);
 
-fullTest(
+testInFull(
   'without the permission the phase succeeds and says which one; with it there is one pull request, which a person may edit',
   async () => {
     const refused = await run({ contents: 'read' });

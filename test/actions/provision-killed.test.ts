@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { seededRandom } from '../../rehearsal/load/random.ts';
 import { addSection, readRecord, writeRecord } from '../../src/migration/record.ts';
-import { full } from '../support/or-skipped.ts';
+import { testInFull } from '../support/or-skipped.ts';
 import { DIGITALOCEAN_TOKEN, IMAGE, startSides, type PhaseRun, type Sides } from './played-sides.ts';
 import type { EntryOptions } from './run-entry.ts';
 
@@ -92,9 +92,7 @@ test('a runner that dies while the cluster is made leaves nothing that a removal
   await nothingIsLeft();
 }, 60_000);
 
-const fullTest = full ? test : test.skip;
-
-fullTest(
+testInFull(
   'wherever it dies, a re-run goes on to the same end, and everything can be taken away',
   async () => {
     const seed = Number(process.env.TEST_SEED ?? Date.now() % 1_000_000);

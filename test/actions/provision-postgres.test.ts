@@ -13,7 +13,7 @@ import { requireMigrationKey } from '../../src/migration/secrets.ts';
 import { readTarget, type Target } from '../../src/migration/target.ts';
 import { withConnection, type PostgresAddress } from '../../src/postgres/connect.ts';
 import { Contract, hasContract } from '../rehearsal/digitalocean/openapi.ts';
-import { full } from '../support/or-skipped.ts';
+import { full, testInFull } from '../support/or-skipped.ts';
 import {
   CONFIG,
   DIGITALOCEAN_TOKEN,
@@ -27,7 +27,6 @@ const JWT = 'jwt-key-that-nobody-may-see';
 const RANGE = '10.114.0.0/20';
 
 // Half a minute of a whole world, so only in the full run; what it is made of is tested in the quick one.
-const fullTest = full ? test : test.skip;
 
 // One world, in the order in which a migration goes. No Redis: what is tested here is the database.
 let sides: Sides;
@@ -114,7 +113,7 @@ async function asTheApp(sql: string): Promise<Record<string, unknown>[]> {
   return ask({ ...owner, ...privatePostgres }, sql);
 }
 
-fullTest(
+testInFull(
   'a plan with an older Postgres than Heroku has by now is refused before anything is made',
   async () => {
     const run = await provision({
@@ -126,7 +125,7 @@ fullTest(
   },
 );
 
-fullTest(
+testInFull(
   'an edition that DigitalOcean does not sell any more is refused with what to do before anything is made',
   async () => {
     const run = await provision({
@@ -138,7 +137,7 @@ fullTest(
   },
 );
 
-fullTest(
+testInFull(
   'a failure half-way leaves the runner out, and the next run goes on from there',
   async () => {
     sides.digitalOcean.faults.inject({ path: /\/pools$/, times: 10, kind: 500 });
@@ -166,7 +165,7 @@ function lastTrusted(): string[] {
   return (last?.body as { rules: { value: string }[] }).rules.map(({ value }) => value);
 }
 
-fullTest(
+testInFull(
   'the empty database is as the application expects it: extensions, search path, settings, rights',
   async () => {
     expect(
@@ -192,14 +191,14 @@ fullTest(
   },
 );
 
-fullTest('the journal is none of the application’s business', async () => {
+testInFull('the journal is none of the application’s business', async () => {
   const { owner, privatePostgres } = await target();
   await expect(ask({ ...owner, ...privatePostgres, database: JOURNAL_DATABASE }, 'SELECT 1')).rejects.toThrow(
     /migration_journal|CONNECT|refuse/i,
   );
 });
 
-fullTest('the application reaches its database through the pool, under the pool’s name', async () => {
+testInFull('the application reaches its database through the pool, under the pool’s name', async () => {
   const { owner, privatePool } = await target();
   if (privatePool === undefined) throw new Error('There is no pool.');
   expect(await ask({ ...owner, ...privatePool }, 'SELECT current_database() AS database')).toEqual([
@@ -208,7 +207,7 @@ fullTest('the application reaches its database through the pool, under the pool�
   await expect(ask({ ...owner, ...privatePool, database: 'shop' }, 'SELECT 1')).rejects.toThrow();
 });
 
-fullTest(
+testInFull(
   'a second run changes nothing and says so; maintenance set by hand stays',
   async () => {
     const [cluster] = await clusters();
@@ -226,7 +225,7 @@ fullTest(
   60_000,
 );
 
-fullTest(
+testInFull(
   'another size of the pool is a change, another size of the cluster is drift',
   async () => {
     const record = await recordWith('other-pool.json', (cluster) => {
@@ -248,7 +247,7 @@ fullTest(
   60_000,
 );
 
-const contractTest = hasContract ? fullTest : test.skip;
+const contractTest = hasContract ? testInFull : test.skip;
 const suffix = hasContract ? '' : ' (skipped: ../shared/contracts does not lie beside the project)';
 
 contractTest(`every change asked for is as DigitalOcean's API description wants it${suffix}`, () => {

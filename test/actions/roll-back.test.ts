@@ -1,7 +1,7 @@
 import { afterAll, afterEach, describe, expect, test } from '@jest/globals';
 import { UndoneError } from '../../src/migration/saga.ts';
 import { redisIs } from '../../src/redis/rights.ts';
-import { full } from '../support/or-skipped.ts';
+import { testInFull } from '../support/or-skipped.ts';
 import { movingSides, stopHeroku, type MovingOptions, type MovingSides } from './moving-sides.ts';
 
 // The way back's own steps, in this process, on real databases and the played Heroku, after a cutover by its own steps.
@@ -14,7 +14,6 @@ afterEach(async () => {
 afterAll(stopHeroku);
 
 /** Seconds of stopping and starting each. */
-const testInFull = full ? test : test.skip;
 
 const job = (jid: string): string => JSON.stringify({ class: 'Mail', jid, args: [1], queue: 'default' });
 const CONFIG = `application: shop

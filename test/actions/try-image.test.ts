@@ -16,6 +16,7 @@ import {
   type Sides,
 } from './played-sides.ts';
 import type { EntryOptions } from './run-entry.ts';
+import { testInFull } from '../support/or-skipped.ts';
 
 const SHOP = join(import.meta.dirname, '../../rehearsal/shop');
 /** A config var of several lines, as private keys are. */
@@ -156,9 +157,8 @@ async function failsWith(broken: string, words: readonly string[]): Promise<void
 }
 
 /** Each boots servers of its own. */
-const full = process.env.TEST_FULL === '1' ? test : test.skip;
 
-full.each([
+testInFull.each([
   ['an image that exits', image('b'), ['ended with code 3', 'about to go']],
   [
     'one that never becomes healthy',
@@ -187,7 +187,7 @@ full.each([
   120_000,
 );
 
-full(
+testInFull(
   'a command of the image makes the schema where Heroku is not to be asked',
   async () => {
     const run = await tryImage({ image: image('c'), 'boot-limit': '1s', 'try-schema-command': 'exit 4' });
@@ -203,7 +203,7 @@ test('without Docker it says what to do, and nothing was begun', async () => {
   expect(run.log).toContain('This runner has no Docker: run this step on a runner that has it');
 }, 60_000);
 
-full(
+testInFull(
   'a job that is cancelled in the middle of it leaves nothing running',
   async () => {
     const run = await tryImage(

@@ -2,13 +2,11 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import { prepareFrontDoor, setFrontDoor } from '../../src/front-door/state.ts';
-import { full } from '../support/or-skipped.ts';
+import { testInFull } from '../support/or-skipped.ts';
 import { ask } from './support/client.ts';
 import { MIGRATION, startForwarder } from './support/forwarder.ts';
 import { startNewSide } from './support/new-side.ts';
 import { startOldDatabase, type OldDatabase } from './support/old-database.ts';
-
-const fullTest = full ? test : test.skip;
 
 let old: Promise<OldDatabase> | undefined;
 /** With the row, which holds. */
@@ -79,7 +77,7 @@ test('beyond the limit of waiting a request is refused with a time to come back;
   expect(newSide.seen).toEqual([]);
 });
 
-fullTest(
+testInFull(
   'uploads that wait cost what lies in buffers, whatever their size, and are whole afterwards',
   async () => {
     const [database, newSide] = [await held(), await startNewSide()];

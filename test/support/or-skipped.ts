@@ -4,6 +4,9 @@ import type { Available } from '../../rehearsal/servers/pinned-downloads.ts';
 /** Whether this is `npm run test:full`. */
 export const full = process.env['TEST_FULL'] === '1';
 
+/** A test of the full run only; in the quick one it is told as skipped. */
+export const testInFull = full ? test : test.skip;
+
 /** `find` in the full run; otherwise nothing is downloaded. */
 export function inFullRun<T>(find: () => Promise<Available<T>>): Promise<Available<T>> {
   return full ? find() : Promise.resolve({ missing: 'only in npm run test:full' });
