@@ -38,7 +38,10 @@ for (const version of ['redis-6.2', 'valkey-9'] as const) {
         const log = { ...silentLog, info: (line: string) => void told.push(line) };
         const common = { source, target, skip: [], migrationId: 'shop-test', log, clock: systemClock };
         const follow = await followRedis(common);
-        expect(follow.copied.keys).toBe(5_000 + 500 + 6);
+        // Large keys of each type go element by element; all do where the target cannot read the source's payloads.
+        const isRead = (way === 'to') === (version === 'valkey-9');
+        const keys = 5_000 + 500 + 6;
+        expect(follow.copied).toMatchObject({ keys, bigKeys: isRead ? 6 : keys });
         await from.multi().set('new', 1, 'PX', 500_000).del('string:7').hset('big:hash', 'a', 1).exec();
         await from.xadd('stream:5', '*', 'a', 'b');
         await follow.catchUp();
