@@ -6,8 +6,7 @@ import { ConfigurationError } from '../errors.ts';
 export type MigrationKey = string & { readonly brand: 'migration-key' };
 
 /** What a derived secret is for. Each purpose gets bytes that tell nothing about another's. */
-export type SecretPurpose =
-  'redis-app' | 'redis-admin' | 'redis-ca' | 'redis-server' | 'postgres-app' | 'front-door';
+export type SecretPurpose = 'redis-app' | 'redis-admin' | 'redis-ca' | 'redis-server' | 'front-door';
 
 const SHORTEST_KEY = 32;
 

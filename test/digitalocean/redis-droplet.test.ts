@@ -8,7 +8,7 @@ import { parse } from 'yaml';
 import { stopAll } from '../../rehearsal/servers/process.ts';
 import { startRedis, type RedisServer } from '../../rehearsal/servers/redis.ts';
 import { certificateGeneration, redisAuthority } from '../../src/digitalocean/redis-certificates.ts';
-import { renderRedisCloudInit, USER_DATA_LIMIT } from '../../src/digitalocean/redis-cloud-init.ts';
+import { redisMaxMemoryMib, renderRedisCloudInit, USER_DATA_LIMIT } from '../../src/digitalocean/redis-cloud-init.ts';
 import { redisSecrets, SECRET_VERSIONS, type RedisSecrets } from '../../src/migration/target.ts';
 import { requireMigrationKey } from '../../src/migration/secrets.ts';
 
@@ -133,6 +133,14 @@ test('the cloud-init is small enough, serves TLS only, evicts nothing and holds 
   expect(data).toMatch(/redis:[\w.-]+@sha256:[0-9a-f]{64}/);
 });
 
+test('Redis leaves room for the system, and a quarter of the rest for forks and buffers, on a droplet of any size', () => {
+  for (const memoryMib of [512, 1024, 2048, 4096, 8192, 65_536]) {
+    const redis = redisMaxMemoryMib(memoryMib);
+    expect(redis).toBeGreaterThan(memoryMib / 4);
+    expect(256 + redis / 0.75).toBeLessThanOrEqual(memoryMib);
+  }
+});
+
 test('a real Redis with that configuration refuses plain text, a wrong password, another authority or name and what is dangerous, and is closed', async () => {
   const data = await userData();
   const secrets = redisSecrets(subject);
@@ -177,6 +185,10 @@ test('a real Redis with that configuration refuses plain text, a wrong password,
     await expect(app.flushall()).rejects.toThrow(/NOPERM/);
     await expect(app.config('GET', '*')).rejects.toThrow(/NOPERM/);
     expect(await admin.set('a', '1')).toBe('OK');
+    // A droplet of 1 GiB; snapshots beside the append-only file.
+    expect(await admin.config('GET', 'maxmemory')).toEqual(['maxmemory', String(576 * 1024 * 1024)]);
+    expect(await admin.config('GET', 'save')).toEqual(['save', '3600 1 300 100 60 10000']);
+    expect(await admin.config('GET', 'appendonly')).toEqual(['appendonly', 'yes']);
     await expect(plain.ping()).rejects.toThrow();
     await expect(stranger.ping()).rejects.toThrow();
     await expect(nobody.ping()).rejects.toThrow();

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from '@jest/globals';
+import { parse } from 'yaml';
 import { parseCloudInit, type CloudInit } from '../../rehearsal/digitalocean/droplets/cloud-init.ts';
 import { findCloudInitSchema } from '../../rehearsal/servers/cloud-init-schema.ts';
 import { temporaryDirectory } from '../../rehearsal/servers/process.ts';
@@ -47,6 +48,29 @@ async function against(program: string, words: string[]): Promise<string> {
     return stdout + stderr || String(error);
   }
 }
+
+test('security updates come by themselves, logs stay small, and Redis starts again whatever ended it', async () => {
+  const written = new Map((await files()).map(({ path, content }) => [path, content]));
+  const text = (path: string): string => written.get(path) ?? '';
+  const updates = text('/etc/apt/apt.conf.d/20auto-upgrades');
+  expect(updates).toContain('APT::Periodic::Update-Package-Lists "1";');
+  expect(updates).toContain('APT::Periodic::Unattended-Upgrade "1";');
+  const { packages } = parse(await userData()) as { packages: string[] };
+  expect(packages).toContain('unattended-upgrades');
+  const held = text('/etc/apt/apt.conf.d/52unattended-upgrades-redis');
+  // Only what would restart Redis waits for the quiet hour, and the machine does not restart at another.
+  expect(held).toMatch(/Package-Blacklist \{ "docker\.io"; "containerd"; "runc"; \};/);
+  expect(held).toContain('Automatic-Reboot "false"');
+  const docker = JSON.parse(text('/etc/docker/daemon.json')) as { 'log-opts': Record<string, string> };
+  expect(docker).toMatchObject({ 'log-driver': 'json-file' });
+  expect(docker['log-opts']['max-size']).toMatch(/^\d+m$/);
+  expect(Number(docker['log-opts']['max-file'])).toBeGreaterThan(1);
+  expect(text('/etc/systemd/journald.conf.d/60-redis.conf')).toMatch(/^SystemMaxUse=\d+M$/m);
+  const container = text('/etc/systemd/system/redis-container.service').split('\n');
+  expect(container).toContain('Restart=always');
+  expect(container).toContain('StartLimitIntervalSec=0');
+  expect(container).toContain('WantedBy=multi-user.target');
+});
 
 const cloudInit = await inFullRun(() => findCloudInitSchema(silentLog));
 
