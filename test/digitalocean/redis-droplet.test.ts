@@ -8,7 +8,11 @@ import { parse } from 'yaml';
 import { stopAll } from '../../rehearsal/servers/process.ts';
 import { startRedis, type RedisServer } from '../../rehearsal/servers/redis.ts';
 import { certificateGeneration, redisAuthority } from '../../src/digitalocean/redis-certificates.ts';
-import { redisMaxMemoryMib, renderRedisCloudInit, USER_DATA_LIMIT } from '../../src/digitalocean/redis-cloud-init.ts';
+import {
+  redisMaxMemoryMib,
+  renderRedisCloudInit,
+  USER_DATA_LIMIT,
+} from '../../src/digitalocean/redis-cloud-init.ts';
 import { redisSecrets, SECRET_VERSIONS, type RedisSecrets } from '../../src/migration/target.ts';
 import { requireMigrationKey } from '../../src/migration/secrets.ts';
 
