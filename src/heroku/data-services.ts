@@ -86,7 +86,8 @@ async function readPostgres(client: HerokuClient, addOn: AddOn, gaps: Gaps): Pro
       what: `followers, credentials and settings of ${name}`,
       why: 'the Advanced tier has an API of its own, which this version does not read',
       permission: `none: see \`heroku data:pg:info ${name}\``,
-      essential: false,
+      // Whoever reads from a follower, or logs in with a credential of its own, would be left behind unasked.
+      essential: true,
     });
     return { ...blank(addOn, 'heroku-postgresql'), maintenance: await readMaintenance(client, addOn, gaps) };
   }

@@ -49,6 +49,8 @@ beforeAll(async () => {
       CALLBACK: 'https://shop.herokuapp.com/callback?key=seen-nowhere',
       OTHER: 'https://reports.herokuapp.com',
       HIREFIRE_TOKEN: 'seen-nowhere',
+      HEROKU_APP_ID: '01234567-89ab-cdef-0123-456789abcdef',
+      RAILS_ENV: 'production',
     },
     domains: ['shop.example.com', '*.shop.example.com', 'example.com'],
     buildpacks: ['https://me:seen-nowhere@github.com/acme/heroku-buildpack-x', 'heroku/nodejs'],
@@ -85,6 +87,12 @@ beforeAll(async () => {
       team: 'acme',
     });
   }
+  await world.createApp({
+    ...bare,
+    name: 'lake',
+    code: temporaryDirectory('code'),
+    addOns: [{ plan: 'heroku-postgresql:advanced', config: { DATABASE_URL: 'seen-nowhere' } }],
+  });
   const attachments = await clientOf(world.apiUrl).list(
     '/apps/shop/addon-attachments',
     z.object({ name: z.string(), addon: z.object({ name: z.string() }) }),
@@ -108,6 +116,8 @@ test('everything about the app is read, and no config value, address or password
   expect(inventory.unknown).toEqual([]);
   expect(inventory.app).toMatchObject({ space: 'quiet', shield: true, team: 'acme', generation: 'cedar' });
   expect(inventory).toMatchObject({ releasePhase: 'true', collaborators: 1, teamMembers: 1 });
+  // In the order in which they run.
+  expect(inventory.buildpacks).toEqual(['https://github.com/acme/heroku-buildpack-x', 'heroku/nodejs']);
   expect(inventory.dataServices).toEqual([
     {
       addOn: expect.stringMatching(/^postgresql-/) as unknown,
@@ -171,6 +181,11 @@ test('everything about the app is read, and no config value, address or password
     leadsTo: 'own-heroku-host',
   });
   expect(inventory.configVars).toContainEqual({ name: 'OTHER', class: 'host', leadsTo: 'other-heroku-host' });
+  const classes = new Map(inventory.configVars?.map(({ name, class: its }) => [name, its]));
+  expect(classes.get('DATABASE_URL')).toBe('add-on');
+  expect(classes.get('HEROKU_APP_ID')).toBe('platform');
+  expect(classes.get('RAILS_ENV')).toBe('plain');
+  expect(classes.get('HIREFIRE_TOKEN')).toBe('secret');
   expect(JSON.stringify(inventory)).not.toMatch(/seen-nowhere|not-for-anybody|callback/);
 });
 
@@ -220,6 +235,18 @@ test('a token with the scope `read` alone gives an inventory without what is pro
   ]);
   expect(inventory.unknown.find(({ what }) => what.startsWith('credentials'))?.permission).toContain(
     '`read-protected`',
+  );
+});
+
+test('of a database of the Advanced tier it is asked whether to go on without its followers and credentials', async () => {
+  const { unknown, dataServices } = await inventoryOf(clientOf(world.apiUrl), 'lake');
+  expect(dataServices).toMatchObject([{ plan: 'heroku-postgresql:advanced', credentials: null }]);
+  expect(unknown).toContainEqual(
+    expect.objectContaining({
+      what: expect.stringMatching(/^followers, credentials and settings of heroku-postgresql-/) as unknown,
+      permission: expect.stringContaining('heroku data:pg:info') as unknown,
+      essential: true,
+    }),
   );
 });
 
