@@ -53,6 +53,25 @@ test('jobs are set aside in one step, so that an old worker finds none, and brou
   expect(await everything(from)).toEqual(before);
 });
 
+test('locks of unique jobs move with the jobs, and stay in their place when these are set aside', async () => {
+  const { from, to, copy, compare } = await twoRedis();
+  await enqueue(from);
+  // Those of sidekiq-unique-jobs and of Sidekiq Enterprise.
+  await from.hset('uniquejobs:4c1b', '1', '1763888400.5');
+  await from.hset('uniquejobs:4c1b:LOCKED', '1', '1763888400.5');
+  await from.zadd('uniquejobs:digests', 1763888400.5, 'uniquejobs:4c1b');
+  await from.set('unique:9f2e', '1', 'PX', 3_600_000);
+  const locks = ['unique:9f2e', 'uniquejobs:4c1b', 'uniquejobs:4c1b:LOCKED', 'uniquejobs:digests'];
+  await copy();
+  expect(await to.exists(...locks)).toBe(4);
+  expect(
+    Math.abs((await from.pexpiretime('unique:9f2e')) - (await to.pexpiretime('unique:9f2e'))),
+  ).toBeLessThan(1_000);
+  expect(await compare()).toMatchObject({ equal: true });
+  expect(await setAsideJobs(from, 'shop-test')).toBe(9);
+  expect(await inPlace(from)).toEqual(['stat:processed', ...locks]);
+});
+
 test('whenever the connection is lost, all jobs are in their place or all are set aside', async () => {
   const { from, source } = await twoRedis();
   await enqueue(from);
