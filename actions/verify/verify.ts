@@ -17,7 +17,6 @@ import type { CheckResult } from '../http-checks.ts';
 import { lateJobs } from '../jobs.ts';
 import type { Parties } from '../parties.ts';
 import { gatherParties } from '../parties.ts';
-import type { BothParities } from '../prove-equal.ts';
 import { compareBoth, movedOn, parityFigures, quietly } from '../prove-equal.ts';
 import { copiedStrategy } from '../strategy.ts';
 import { readSubject, recordPhase } from '../subject.ts';
@@ -25,10 +24,9 @@ import { readCheckSecrets } from './check-secrets.ts';
 import { compare } from './compare.ts';
 import { inspectConfiguration } from './configuration.ts';
 import { inspectCost } from './cost.ts';
-import { dataChecks } from './data.ts';
+import { inspectData } from './data.ts';
 import { functionalChecks } from './function.ts';
 import { jobChecks } from './jobs.ts';
-import { lostRows } from './lost-rows.ts';
 import { lookFromOutside, type SeenFromOutside } from './outside.ts';
 import { presentable } from './presentable.ts';
 import { securityChecks } from './security.ts';
@@ -97,7 +95,7 @@ async function inspect(
     secrets,
   }: { journal: Journal; outside: SeenFromOutside; secrets: Record<string, string> },
 ): Promise<Verification> {
-  const { subject, oldSide, newSide, log, signal } = parties;
+  const { subject, oldSide, newSide, log } = parties;
   const { config, environment } = subject;
   // A way back that was ended on purpose has left no fence: the journal tells that this side has moved.
   const ended = (await finalizedAt(journal)) !== undefined;
@@ -119,13 +117,10 @@ async function inspect(
   const live = (await copiedStrategy(journal)) === 'live';
   const announced = !live ? [] : moved ? ASIDE_ON_HEROKU : SUSPENDED_WHILE_LIVE;
   const parities = await log.group('Compare both sides', () => compareBoth(quietly(parties), announced));
-  const lost = moved
-    ? await lostRows(oldSide.database, newSide.owner, differingTables(parities), signal)
-    : [];
   const configuration = inspectConfiguration(edge, parties, { app, configVars, addOns, moved });
   const checks = [
     ...functional,
-    ...(await log.group('Data', () => dataChecks(parties, parities, { moved, lost }))),
+    ...(await log.group('Data', () => inspectData(parties, parities, moved))),
     ...(await log.group('Jobs', () => jobChecks(parties, app?.spec, switchedAt))),
     ...configuration.checks,
     ...(await log.group('Third parties', () =>
@@ -177,8 +172,4 @@ function wrongSides(fence: 'open' | 'closed', writes: 'open' | 'closed'): string
       'Both sides take writes: the new side is open and Heroku is not fenced. Stop the new app and find out who opened it.',
     ];
   return [];
-}
-
-function differingTables({ postgres }: BothParities): string[] {
-  return postgres.tables.filter(({ equal }) => !equal).map(({ name }) => name);
 }

@@ -4,6 +4,7 @@ import { readCapture, type CapturedTable } from './capture.ts';
 import { withConnection, type PostgresAddress } from './connect.ts';
 import { quoteIdentifier, quoteQualified } from './names.ts';
 import { commonTable, nameOf, readParityTables } from './parity-tables.ts';
+import { keyText, notWrittenSince, type KeyedCapture } from './written-since.ts';
 
 export interface UnexplainedOptions {
   migrationId: string;
@@ -74,7 +75,7 @@ export async function unexplainedRows(
 
 interface Table {
   name: string;
-  capture: CapturedTable & { key: string[] | null };
+  capture: CapturedTable;
   columns: string[];
 }
 
@@ -132,13 +133,8 @@ async function explainTable(
 }
 
 interface KeyedTable {
-  capture: CapturedTable & { key: string[] };
+  capture: KeyedCapture;
   columns: string[];
-}
-
-/** The key's columns as one text, the same on both sides and in the log. */
-function keyText(key: readonly string[], alias: string): string {
-  return `(ARRAY[${key.map((column) => `${alias}.${quoteIdentifier(column)}::text`).join(', ')}])::text`;
 }
 
 async function someKeys(client: pg.Client, { capture }: KeyedTable, most: number): Promise<string[]> {
@@ -169,18 +165,10 @@ async function unexplained(
     const after = await hashes(target, table, keys);
     const different = keys.filter((key) => before.get(key) !== after.get(key));
     if (different.length === 0) return [];
-    const { log, key } = table.capture;
-    // A row without a key says that the table was emptied: that explains everything.
-    const { rows } = await target.query<{ key: string }>(
-      `SELECT k.key FROM unnest($1::text[]) AS k (key)
-        WHERE NOT EXISTS (SELECT FROM ${log} AS l WHERE ${keyText(key, 'l')} = k.key)
-          AND NOT EXISTS (SELECT FROM ${log} AS l WHERE l.${quoteIdentifier(key[0] ?? '')} IS NULL)`,
-      [different],
-    );
-    return rows.map((row) => ({
-      key: row.key,
-      old: before.get(row.key) ?? null,
-      now: after.get(row.key) ?? null,
+    return (await notWrittenSince(target, table.capture, different)).map((key) => ({
+      key,
+      old: before.get(key) ?? null,
+      now: after.get(key) ?? null,
     }));
   } finally {
     await target.query('ROLLBACK');
