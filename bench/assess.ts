@@ -5,6 +5,7 @@ import { messageOf } from '../src/errors.ts';
 import type { Log } from '../src/log.ts';
 import { startGround } from '../test/worlds/ground.ts';
 import { openWorld, type Assessed, type World } from '../test/worlds/world.ts';
+import { missedGoals } from './assess/goals.ts';
 import { manyApps, type Size } from './assess/many-apps.ts';
 import { cores } from './cpu.ts';
 import { spreadOf, type Spread } from './measure.ts';
@@ -12,6 +13,7 @@ import type { BenchOptions } from './options.ts';
 
 export interface AssessResult {
   environment: Record<string, unknown>;
+  /** What could not be measured, and the promises that were not kept, each with the reason. */
   failed: Record<string, string>;
   size: Size;
   /** The program as the runner starts it, and from its sources, which Node must turn into JavaScript first. */
@@ -65,6 +67,9 @@ export async function benchAssess(options: BenchOptions, log: Log): Promise<Asse
         result.failed[name] = messageOf(thrown);
       }
     }
+    const missed = missedGoals(result);
+    for (const [goal, why] of Object.entries(missed)) log.warning(`The ${goal} was missed: ${why}`);
+    Object.assign(result.failed, missed);
     return result;
   } finally {
     await world.stop();
