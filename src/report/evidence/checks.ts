@@ -31,36 +31,66 @@ export interface SeenChecks {
   failures: string[];
 }
 
-const commanded = z.object({ command: z.enum(['watch', 'compare']) });
+const KINDS = ['verify', 'watch', 'compare', 'copy'] as const;
+type Kind = (typeof KINDS)[number];
+
+const sectionOfVerify = z.object({
+  command: z.enum(['verify', 'watch', 'compare']).default('verify'),
+  outcome: z.string().optional(),
+  state: z.string().optional(),
+});
+
+/** A section in which something was looked at. */
+interface Look {
+  index: number;
+  kind: Kind;
+  /** DigitalOcean served, and Heroku was asked nothing any more. */
+  moved: boolean;
+  data: unknown;
+}
 
 /**
  * Everything that was looked at, in the newest section of each kind that looked: verify, its watch of the way back, its
- * comparison of both sides before the switch, and the copy (capacity). What a later one looked at again is told once.
+ * comparison of both sides before the switch, and the copy (capacity). What a later one looked at again is told once, as
+ * the later one saw it; what only could be measured while both sides served stands as it was measured.
  */
 export function readChecks(record: MigrationRecord): SeenChecks {
-  const newest = (isMeant: (section: MigrationRecord['sections'][number]) => boolean): unknown =>
-    record.sections.findLast(isMeant)?.data;
-  const commandOf = (data: unknown): string => commanded.safeParse(data).data?.command ?? 'verify';
-  const byVerify = (command: string): unknown =>
-    newest(({ phase, data }) => phase === 'verify' && commandOf(data) === command);
-  const verify = byVerify('verify');
-  const copy = newest(({ phase, data }) => phase === 'migrate-db' && withChecks.safeParse(data).success);
-  const checks = [
-    ...checksIn(byVerify('watch')),
-    ...(withChecks.safeParse(verify).data?.checks ?? fromHttp(verify)),
-    ...checksIn(copy),
-    // Old and new side answer side by side only before the switch.
-    ...checksIn(byVerify('compare')),
-  ];
-  const seen = new Set<string>();
-  const once = checks.filter(({ id }) => !seen.has(id) && seen.add(id));
-  const failures = withFailures.safeParse(verify).data?.failures ?? [];
-  const told = new Set(once.filter(({ state }) => state === 'failed').flatMap(linesOf));
-  return { checks: once, failures: failures.filter((line) => !told.has(line)) };
+  const looks = record.sections.flatMap(({ phase, data }, index) => lookIn(phase, data, index));
+  const newest = KINDS.flatMap((kind) => looks.findLast((look) => look.kind === kind) ?? []);
+  const verify = newest.find(({ kind }) => kind === 'verify');
+  const own = checksOf(verify);
+  const seen = new Map<string, SeenCheck>();
+  for (const look of newest.sort((one, other) => other.index - one.index)) {
+    const isPast = look.kind === 'compare' && verify?.moved === true && verify.index > look.index;
+    for (const check of checksOf(look)) {
+      if (isPast && !ofBothSides(check)) continue;
+      const later = seen.get(check.id);
+      if (later === undefined || (later.state === 'told' && !ofBothSides(later) && ofBothSides(check)))
+        seen.set(check.id, check);
+    }
+  }
+  const failures = withFailures.safeParse(verify?.data).data?.failures ?? [];
+  const told = new Set(own.filter(({ state }) => state === 'failed').flatMap(linesOf));
+  return { checks: [...seen.values()], failures: failures.filter((line) => !told.has(line)) };
 }
 
-function checksIn(data: unknown): SeenCheck[] {
-  return withChecks.safeParse(data).data?.checks ?? [];
+function lookIn(phase: string, data: unknown, index: number): Look[] {
+  if (phase === 'migrate-db' && withChecks.safeParse(data).success)
+    return [{ index, kind: 'copy', moved: false, data }];
+  const section = phase === 'verify' ? sectionOfVerify.safeParse(data).data : undefined;
+  if (section === undefined) return [];
+  // A comparison that had nothing to compare takes nothing back of the one before.
+  if (section.command === 'compare' && section.outcome === 'nothing-to-do') return [];
+  return [{ index, kind: section.command, moved: section.state === 'moved', data }];
+}
+
+function checksOf(look: Look | undefined): SeenCheck[] {
+  if (look === undefined) return [];
+  return withChecks.safeParse(look.data).data?.checks ?? (look.kind === 'verify' ? fromHttp(look.data) : []);
+}
+
+function ofBothSides({ area, milliseconds }: SeenCheck): boolean {
+  return area === 'compare' || milliseconds?.oldSide !== undefined;
 }
 
 function fromHttp(data: unknown): SeenCheck[] {

@@ -136,6 +136,67 @@ test('a failed check is told once, counted, and stands first', () => {
   expect(checks.indexOf('it answers')).toBeLessThan(checks.indexOf('folded'));
 });
 
+describe('what was compared before the switch, beside what was verified after it', () => {
+  const time = { id: 'function/front/time', area: 'function', what: '/ takes at most 2 times' };
+  const measured = {
+    ...{ ...time, state: 'passed', found: '85 ms, and 112 ms on the old side' },
+    milliseconds: { newSide: 85, oldSide: 112 },
+  };
+  const unmeasured = { ...time, state: 'told', found: 'not compared: the old side does not serve any more' };
+  const notYet = {
+    ...{ id: 'function/after-the-switch', area: 'function', what: 'Checks that write', state: 'told' },
+    found: 'not asked yet, since the new side is closed: login',
+  };
+  const alike = {
+    ...{ id: 'compare//', area: 'compare', what: '/ is answered alike', state: 'passed', found: 'alike' },
+  };
+  const page = (newSide: string) => ({
+    ...{ id: 'function/page', area: 'function', what: 'A page', state: 'passed', found: newSide },
+  });
+  const compare = (...checks: object[]): [Phase, unknown] => [
+    'verify',
+    { command: 'compare', outcome: 'verified', changed: false, checks },
+  ];
+  const verified = (state: string, ...checks: object[]): [Phase, unknown] => [
+    'verify',
+    { ...VERIFIED, state, command: 'verify', checks },
+  ];
+  const idsAndWords = (sections: readonly [Phase, unknown][]): Record<string, string> =>
+    Object.fromEntries(readChecks(recordOf(sections)).checks.map(({ id, found }) => [id, found]));
+
+  test('times of both sides stay, and what has been asked since is not called unasked', () => {
+    const sections = [
+      ASSESSED,
+      compare(measured, notYet, alike, page('before')),
+      ['cutover', CUTOVER] satisfies [Phase, unknown],
+      verified('moved', unmeasured, page('after')),
+    ];
+    expect(idsAndWords(sections)).toEqual({
+      'function/front/time': '85 ms, and 112 ms on the old side',
+      'function/page': 'after',
+      'compare//': 'alike',
+    });
+    const latency = evidenceOf(recordOf(sections)).sections.find(({ id }) => id === 'latency');
+    expect(JSON.stringify(latency)).toContain('["/ takes at most 2 times","112 ms","85 ms","0.8 ×"]');
+    expect(JSON.stringify(evidenceOf(recordOf(sections)))).not.toContain('not asked yet');
+    // A comparison that is asked for once more, and has nothing to compare, takes nothing back.
+    const again: [Phase, unknown] = ['verify', { command: 'compare', outcome: 'nothing-to-do', checks: [] }];
+    expect(idsAndWords([...sections, again])).toEqual(idsAndWords(sections));
+  });
+
+  test('before the switch the newer look is the one that is told', () => {
+    const broken = { ...page('broken'), state: 'failed' };
+    const before = { ...VERIFIED, state: 'practice', outcome: 'failed', failures: ['A page: broken'] };
+    const record = recordOf([
+      ASSESSED,
+      ['verify', { ...before, checks: [broken] }],
+      compare(notYet, page('mended')),
+    ]);
+    expect(readChecks(record)).toMatchObject({ failures: [] });
+    expect(readChecks(record).checks.map(({ found }) => found)).toEqual([notYet.found, 'mended']);
+  });
+});
+
 test('the reason and the downtime of a cutover that was undone are told', () => {
   const { verdict, sections } = evidenceOf(recordOf([ASSESSED, ['cutover', undone]]));
   expect(verdict.sentence).toContain('the disk is full');
