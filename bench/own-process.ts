@@ -1,7 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { guardProcess } from '../rehearsal/servers/process.ts';
 import { messageOf } from '../src/errors.ts';
+import { bundled } from './bundled.ts';
 
 type Said<Answer> = 'ready' | { failed: { message: string; stack: string | undefined } } | { answer: Answer };
 
@@ -13,14 +13,13 @@ export interface OwnProcess<Order, Answer> {
   end(): Promise<void>;
 }
 
-/** As each run of the action is: a fresh process. Starting Node is no part of what is measured. */
+/** As each run of an action is: a fresh process of one bundle. Starting Node is no part of what is measured. */
 export async function startOwnProcess<Order, Answer>(
   module: URL,
   environment: NodeJS.ProcessEnv = process.env,
 ): Promise<OwnProcess<Order, Answer>> {
-  const child = fork(fileURLToPath(module), {
+  const child = fork(await bundled(module), {
     env: environment,
-    execArgv: ['--disable-warning=ExperimentalWarning'],
     detached: true,
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });

@@ -18,7 +18,7 @@ export interface Done {
   cpuSeconds: number;
   /** The most memory of the process since it began. */
   peakBytes: number;
-  /** What of that it had before its first order: Node, and what turns TypeScript into JavaScript. */
+  /** What of that it had before its first order: Node and the bundle. */
   peakBytesAtRest: number;
   copied?: Copied;
   caughtUp?: FollowResult;

@@ -51,36 +51,38 @@ interface CarriedPart extends CarriedBatch {
 /** Lua: `at(key)` answers when a key expires on the server's own clock, -1 for never. */
 function expiryFunction(abilities: Abilities): string {
   return abilities.expireTime
-    ? "local function at(k) return redis.call('PEXPIRETIME', k) end"
-    : `local t = redis.call('TIME')
+    ? "local function at(k) return call('PEXPIRETIME', k) end"
+    : `local t = call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local function at(k) local left = redis.call('PTTL', k) if left < 0 then return -1 end return now + left end`;
+local function at(k) local left = call('PTTL', k) if left < 0 then return -1 end return now + left end`;
 }
 
 /** Answers how many keys it took, the places of those that are too big, how many it packed, their size, and the pack. */
 function packingScript(abilities: Abilities): Script {
   const isBig = abilities.memoryUsage
-    ? `(redis.call('MEMORY', 'USAGE', k) or 0) > ${BIG_KEY_BYTES}`
+    ? `(call('MEMORY', 'USAGE', k) or 0) > ${BIG_KEY_BYTES}`
     : 'false';
-  return defineScript(`${expiryFunction(abilities)}
+  return defineScript(`local call = redis.call
+${expiryFunction(abilities)}
 local keys = cmsgpack.unpack(ARGV[1])
-local pack, n, bytes, big, packed = {}, #keys, 0, {}, 0
+local pack, size, n, bytes, big, packed = {}, 0, #keys, 0, {}, 0
 for i = 1, n do
   local k = keys[i]
   if ${isBig} then
     big[#big + 1] = i
   else
-    local value = redis.call('DUMP', k)
-    pack[#pack + 1] = k
+    local value = call('DUMP', k)
+    pack[size + 1] = k
     if value then
-      pack[#pack + 1] = at(k)
-      pack[#pack + 1] = value
+      pack[size + 2] = at(k)
+      pack[size + 3] = value
       packed = packed + 1
       bytes = bytes + #value
     else
-      pack[#pack + 1] = -2
-      pack[#pack + 1] = ''
+      pack[size + 2] = -2
+      pack[size + 3] = ''
     end
+    size = size + 3
     if bytes > ${BATCH_BYTES} then
       n = i
       break
@@ -92,17 +94,18 @@ return { n, big, packed, bytes, cmsgpack.pack(pack) }`);
 
 /** Takes such a pack and what to add to its times; answers how many keys it deleted, then each key that failed and why. */
 const unpackingScript = defineScript(`
+local call, format = redis.pcall, string.format
 local pack, offset, answer = cmsgpack.unpack(ARGV[1]), tonumber(ARGV[2]), { 0 }
 for i = 1, #pack, 3 do
   local k, expires = pack[i], pack[i + 1]
   local reply
   if expires == -2 then
-    reply = redis.pcall('UNLINK', k)
+    reply = call('UNLINK', k)
     if type(reply) == 'number' then answer[1] = answer[1] + reply end
   else
     local time = '0'
-    if expires >= 0 then time = string.format('%.0f', expires + offset) end
-    reply = redis.pcall('RESTORE', k, time, pack[i + 2], 'REPLACE', 'ABSTTL')
+    if expires >= 0 then time = format('%.0f', expires + offset) end
+    reply = call('RESTORE', k, time, pack[i + 2], 'REPLACE', 'ABSTTL')
   end
   if type(reply) == 'table' and reply.err then
     answer[#answer + 1] = k
