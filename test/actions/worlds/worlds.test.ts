@@ -223,6 +223,12 @@ describe('the origin case', () => {
     expect(production.outputs['strategy']).toBe('window');
     expect(Number(production.outputs['downtime-expected-ms'])).toBeGreaterThan(1_000);
     expect(production.plan.roadmap.steps.length).toBeGreaterThan(1);
+    for (const text of [
+      'The way on: next steps, and what each costs',
+      'Next: the same containers on droplets',
+      'What in this plan keeps the way on open:',
+    ])
+      expect(production.summary).toContain(text);
   });
 
   test('looked at again has the same digest', async () => {
