@@ -11,7 +11,7 @@ import { readAsked, type Asked } from './asked.ts';
 import { assessmentOf } from './assessment.ts';
 import { decisionsFor } from './decided-for.ts';
 import { doctor } from './doctor.ts';
-import { measuredBefore, sampledWeek } from './earlier-runs.ts';
+import { earlierRuns, measuredBefore } from './earlier-runs.ts';
 import { init } from './init.ts';
 import { assessOthers } from './other-apps.ts';
 import { failChoices, failWhen, setOutputs, tell } from './outcome.ts';
@@ -39,10 +39,16 @@ export async function assess(edge: Edge): Promise<void> {
   const decidedFor = decisionsFor(asked, found, othersFound?.apps ?? []);
   const decided = decidedFor(found);
   const subject = await openSubject(edge, decided.config, decided.environment);
-  const under = { catalogue: offers.catalogue, unknown: offers.unknown, now: edge.clock.now() };
-  const rehearsed = decided.proposed
-    ? NEVER_REHEARSED
-    : await rehearsedBefore(edge, decided.config, decided.environment);
+  const [rehearsed, earlier] = await Promise.all([
+    decided.proposed ? NEVER_REHEARSED : rehearsedBefore(edge, decided.config, decided.environment),
+    earlierRuns(edge, subject, decided.proposed),
+  ]);
+  const under = {
+    catalogue: offers.catalogue,
+    recordedOffers: [...rehearsed.offers, ...earlier.offers],
+    unknown: offers.unknown,
+    now: edge.clock.now(),
+  };
   // This very record's copy is newer than any that was rehearsed.
   const measured = { ...rehearsed.measured, ...measuredBefore(subject.record) };
   const own = assessmentOf(found, { ...decided, ...under, ...measured });
@@ -51,14 +57,13 @@ export async function assess(edge: Edge): Promise<void> {
   tell(edge, own, others);
   await recordPhase(edge, subject, 'assess', recordedAssessment(own, others));
   setOutputs(edge, own, others);
-  const week = await sampledWeek(edge, subject, own.proposed);
-  await edge.summary(assessSummary(own, others, week, rehearsed.told));
+  await edge.summary(assessSummary(own, others, earlier.week, rehearsed.told));
   if (wantsInit) await init(edge, [own, ...(others?.assessments ?? [])]);
   failWhen(failOn, own);
 }
 
 /** Before there is a migration.yml. */
-const NEVER_REHEARSED: RehearsedBefore = { measured: {}, told: [] };
+const NEVER_REHEARSED: RehearsedBefore = { measured: {}, told: [], offers: [] };
 
 /** With the input `throw-away` the plan is that of a rehearsal, with names of its own. */
 function askedOrThrowAway(edge: Edge, asked: Asked): Asked {

@@ -13,8 +13,9 @@ import { decide, type Item } from '../../src/migration/item.ts';
 import { ownPostgresOf, type PlannedCluster } from '../../src/migration/own-postgres.ts';
 import { placePostgres, placeRedis } from '../../src/migration/placement.ts';
 import { buildPlan, languageOf, planDigest, type Plan, type PlanInput } from '../../src/migration/plan.ts';
-import { documentedOffer, postgresItems } from '../../src/migration/postgres-items.ts';
+import { postgresItems } from '../../src/migration/postgres-items.ts';
 import type { ActivityReading } from '../../src/migration/quiet-hours.ts';
+import { offerFor } from '../../src/migration/recorded-offer.ts';
 import { plannedRedis, redisItems } from '../../src/migration/redis-items.ts';
 import type { AssessFacts } from '../../src/postgres/assess-facts.ts';
 import type { DatabaseFacts } from '../../src/postgres/facts.ts';
@@ -53,7 +54,9 @@ export interface Assessment {
 
 /** Whose app it is, and what holds for all apps of a run. */
 export interface AssessedUnder
-  extends Pick<Assessment, 'config' | 'environment' | 'proposed' | 'catalogue'>, Pick<PlanInput, 'measured'> {
+  extends
+    Pick<Assessment, 'config' | 'environment' | 'proposed' | 'catalogue'>,
+    Pick<PlanInput, 'measured' | 'recordedOffers'> {
   /** What could not be read of all that is not the app's own: `what: why`. */
   unknown: readonly string[];
   now: Date;
@@ -100,6 +103,7 @@ export function assessmentOf(all: AppFound, under: AssessedUnder): Assessment {
     database: database?.database,
     live: database?.live,
     ...('measured' in under ? { measured: under.measured } : {}),
+    recordedOffers: under.recordedOffers ?? [],
     redis: redis?.server,
     hasRedis,
     scheduler: found.scheduler,
@@ -140,16 +144,16 @@ export function assessmentOf(all: AppFound, under: AssessedUnder): Assessment {
   };
 }
 
-/** The database in depth, against what the new one will be: asked of its maker's documentation while there is none. */
+/** The database in depth, against what the new one will be. */
 function itemsOfDatabase(
   facts: AssessFacts,
   { version, engine }: PlannedCluster,
   { inventory }: AppFound,
-  { config, environment }: AssessedUnder,
+  { config, environment, recordedOffers = [] }: AssessedUnder,
 ): Item[] {
   const major = version === '' ? null : Number(version);
   const own = [config.application, environment.herokuApp, ...inventory.formation.map(({ type }) => type)];
-  return postgresItems(facts, documentedOffer(major, engine), own);
+  return postgresItems(facts, offerFor(recordedOffers, major, engine), own);
 }
 
 /** Redis in depth, against the one that provision will make. */

@@ -10,6 +10,7 @@ import {
   type HeatMap,
 } from '../../src/migration/quiet-hours.ts';
 import { latestSection, type MigrationRecord } from '../../src/migration/record.ts';
+import { offersIn, type RecordedOffer } from '../../src/migration/recorded-offer.ts';
 import type { Subject } from '../subject.ts';
 
 const copySpeed = z.object({
@@ -29,15 +30,22 @@ export interface SampledWeek {
   note: string | null;
 }
 
-/**
- * From what any phase read of how busy the database was, in this record and in those that earlier runs kept: scheduled runs
- * see the hours of the week. Before there is a migration.yml no run has kept one.
- */
-export async function sampledWeek(
+/** What assess takes from this record and those that earlier runs of the same environment kept. */
+export interface EarlierRuns {
+  /**
+   * From what any phase read of how busy the database was: scheduled runs see the hours of the week. Before there is a
+   * migration.yml no run has kept a record.
+   */
+  week: SampledWeek;
+  offers: RecordedOffer[];
+}
+
+/** Needs `actions: read`; what cannot be read is a note of the week, and a line of the log. */
+export async function earlierRuns(
   edge: Edge,
   { record, environment }: Pick<Subject, 'record' | 'environment'>,
   isFirstRun: boolean,
-): Promise<SampledWeek> {
+): Promise<EarlierRuns> {
   const { repository, apiUrl } = edge.environment;
   const token = edge.inputs.optionalSecret('github-token');
   const earlier =
@@ -53,11 +61,11 @@ export async function sampledWeek(
           signal: edge.signal,
         });
   if (earlier.note !== null) edge.log.info(earlier.note);
+  const records = [record, ...earlier.records];
   // A record that went from job to job stands in several artifacts, with the same readings.
-  const readings = new Map(
-    [record, ...earlier.records].flatMap(readingsIn).map((reading) => [reading.at, reading]),
-  );
-  return { map: readings.size < 2 ? null : heatMapOf([...readings.values()]), note: earlier.note };
+  const readings = new Map(records.flatMap(readingsIn).map((reading) => [reading.at, reading]));
+  const map = readings.size < 2 ? null : heatMapOf([...readings.values()]);
+  return { week: { map, note: earlier.note }, offers: offersIn(records) };
 }
 
 function readingsIn({ sections }: MigrationRecord): ActivityReading[] {

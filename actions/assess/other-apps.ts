@@ -38,7 +38,7 @@ export interface OtherApps {
 export function assessOthers(
   found: OthersFound,
   decidedFor: (app: AppFound) => DecidedFor,
-  under: Pick<AssessedUnder, 'catalogue' | 'unknown' | 'now'>,
+  under: Pick<AssessedUnder, 'catalogue' | 'recordedOffers' | 'unknown' | 'now'>,
 ): OtherApps {
   const unknown = [...found.unknown];
   const moving = found.apps.filter(({ inventory }) => !inventory.parked);

@@ -5,14 +5,16 @@ import type { Edge } from '../../src/github/run.ts';
 import type { EnvironmentConfig, MigrationConfig } from '../../src/migration/config.ts';
 import type { PlanInput } from '../../src/migration/plan.ts';
 import type { MigrationRecord } from '../../src/migration/record.ts';
+import { offersIn, type RecordedOffer } from '../../src/migration/recorded-offer.ts';
 import { depths, rehearsalOutcomes } from '../../src/migration/rehearsal-record.ts';
 import { formatDuration } from '../../src/report/format.ts';
 import { measuredBefore } from './earlier-runs.ts';
 
-/** What earlier rehearsals measured, for the forecast, and in words how far off they were. */
+/** What earlier rehearsals measured, for the forecast, in words how far off they were, and what their clusters offer. */
 export interface RehearsedBefore {
   measured: Pick<PlanInput, 'measured'>;
   told: string[];
+  offers: RecordedOffer[];
 }
 
 const section = z.object({
@@ -54,6 +56,7 @@ export async function rehearsedBefore(
   return {
     measured: newest === undefined ? {} : measuredBefore(newest),
     told: [...lastOf(copies, copied), ...lastOf(cutovers, 'full')],
+    offers: offersIn([...copies, ...cutovers]),
   };
 }
 

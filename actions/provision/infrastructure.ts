@@ -1,8 +1,11 @@
 import type { Cluster } from '../../src/digitalocean/cluster.ts';
 import { requireOurs } from '../../src/digitalocean/ownership.ts';
 import { ensureVpc, findVpc, type FoundVpc, type Vpc } from '../../src/digitalocean/vpc.ts';
+import type { ClusterOffer } from '../../src/migration/recorded-offer.ts';
 import { runSteps } from '../../src/migration/saga.ts';
-import { readTarget } from '../../src/migration/target.ts';
+import { readTarget, type Target } from '../../src/migration/target.ts';
+import { withConnection } from '../../src/postgres/connect.ts';
+import { readOfferedExtensions } from '../../src/postgres/offered-extensions.ts';
 import { withJournal } from './journal.ts';
 import { carrySettings, databaseNotes, postgresSteps } from './postgres-database.ts';
 import { plannedPostgres } from './postgres-lines.ts';
@@ -52,11 +55,17 @@ export async function provisionInfrastructure(p: Provisioning): Promise<Provisio
       clock,
       signal,
     });
-    return { changed: saga.changed || settings.changed, notes: databaseNotes(source, settings.fates) };
+    const offered = await offerOf(p, cluster, target);
+    return {
+      changed: saga.changed || settings.changed,
+      notes: databaseNotes(source, settings.fates),
+      offered,
+    };
   });
   return {
     ...report,
     notes: journalled.notes,
+    offered: journalled.offered,
     changed: journalled.changed || resources.some(isToDo),
   };
 }
@@ -67,6 +76,12 @@ async function networkAndCluster(p: Provisioning): Promise<{ vpc: Vpc; cluster: 
   const { vpc, created } = await ensureVpc(client, { name: names.vpc, datacentre, tag: names.tag });
   edge.log.info(`VPC ${vpc.name}: ${created ? 'created' : 'there already'}, ${vpc.range}`);
   return { vpc, cluster: await ensurePlannedCluster(p, vpc) };
+}
+
+/** What the cluster itself says that it offers: the next assess holds the source against that, not against documentation. */
+async function offerOf({ edge }: Provisioning, { engine }: Cluster, target: Target): Promise<ClusterOffer> {
+  const session = { applicationName: 'h2d provision', log: edge.log, signal: edge.signal };
+  return { engine, ...(await withConnection(target.loader, session, readOfferedExtensions)) };
 }
 
 /** The diff, told. Reads only. */

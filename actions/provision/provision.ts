@@ -96,6 +96,7 @@ export async function provision(edge: Edge): Promise<void> {
     // Names and keyed digests: the record is read by everybody who may read the repository.
     secretsRead: (report.secretsRead ?? []).map(({ name, digest }) => ({ name, digest })),
     sent: report.sent ?? [],
+    ...(report.offered === undefined ? {} : { offered: report.offered }),
   });
 }
 

@@ -1,3 +1,4 @@
+import type { ClusterOffer } from '../../src/migration/recorded-offer.ts';
 import { details, heading, list, paragraph, table } from '../../src/report/summary.ts';
 import type { SecretRead } from './buildpack-secrets.ts';
 import { tellDifference, type PriceLine } from './prices.ts';
@@ -15,6 +16,8 @@ export interface ProvisionReport {
   secretsRead?: SecretRead[];
   /** A keyed digest of each variable of the app, by which verify tells whether a secret is still the same. */
   sent?: { name: string; digest: string }[];
+  /** What the cluster says that it offers. */
+  offered?: ClusterOffer;
 }
 
 const VERDICTS: Record<string, string> = {
@@ -62,7 +65,7 @@ function resourceTable(resources: readonly Resource[]): string {
         kind,
         name,
         detail,
-        usdPerMonth === null ? '' : usdPerMonth.toFixed(2),
+        '',
       ]),
       ['', 'Total', '', '', totalOf(resources).toFixed(2)],
     ],

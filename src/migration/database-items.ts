@@ -1,3 +1,4 @@
+import { neededExtensions } from '../postgres/target.ts';
 import { UNMOVED } from './address-items.ts';
 import { EDITION } from './edition.ts';
 import { editionItems } from './edition-items.ts';
@@ -6,7 +7,8 @@ import { withoutPostgresItem } from './own-postgres.ts';
 import { offeredIn, planOf, STANDBY } from './placement.ts';
 import type { PlanFacts } from './plan.ts';
 import { poolItems } from './pool-items.ts';
-import { OFFERED_EXTENSIONS, postgresOffers } from './postgres-offer.ts';
+import { postgresOffers } from './postgres-offer.ts';
+import { offerFor } from './recorded-offer.ts';
 import { redisPlaceItems } from './redis-place-items.ts';
 import { whyNotRead } from './unknown-items.ts';
 
@@ -57,10 +59,13 @@ function postgresNotRead(facts: PlanFacts): Found {
 
 function postgres(all: PlanFacts): Found {
   const { database: facts, catalogue, inventory, datacentre, found } = all;
-  const { cluster, offer } = all.postgres;
+  const { cluster, offer: size } = all.postgres;
   if (all.ownPostgres === 'none') return [withoutPostgresItem()];
   if (facts === undefined) return postgresNotRead(all);
-  const missing = facts.extensions.map(({ name }) => name).filter((name) => !OFFERED_EXTENSIONS.has(name));
+  const offer = offerFor(all.recordedOffers ?? [], Number(cluster.version), cluster.engine);
+  const missing = neededExtensions(facts)
+    .map(({ name }) => name)
+    .filter((name) => !Object.hasOwn(offer.extensions, name));
   const offered = postgresOffers(catalogue).map(({ slug }) => slug);
   const versions = [...new Set(Object.values(catalogue?.postgres ?? {}).flatMap((one) => one.versions))];
   return [
@@ -71,7 +76,7 @@ function postgres(all: PlanFacts): Found {
         id: 'postgres/extensions',
         area: 'postgres',
         what: `DigitalOcean does not offer ${missing.join(', ')}`,
-        why: "these extensions are not on its list, and the application's objects may need them",
+        why: `these extensions are not on ${offer.source}, and the application's objects may need them`,
         remedy: 'Remove what is not used (DROP EXTENSION), or ask DigitalOcean to add them.',
       }),
     cluster.version === '' &&
@@ -104,7 +109,7 @@ function postgres(all: PlanFacts): Found {
             : 'Set `postgres.size` in migration.yml if a smaller one is enough.',
       }),
     cluster.size !== '' &&
-      offer === undefined &&
+      size === undefined &&
       catalogue !== undefined &&
       blocked({
         id: 'postgres/size',

@@ -31,6 +31,7 @@ import { ownPostgresOf, type OwnPostgres } from './own-postgres.ts';
 import { isPassing } from './passing.ts';
 import { placePostgres, placeProcesses, placeRedis, type PlacedPostgres } from './placement.ts';
 import { mergeSchedules, type MergedSchedules } from './plan-schedule.ts';
+import type { RecordedOffer } from './recorded-offer.ts';
 import { rehearsalItems } from './rehearsal-items.ts';
 import { makeRoadmap, roadmapSchema } from './roadmap.ts';
 import { chooseStrategy, strategyChoiceSchema, type StrategyInput } from './strategy.ts';
@@ -136,6 +137,8 @@ export interface PlanInput {
   live: LiveFacts | undefined;
   /** How quick an earlier practice copy of this environment was, when there was one. */
   measured?: StrategyInput['measured'];
+  /** What clusters of ours answered when they were asked what they offer. */
+  recordedOffers?: readonly RecordedOffer[];
   redis: RedisFacts | undefined;
   hasRedis: boolean;
   scheduler: { jobs: SchedulerJob[] } | { unknown: string };

@@ -21,8 +21,8 @@ export interface DatabaseOffer {
 }
 
 /**
- * What DigitalOcean's documentation offers, for as long as there is no cluster to ask (`readOfferedExtensions`). It is the
- * Standard Edition's list; none was found for the Advanced Edition.
+ * What DigitalOcean's documentation offers, for as long as no cluster of ours was asked (`offerFor`). It is the Standard
+ * Edition's list; none was found for the Advanced Edition.
  */
 export function documentedOffer(major: number | null, engine: 'pg' | 'advanced_pg' = 'pg'): DatabaseOffer {
   const extensions = Object.fromEntries([...OFFERED_EXTENSIONS].map((name) => [name, null]));

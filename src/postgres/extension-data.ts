@@ -54,11 +54,3 @@ export async function readExtensionData(client: pg.Client): Promise<ExtensionDat
   }>[];
   return results.at(-1)?.rows[0]?.answer ?? [];
 }
-
-/** Extensions that a server offers, with the version that CREATE EXTENSION gives: for a cluster that exists already. */
-export async function readOfferedExtensions(client: pg.Client): Promise<Record<string, string | null>> {
-  const { rows } = await client.query<{ name: string; version: string | null }>(
-    'SELECT name, default_version AS version FROM pg_catalog.pg_available_extensions ORDER BY name',
-  );
-  return Object.fromEntries(rows.map(({ name, version }) => [name, version]));
-}

@@ -5,6 +5,7 @@ import type { PostgresAddress } from './connect.ts';
 import { PostgresError } from './errors.ts';
 import type { DatabaseFacts } from './facts.ts';
 import { quoteIdentifier, quoteLiteral } from './names.ts';
+import { readOfferedExtensions } from './offered-extensions.ts';
 import { readStamp } from './stamp.ts';
 import { TARGET_IS_OPEN } from './swap.ts';
 import { isNoExtensionMember, isUserSchema, OUR_SCHEMA } from './user-objects.ts';
@@ -86,15 +87,11 @@ export async function refuseMissingExtensions(
   client: pg.Client,
   facts: Pick<DatabaseFacts, 'extensions'>,
 ): Promise<void> {
-  const needed = neededExtensions(facts).map((extension) => extension.name);
-  const { rows } = await client.query<{ name: string }>(
-    `SELECT name FROM pg_catalog.unnest($1::text[]) AS needed(name)
-      WHERE name NOT IN (SELECT available.name FROM pg_catalog.pg_available_extensions available)`,
-    [needed],
-  );
-  if (rows.length > 0)
+  const { extensions } = await readOfferedExtensions(client);
+  const missing = neededExtensions(facts).filter(({ name }) => !Object.hasOwn(extensions, name));
+  if (missing.length > 0)
     throw new ConfigurationError(
-      `The target's server does not offer these extensions that the source uses: ${rows.map((row) => row.name).join(', ')}. Nothing was changed. Remove them from the application, or choose a server version that has them.`,
+      `The target's server does not offer these extensions that the source uses: ${missing.map(({ name }) => name).join(', ')}. Nothing was changed. Remove them from the application, or choose a server version that has them.`,
     );
 }
 

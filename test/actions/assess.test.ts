@@ -1,6 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { z } from 'zod';
+import { planSchema } from '../../src/migration/plan.ts';
+import { addSection, emptyRecord, readRecord, writeRecord } from '../../src/migration/record.ts';
 import {
   CONFIG,
   DIGITALOCEAN_TOKEN,
@@ -100,6 +103,28 @@ test('an unknown app is told with what to check', async () => {
   const run = await sides.runPhase('assess', { config: 'unknown.yml', record: 'unknown.json' });
   expect(run.code).toBe(1);
   expect(run.log).toContain('no app "shpo-staging"');
+});
+
+test('extensions are held against what our cluster said that it offers, as soon as one was asked', async () => {
+  const { plan } = z
+    .object({ plan: planSchema })
+    .parse((await readRecord(join(sides.directory, 'migration-record.json'))).sections[0]?.data);
+  const offered = { engine: 'pg', major: Number(plan.cluster?.version), extensions: { citext: '9.9' } };
+  const { migrationId, application } = plan;
+  const provisioned = addSection(
+    emptyRecord({ migrationId, application, environment: 'staging' }),
+    'provision',
+    {
+      at: new Date(),
+      run: { runId: '1', runAttempt: 1, actor: 'ada', runUrl: 'https://github.com' },
+      data: { stage: 'infrastructure', offered },
+    },
+  );
+  await writeRecord(join(sides.directory, 'asked.json'), provisioned);
+  expect(first.summary).toContain('list of supported extensions (2025-11-26)');
+  const run = await sides.runPhase('assess', { record: 'asked.json' });
+  expect(run.summary).toContain(`9.9 from the list that the cluster of ${migrationId} gave itself`);
+  expect(run.log).toMatch(/::error.*Blocked%3A the extension pg_trgm/);
 });
 
 test('an unreachable source database is named as a blocker', async () => {

@@ -9,6 +9,7 @@ import { targetNames } from '../../src/migration/names.ts';
 import type { PlannedCluster } from '../../src/migration/own-postgres.ts';
 import { planSchema } from '../../src/migration/plan.ts';
 import { addSection, latestSection, readRecord, writeRecord } from '../../src/migration/record.ts';
+import { offersIn } from '../../src/migration/recorded-offer.ts';
 import { requireMigrationKey } from '../../src/migration/secrets.ts';
 import { readTarget, type Target } from '../../src/migration/target.ts';
 import { withConnection, type PostgresAddress } from '../../src/postgres/connect.ts';
@@ -152,6 +153,14 @@ testInFull(
     expect(run.outputs).toMatchObject({ outcome: 'done', changed: 'true' });
     expect(changes().filter((change) => /^POST .*\/databases$/.test(change))).toHaveLength(1);
     expect(lastTrusted()).toEqual([RANGE]);
+    const recorded = await readRecord(join(sides.directory, 'migration-record.json'));
+    expect(offersIn([recorded])).toEqual([
+      expect.objectContaining({
+        engine: 'pg',
+        major: 15,
+        extensions: expect.objectContaining({ citext: expect.stringMatching(/^1\./) }),
+      }),
+    ]);
     expect(run.summary).toMatch(/jwt.*cannot be set/);
     expect(broken.log + run.log + run.summary).not.toContain(JWT);
   },
@@ -259,6 +268,7 @@ contractTest(`every change asked for is as DigitalOcean's API description wants 
   expect(new Set(sent.map(({ path }) => path.split('/').at(-1)))).toEqual(
     new Set([
       ...['vpcs', 'databases', 'firewall', 'dbs', 'users', 'config', 'pools', 'shop-pool', 'maintenance'],
+      'alerts',
     ]),
   );
   expect(problems).toEqual([]);

@@ -9,6 +9,7 @@ import type { Edge } from '../../src/github/run.ts';
 import { silentLog } from '../../src/log.ts';
 import { environmentOf, parseMigrationConfig } from '../../src/migration/config.ts';
 import { addSection, emptyRecord, type Phase } from '../../src/migration/record.ts';
+import { offerFor } from '../../src/migration/recorded-offer.ts';
 import { edgeOf } from './edge-of.ts';
 
 const config = parseMigrationConfig(
@@ -52,6 +53,10 @@ const copied = (copyBytesPerSecond: number): [Phase, Record<string, unknown>] =>
   'migrate-db',
   { command: 'copy', speed: { copyBytesPerSecond, parityBytesPerSecond: 2 } },
 ];
+const offered = (citext: string): [Phase, Record<string, unknown>] => [
+  'provision',
+  { stage: 'infrastructure', offered: { engine: 'pg', major: 17, extensions: { citext } } },
+];
 const ended = (
   depth: string,
   expected: number,
@@ -82,8 +87,19 @@ test('the forecast begins with what the newest shadow measured, and says how far
   ]);
 });
 
+test('what the clusters of rehearsals said that they offer is known to the next plan', async () => {
+  keep(SHADOW, 3, [offered('1.6'), copied(1)]);
+  keep(STAGING, 2, [offered('1.7')]);
+  const { offers } = await rehearsedBefore(edge(), config, production);
+  expect(offers).toHaveLength(2);
+  expect(offerFor(offers, 17, 'pg')).toMatchObject({
+    extensions: { citext: '1.7' },
+    source: expect.stringContaining('shop-staging'),
+  });
+});
+
 test('without a rehearsal, or the permission to look, nothing is claimed', async () => {
-  expect(await rehearsedBefore(edge(), config, production)).toEqual({ measured: {}, told: [] });
+  expect(await rehearsedBefore(edge(), config, production)).toEqual({ measured: {}, told: [], offers: [] });
   keep(SHADOW, 1, [copied(5), ended('shadow', 40_000)]);
-  expect(await rehearsedBefore(edge({}), config, production)).toEqual({ measured: {}, told: [] });
+  expect(await rehearsedBefore(edge({}), config, production)).toEqual({ measured: {}, told: [], offers: [] });
 });

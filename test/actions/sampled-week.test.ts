@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 
-import { sampledWeek } from '../../actions/assess/earlier-runs.ts';
+import { earlierRuns } from '../../actions/assess/earlier-runs.ts';
 import { startGitHub, type GitHubWorld } from '../../rehearsal/github/world.ts';
 import type { Edge } from '../../src/github/run.ts';
 import { silentLog } from '../../src/log.ts';
@@ -63,7 +63,7 @@ function edgeWith(token: string): Edge {
 
 test('a week of scheduled runs shows when it is quiet, though each of them kept a record of its own', async () => {
   const edge = edgeWith(github.issueToken({ actions: 'read' }));
-  const { map, note } = await sampledWeek(edge, { record: EMPTY, environment }, false);
+  const { map, note } = (await earlierRuns(edge, { record: EMPTY, environment }, false)).week;
   expect(note).toBeNull();
   expect(map?.covered).toBe(1);
   const quiet = map === null ? undefined : quietestWindow(map);
@@ -73,7 +73,7 @@ test('a week of scheduled runs shows when it is quiet, though each of them kept 
 
 test('a token that may not look leaves the hours unknown, and says what it would need', async () => {
   const edge = edgeWith(github.issueToken({ contents: 'read' }));
-  expect(await sampledWeek(edge, { record: EMPTY, environment }, false)).toEqual({
+  expect((await earlierRuns(edge, { record: EMPTY, environment }, false)).week).toEqual({
     map: null,
     note: expect.stringContaining('permissions: actions: read'),
   });
@@ -82,6 +82,9 @@ test('a token that may not look leaves the hours unknown, and says what it would
 test('on a first run nobody looks', async () => {
   const before = github.requests.length;
   const edge = edgeWith(github.issueToken({ actions: 'read' }));
-  expect(await sampledWeek(edge, { record: EMPTY, environment }, true)).toEqual({ map: null, note: null });
+  expect(await earlierRuns(edge, { record: EMPTY, environment }, true)).toEqual({
+    week: { map: null, note: null },
+    offers: [],
+  });
   expect(github.requests).toHaveLength(before);
 });
