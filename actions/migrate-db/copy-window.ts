@@ -5,7 +5,10 @@ import { copiedRedis, redisPart } from './copied-redis.ts';
 import type { Copied } from './copy.ts';
 import { perSecond } from './per-second.ts';
 
-/** The practice copy of the window strategy: the cutover copies Postgres by the same function inside the fence. */
+/**
+ * The practice copy of the window strategy: the cutover copies Postgres by the same function inside the fence. Objects that
+ * differ fail it. Rows that differ are told: without a capture nothing tells them from what Heroku has written since.
+ */
 export async function copyForPractice(parties: Parties): Promise<Copied> {
   const { log } = parties;
   const { postgres, redis } = await log.group('Copy Postgres and Redis', () => copyBoth(parties));
@@ -19,7 +22,8 @@ export async function copyForPractice(parties: Parties): Promise<Copied> {
   }
   const copied = await copiedRedis(parties, redis, parities.redis);
   const written = movedOn(parities);
-  for (const line of written) log.info(`Written on Heroku since the copy began: ${line}`);
+  for (const line of written)
+    log.info(`Differs, which Heroku may have written since the copy began: ${line}`);
   return {
     strategy: 'window',
     tables: postgres.tables,

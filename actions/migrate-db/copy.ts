@@ -36,7 +36,10 @@ export interface Copied {
   keys: number;
   redis: CopiedRedis | null;
   removed: string[];
-  /** Rows and keys that the old side wrote meanwhile; differences of the catalogue are failures and never get here. */
+  /**
+   * Rows and keys that differ, which the old side may have written meanwhile; with the live strategy of Redis only, since
+   * there the capture tells. Differences of the catalogue are failures and never get here.
+   */
   movedOn: string[];
   /** Parts of the window. */
   measured: MeasuredPhase[];

@@ -35,7 +35,12 @@ export function copySummary(
       : [details(`${copy.removed.length} entries left out, each with its reason`, list(copy.removed))]),
     ...(copy.movedOn.length === 0
       ? []
-      : [details('Written on Heroku since the copy began', list(copy.movedOn))]),
+      : [
+          details(
+            'Differs, which Heroku may have written since the copy began; only the proof inside the fence can tell',
+            list(copy.movedOn),
+          ),
+        ]),
   ].join('\n\n');
 }
 

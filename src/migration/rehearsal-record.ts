@@ -41,6 +41,8 @@ const copied = z.object({
   outcome: z.string(),
   tables: z.number().optional(),
   keys: z.number().optional(),
+  /** What differed from the side that serves and writes on, one line a table. */
+  movedOn: z.array(z.string()).default([]),
   /** Whether the new side bears what the old one bears. */
   checks: z.array(z.object({ state: z.string(), what: z.string() })).default([]),
 });
@@ -109,8 +111,9 @@ export function judgeShadow(
 }
 
 /**
- * Whether the newest copy in a record went well: its data was compared in full before it was recorded. The real target's own
- * copy proves what a shadow does, on the very servers that will serve.
+ * Whether the newest copy in a record went well: its data was compared in full before it was recorded. What differed then is
+ * told: the old side may have written it since, and nothing but the proof inside the fence tells whether it has. The real
+ * target's own copy proves what a shadow does, on the very servers that will serve.
  */
 export function judgeCopy(record: MigrationRecord): Judged {
   const section = record.sections.findLast(
@@ -128,8 +131,20 @@ export function judgeCopy(record: MigrationRecord): Judged {
   return {
     verdict: 'passed',
     at,
-    found: `${copy.tables} tables and ${copy.keys ?? 0} keys copied and compared`,
+    found: `${copy.tables} tables and ${copy.keys ?? 0} keys copied and compared${differing(copy.movedOn)}`,
   };
+}
+
+/** A line of `movedOn` is a table, all sequences, or all keys. */
+function differing(movedOn: readonly string[]): string {
+  const tables = movedOn.filter((line) => line.startsWith('table ')).length;
+  const named = [
+    ...(tables === 0 ? [] : [`${tables} tables`]),
+    ...movedOn.filter((line) => !line.startsWith('table ')),
+  ];
+  return named.length === 0
+    ? ''
+    : `; ${named.join(' and ')} differ, which Heroku may have written since: only the proof inside the fence can tell`;
 }
 
 function lastRehearsal(

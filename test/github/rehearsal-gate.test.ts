@@ -242,6 +242,19 @@ describe('a shadow', () => {
     expect(found?.found).toMatch(/^shadow: 12 tables and 34 keys copied and compared, 24 h/);
   });
 
+  test('what differed from Heroku, which wrote on, is not said to be proven', async () => {
+    const differing = [
+      'table public.a: 5 rows on Heroku, 4 on DigitalOcean',
+      'table public.b: 1',
+      '3 Redis keys',
+    ];
+    shadow([['migrate-db', { ...(copied()[1] as object), movedOn: differing }], ended('shadow')]);
+    const [, found] = await check({ record: prepared(20) });
+    expect(found?.found).toMatch(
+      /compared; 2 tables and 3 Redis keys differ, which Heroku may have written since: only the proof inside the fence can tell, 24 h/,
+    );
+  });
+
   test.each<[why: string, sections: Section[], says: RegExp]>([
     [
       'of other decisions',
