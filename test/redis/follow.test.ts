@@ -5,6 +5,7 @@ import { silentLog } from '../../src/log.ts';
 import type { RedisCopyOptions } from '../../src/redis/copy.ts';
 import { followRedis, type RedisFollow } from '../../src/redis/follow.ts';
 import { testRedis } from '../support/servers.ts';
+import { offering } from './feeds.ts';
 import { clientOf, twoRedis, type TwoRedis } from './two-sides.ts';
 
 const open: RedisFollow[] = [];
@@ -24,38 +25,49 @@ async function following(
   return follow;
 }
 
+/** The ways in which a server tells what changes: a move must come to the same by each. */
+const kinds = ['tracking', 'notifications'] as const;
+
 async function fill(redis: Redis, keys: number): Promise<void> {
   const pipeline = redis.pipeline();
   for (let n = 0; n < keys; n += 1) pipeline.set(`key:${n}`, `value ${n}`);
   await pipeline.exec();
 }
 
-test('what is changed, deleted, renamed and made anew while it follows arrives, and little is moved in the window', async () => {
-  const sides = await twoRedis();
-  const { from, to, compare } = sides;
-  await fill(from, 3_000);
-  await from.rpush('queue:default', ...Array.from({ length: 500 }, (_, n) => `job ${n}`));
-  const follow = await following(sides);
-  expect(follow.copied).toMatchObject({ keys: 3_001, deleted: 0 });
+test.each(kinds)(
+  'by %s what is changed, deleted, renamed and made anew while it follows arrives, and little is moved in the window',
+  async (kind) => {
+    const sides = await twoRedis([], offering[kind]);
+    const { from, to, compare } = sides;
+    await fill(from, 3_000);
+    await from.rpush('queue:default', ...Array.from({ length: 500 }, (_, n) => `job ${n}`));
+    const follow = await following(sides);
+    expect(follow.kind).toBe(kind);
+    expect(follow.copied).toMatchObject({ keys: 3_001, deleted: 0 });
 
-  await from.set('key:1', 'changed');
-  await from.del('key:2');
-  await from.rename('key:3', 'renamed');
-  await from.lpop('queue:default');
-  await from.select(5);
-  await from.set('elsewhere', 'new database');
-  await from.select(0);
-  expect(await follow.catchUp()).toMatchObject({ compared: 3_001 });
+    await from.set('key:1', 'changed');
+    await from.del('key:2');
+    await from.rename('key:3', 'renamed');
+    await from.lpop('queue:default');
+    await from.select(5);
+    await from.set('elsewhere', 'new database');
+    await from.select(0);
+    expect(await follow.catchUp()).toMatchObject({ compared: 3_001 });
 
-  await from.set('key:4', 'late');
-  await from.pexpire('key:5', 60_000);
-  const finish = await follow.finish();
-  expect(finish).toMatchObject({ how: 'changes', reason: null, paused: true });
-  expect(finish.keys).toBeLessThan(20);
-  expect(await to.exists('key:2', 'key:3')).toBe(0);
-  expect(await compare()).toMatchObject({ equal: true });
-  await follow.assertStill();
-});
+    await from.set('key:4', 'late');
+    await from.pexpire('key:5', 60_000);
+    const finish = await follow.finish();
+    // Whoever takes CLIENT away holds no writers for us either.
+    expect(finish).toMatchObject({ how: 'changes', reason: null, paused: kind === 'tracking' });
+    expect(finish.keys).toBeLessThan(20);
+    expect(await to.exists('key:2', 'key:3')).toBe(0);
+    expect(await compare()).toMatchObject({ equal: true });
+    await follow.assertStill();
+    if (finish.paused) return;
+    await from.set('key:6', 'a stranger');
+    await expect(follow.assertStill()).rejects.toThrow(/do not hold the same/);
+  },
+);
 
 test('writers of the source wait from the final pass on, and are let go by close', async () => {
   const sides = await twoRedis();
@@ -109,14 +121,15 @@ test('a function that is loaded after the final pass is noticed', async () => {
   await expect(follow.assertStill()).rejects.toThrow(/function library "late": only on the target/);
 });
 
-test('consumer groups that no change tells of are read again', async () => {
-  const sides = await twoRedis();
+test.each(kinds)('by %s consumer groups that no change tells of are read again', async (kind) => {
+  const sides = await twoRedis([], offering[kind]);
   const { from, to, compare } = sides;
   for (let n = 0; n < 50; n += 1) {
     await from.xadd(`stream:${n}`, '*', 'field', 'value');
     await from.xgroup('CREATE', `stream:${n}`, 'group', '0');
   }
   const follow = await following(sides);
+  expect(follow.kind).toBe(kind);
   await follow.catchUp();
   await from.xreadgroup('GROUP', 'group', 'me', 'COUNT', 1, 'STREAMS', 'stream:7', '>');
   await from.xgroup('CREATE', 'made by its group', 'group', '0', 'MKSTREAM');
@@ -150,36 +163,42 @@ test('groups of a stream that came after the proof are read again too, and again
   expect(await compare()).toMatchObject({ equal: true });
 });
 
-test.each([
+const whole = [
   ['flushed', (from: Redis) => from.flushall()],
   ['turned round', (from: Redis) => from.swapdb(0, 1)],
-])('a source that is %s is looked at as a whole again', async (_what, change) => {
-  const sides = await twoRedis();
-  await fill(sides.from, 500);
-  await sides.from.select(1);
-  await sides.from.set('other', 1);
-  await sides.from.select(0);
-  const follow = await following(sides);
-  await follow.catchUp();
-  await change(sides.from);
-  await sides.from.set('after', 1);
-  const finish = await follow.finish();
-  expect(finish.how).toBe('everything');
-  expect(finish.reason).not.toBeNull();
-  expect(await sides.compare()).toMatchObject({ equal: true });
-});
+] as const;
+test.each(whole.flatMap(([what, change]) => kinds.map((kind) => [kind, what, change] as const)))(
+  'by %s a source that is %s is looked at as a whole again',
+  async (kind, _what, change) => {
+    const sides = await twoRedis([], offering[kind]);
+    await fill(sides.from, 500);
+    await sides.from.select(1);
+    await sides.from.set('other', 1);
+    await sides.from.select(0);
+    const follow = await following(sides);
+    expect(follow.kind).toBe(kind);
+    await follow.catchUp();
+    await change(sides.from);
+    await sides.from.set('after', 1);
+    const finish = await follow.finish();
+    expect(finish.how).toBe('everything');
+    expect(finish.reason).not.toBeNull();
+    expect(await sides.compare()).toMatchObject({ equal: true });
+  },
+);
 
-test('a connection of the feed that is lost costs a look at everything, never a gap', async () => {
-  const sides = await twoRedis();
+test.each(kinds)('a connection of %s that is lost costs a look at everything, never a gap', async (kind) => {
+  // Away for us, and not for whoever operates the server.
+  const client = kind === 'tracking' ? 'CLIENT' : 'operators-client';
+  const lines = offering[kind].map((line) => line.replace('CLIENT ""', `CLIENT ${client}`));
+  const sides = await twoRedis([], lines);
   const { from } = sides;
   await fill(from, 500);
   const follow = await following(sides);
+  expect(follow.kind).toBe(kind);
   await follow.catchUp();
-  const me = await from.client('ID');
-  for (const line of String(await from.client('LIST')).split('\n')) {
-    const id = /^id=(\d+) /.exec(line)?.[1];
-    if (id !== undefined && Number(id) !== me) await from.client('KILL', 'ID', id);
-  }
+  // The feed's alone: all others stay.
+  expect(await from.call(client, 'KILL', 'TYPE', 'pubsub')).toBe(1);
   await from.set('key:9', 'changed while nobody listened');
   await from.del('key:10');
   expect(await follow.finish()).toMatchObject({ how: 'everything' });

@@ -38,9 +38,9 @@ export interface TwoRedis {
 }
 
 /** A source that refuses CONFIG, as on Heroku, and an empty target that never evicts. */
-export async function twoRedis(targetLines: string[] = []): Promise<TwoRedis> {
+export async function twoRedis(targetLines: string[] = [], sourceLines: string[] = []): Promise<TwoRedis> {
   const [one, other] = await Promise.all([
-    testRedis(['rename-command CONFIG ""']),
+    testRedis(['rename-command CONFIG ""', ...sourceLines]),
     testRedis(['maxmemory-policy noeviction', ...targetLines]),
   ]);
   const source: RedisAddress = { host: one.host, port: one.port, tls: { mode: 'off' } };
