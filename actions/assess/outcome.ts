@@ -9,8 +9,11 @@ import { totalCosts, type OtherApps } from './other-apps.ts';
 export const failChoices = ['blocked', 'decisions', 'never'] as const;
 export type FailOn = (typeof failChoices)[number];
 
-/** GitHub shows ten annotations of a level for each step; the last one then says how many there are. */
-const MOST_ANNOTATIONS = 10;
+/**
+ * GitHub shows ten annotations of a level for each step, and the failure of the job is one of them. The last of ours then
+ * says how many there are.
+ */
+const MOST_ANNOTATIONS = 9;
 
 /** Blockers and open decisions as annotations, everything else that a reviewer may look for in the log. */
 export function tell(

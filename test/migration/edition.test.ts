@@ -145,3 +145,15 @@ test('a size that migration.yml names has the edition that offers it', () => {
   expect(edition(plan)).toMatchObject({ verdict: 'automatic' });
   expect(plan.items.find(({ id }) => id === 'postgres/disk')).toMatchObject({ verdict: 'decide' });
 });
+
+test('where no edition can be had beside the app, nothing is planned elsewhere', () => {
+  const options = offered({ pg: { regions: ['nyc1'] }, advanced_pg: { regions: ['nyc1', 'nyc3'] } });
+  const plan = planOf('standard-0', { catalogue: options });
+  expect(plan.verdict).toBe('blocked');
+  expect(plan.items.find(({ id }) => id === 'postgres/datacentre')).toMatchObject({
+    verdict: 'blocked',
+    what: 'DigitalOcean offers no such database in fra1',
+    remedy: 'Choose another `region` in migration.yml.',
+  });
+  expect(planOf('standard-0').items.map(({ id }) => id)).not.toContain('postgres/datacentre');
+});

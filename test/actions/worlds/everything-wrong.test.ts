@@ -3,6 +3,7 @@ import { everythingWrong } from '../../worlds/everything-wrong.ts';
 import { CANARY, startGround, type Ground } from '../../worlds/ground.ts';
 import { openWorld, tracesOf, type Assessed, type World } from '../../worlds/world.ts';
 import { asked, censusOf, droppedFrom, inventedIn, plain } from './census.ts';
+import { readAtOnce, TWO_MINUTES } from './read-at-once.ts';
 
 let ground: Ground;
 let world: World;
@@ -111,10 +112,24 @@ test('everything that somebody must decide is a question with options', () => {
   }
 });
 
-test('GitHub shows ten annotations, and the last of them says that there are more', () => {
-  const errors = run.log.split('\n').filter((line) => line.startsWith('::error'));
-  expect(errors).toHaveLength(10);
-  expect(errors.at(-1)).toMatch(/10 more: see the summary/);
+test('even this is read in two minutes: the rest is counted, and folded below', () => {
+  expect(readAtOnce(run.summary).length).toBeLessThan(TWO_MINUTES);
+  expect(readAtOnce(run.summary).join(' ')).toMatch(/9 more: all of them .* \d+ more: all of them/);
+  expect(run.summary).toContain('All blockers: why, and what to do (19)');
+  expect(run.summary).toContain('REINDEX INDEX CONCURRENTLY');
+});
+
+test('GitHub shows ten annotations: blockers, how many there are beside them, and why the job failed', async () => {
+  const errorsIn = (log: string): string[] => log.split('\n').filter((line) => line.startsWith('::error'));
+  const told = errorsIn(run.log);
+  expect(told).toHaveLength(9);
+  expect(told.at(-1)).toMatch(/11 more: see the summary/);
+  const failed = await world.assess('production', { 'fail-on': 'blocked' }).then(
+    () => [],
+    (error: unknown) => errorsIn(String(error)),
+  );
+  expect(failed).toHaveLength(10);
+  expect(failed.at(-1)).toContain('cannot move yet. Nothing was changed.');
 });
 
 test('an app that lives on the database of another one is blocked', async () => {
