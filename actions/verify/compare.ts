@@ -74,7 +74,7 @@ async function look(
     functionalChecks(parties, { moved: false, secrets, redact: (text) => edge.redact(text) }),
   );
   const configuration = inspectConfiguration(edge, parties, { app, configVars, addOns, moved: false });
-  const jobs = await log.group('Jobs', () => jobChecks(parties, app?.spec, undefined));
+  const jobs = await log.group('Jobs', () => jobChecks(parties, app, undefined));
   return {
     checks: [...functional, ...jobs, ...configuration.checks].map((check) => presentable(check, edge)),
     variables: configuration.variables,

@@ -1,6 +1,9 @@
 import { z } from 'zod';
 
 import type { Check } from '../../src/checks/result.ts';
+import type { App } from '../../src/digitalocean/app.ts';
+import { lastInvocation } from '../../src/digitalocean/job-invocations.ts';
+import { DigitalOceanError } from '../../src/digitalocean/refusal.ts';
 import { scheduleChecks, type CronEntry, type PlatformJob } from '../../src/checks/schedules.ts';
 import { workerChecks } from '../../src/checks/workers.ts';
 import { readCronEntries } from '../../src/redis/jobs/cron-entries.ts';
@@ -28,7 +31,7 @@ const LOOK_MS = 1_000;
 /** Every schedule with its next time, and after the switch Sidekiq's processes. */
 export async function jobChecks(
   parties: Parties,
-  spec: Record<string, unknown> | undefined,
+  app: App | undefined,
   openSince: Date | undefined,
 ): Promise<Check[]> {
   const plan = recordedPlan(parties.subject);
@@ -51,20 +54,46 @@ export async function jobChecks(
             runsIn: 'sidekiq-cron' as const,
           })),
         ];
-  const platform: PlatformJob[] = (scheduled.parse(spec ?? {}).jobs ?? []).flatMap(
-    ({ name, kind, schedule }) =>
-      kind === 'SCHEDULED' && schedule != null
-        ? [{ name, cron: schedule.cron, timeZone: schedule.time_zone }]
-        : [],
-  );
   return [
     ...scheduleChecks(
       wanted,
-      { platform, sidekiqCron: await cronEntries(parties) },
+      {
+        platform: app === undefined ? [] : await platformJobs(parties, app, openSince !== undefined),
+        sidekiqCron: await cronEntries(parties),
+      },
       { now: parties.clock.now(), openSince },
     ),
     ...workerChecks(await liveProcesses(parties, openSince !== undefined), openSince !== undefined),
   ];
+}
+
+/** While the new side is closed nothing that fires does anything: only then nobody asks. */
+async function platformJobs({ newSide }: Parties, app: App, open: boolean): Promise<PlatformJob[]> {
+  const jobs = (scheduled.parse(app.spec).jobs ?? []).flatMap(({ name, kind, schedule }) =>
+    kind === 'SCHEDULED' && schedule != null
+      ? [{ name, cron: schedule.cron, timeZone: schedule.time_zone }]
+      : [],
+  );
+  const found: PlatformJob[] = [];
+  for (const job of jobs)
+    found.push({
+      ...job,
+      fired: open ? await lastFired(newSide.client, app.id, job.name) : { last: undefined },
+    });
+  return found;
+}
+
+async function lastFired(
+  client: Parties['newSide']['client'],
+  appId: string,
+  job: string,
+): Promise<PlatformJob['fired']> {
+  try {
+    return { last: await lastInvocation(client, appId, job) };
+  } catch (error) {
+    if (!(error instanceof DigitalOceanError)) throw error;
+    return { unknown: error.message };
+  }
 }
 
 async function cronEntries({ newSide, log, signal }: Parties): Promise<CronEntry[]> {

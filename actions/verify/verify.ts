@@ -121,7 +121,7 @@ async function inspect(
   const checks = [
     ...functional,
     ...(await log.group('Data', () => inspectData(parties, parities, moved))),
-    ...(await log.group('Jobs', () => jobChecks(parties, app?.spec, switchedAt))),
+    ...(await log.group('Jobs', () => jobChecks(parties, app, switchedAt))),
     ...configuration.checks,
     ...(await log.group('Third parties', () =>
       thirdPartyChecks(parties, {

@@ -15,6 +15,8 @@ export interface PlatformJob {
   name: string;
   cron: string;
   timeZone: string;
+  /** When it has fired last, and how that ended; `unknown`: why nobody can tell. */
+  fired: { last: { at: Date; phase: string } | undefined } | { unknown: string };
 }
 
 /** A schedule as sidekiq-cron has it in Redis. */
@@ -27,12 +29,12 @@ export interface CronEntry {
 
 const HOUR_MS = 3_600_000;
 const WEEK_MS = 7 * 24 * HOUR_MS;
-/** A poller looks every 30 s and may be busy. */
+/** A poller looks every 30 s and may be busy; App Platform takes a while to begin. */
 const GRACE_MS = 5 * 60_000;
 
 /**
- * Every scheduled job is there with its next time, and one of sidekiq-cron has fired when it was due last. `openSince`:
- * since when the new side fires at all; undefined while it is closed.
+ * Every scheduled job is there with its next time, and has fired when it was due last. `openSince`: since when the new side
+ * fires at all; undefined while it is closed.
  */
 export function scheduleChecks(
   wanted: readonly WantedSchedule[],
@@ -47,7 +49,8 @@ export function scheduleChecks(
       const id = `jobs/${job.name}`;
       if (job.runsIn === 'app-platform') {
         const found = there.platform.find(({ name }) => name === job.name);
-        return [judged(id, 'jobs', what, onPlatform(job, found, now))];
+        const verdict = judged(id, 'jobs', what, onPlatform(job, found, now, openSince));
+        return [openSince === undefined ? verdict : withItsEnd(verdict, found)];
       }
       // Its schedule is loaded by the worker, which waits in front of its command until the switch.
       if (openSince === undefined)
@@ -70,7 +73,12 @@ export function scheduleChecks(
 
 type Verdict = Parameters<typeof judged>[3];
 
-function onPlatform(job: WantedSchedule, found: PlatformJob | undefined, now: Date): Verdict {
+function onPlatform(
+  job: WantedSchedule,
+  found: PlatformJob | undefined,
+  now: Date,
+  openSince: Date | undefined,
+): Verdict {
   const remedy = 'Run provision with `stage: application` again.';
   if (found === undefined) return { passed: false, found: 'App Platform has no such job', remedy };
   if (found.cron !== job.cron || found.timeZone !== job.timeZone)
@@ -79,7 +87,42 @@ function onPlatform(job: WantedSchedule, found: PlatformJob | undefined, now: Da
       found: `it runs at ${found.cron} (${found.timeZone}) instead of ${job.cron} (${job.timeZone})`,
       remedy,
     };
+  if (openSince !== undefined) {
+    if ('unknown' in found.fired)
+      return {
+        passed: false,
+        found: `whether it has fired since the switch is not known: ${found.fired.unknown}`,
+        remedy: 'Run verify again.',
+      };
+    const late = overdue(job, found.fired.last?.at, now, openSince);
+    if (late !== undefined)
+      return { passed: false, found: late, remedy: 'Look at the job’s invocations on App Platform.' };
+  }
   return { passed: true, found: `${job.cron}, ${nextOf(job.cron, job.timeZone, now)}` };
+}
+
+/** A job that fires and fails may have done so on Heroku, too: for a person to judge. */
+function withItsEnd(verdict: Check, job: PlatformJob | undefined): Check {
+  const last = job === undefined || 'unknown' in job.fired ? undefined : job.fired.last;
+  if (verdict.state === 'failed' || last?.phase !== 'FAILED') return verdict;
+  return {
+    ...verdict,
+    state: 'told',
+    found: `it fired at ${last.at.toISOString()} and failed; ${verdict.found}`,
+    remedy: 'Read its log on App Platform.',
+  };
+}
+
+/** That it was due since the opening and has not fired. */
+function overdue(
+  { cron, timeZone }: { cron: string; timeZone: string },
+  last: Date | undefined,
+  now: Date,
+  openSince: Date,
+): string | undefined {
+  const due = lastRun({ expression: cron, timeZone }, openSince, new Date(now.getTime() - GRACE_MS));
+  if (due === undefined || due <= openSince || (last !== undefined && last >= due)) return undefined;
+  return `it was due at ${due.toISOString()} and ${last === undefined ? 'has never fired' : `fired last at ${last.toISOString()}`}`;
 }
 
 function inSidekiq(
@@ -98,14 +141,8 @@ function inSidekiq(
   if (cronProblem(cron) !== undefined)
     return { passed: true, found: `"${entry.cron}", whose next time only sidekiq-cron can tell` };
   if (openSince !== undefined) {
-    const due = lastRun({ expression: cron, timeZone }, openSince, new Date(now.getTime() - GRACE_MS));
-    const last = entry.lastEnqueuedAt;
-    if (due !== undefined && due > openSince && (last === undefined || last < due))
-      return {
-        passed: false,
-        found: `it was due at ${due.toISOString()} and ${last === undefined ? 'has never fired' : `fired last at ${last.toISOString()}`}`,
-        remedy,
-      };
+    const late = overdue({ cron, timeZone }, entry.lastEnqueuedAt, now, openSince);
+    if (late !== undefined) return { passed: false, found: late, remedy };
   }
   return { passed: true, found: `${cron}, ${nextOf(cron, timeZone, now)}` };
 }

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { scheduleChecks, type WantedSchedule } from '../../src/checks/schedules.ts';
+import { scheduleChecks, type PlatformJob, type WantedSchedule } from '../../src/checks/schedules.ts';
 import { workerChecks } from '../../src/checks/workers.ts';
 import { readCronEntries } from '../../src/redis/jobs/cron-entries.ts';
 import { readJobs } from '../../src/redis/jobs/index.ts';
@@ -81,11 +81,49 @@ test('a schedule that was not due yet since the opening is not stale', () => {
 
 test("App Platform's job must be there, at the same time", () => {
   const wanted: WantedSchedule = { ...nightly, runsIn: 'app-platform' };
-  const job = { name: 'nightly', cron: '0 3 * * *', timeZone: 'UTC' };
+  const fired = { last: { at: new Date('2026-11-23T03:00:05Z'), phase: 'SUCCEEDED' } };
+  const job = { name: 'nightly', cron: '0 3 * * *', timeZone: 'UTC', fired };
   const states = [[job], [], [{ ...job, cron: '0 4 * * *' }], [{ ...job, timeZone: 'Europe/Berlin' }]].map(
     (platform) => scheduleChecks([wanted], { platform, sidekiqCron: [] }, open)[0]?.state,
   );
   expect(states).toEqual(['passed', 'failed', 'failed', 'failed']);
+});
+
+test.each<[what: string, fired: PlatformJob['fired'], state: string, found: string]>([
+  [
+    'has fired since',
+    { last: { at: new Date('2026-11-23T03:00:05Z'), phase: 'SUCCEEDED' } },
+    'passed',
+    'next at 2026-11-24T03:00:00.000Z',
+  ],
+  [
+    'has never fired',
+    { last: undefined },
+    'failed',
+    'was due at 2026-11-23T03:00:00.000Z and has never fired',
+  ],
+  [
+    'fired last before that',
+    { last: { at: new Date('2026-11-22T03:00:05Z'), phase: 'SUCCEEDED' } },
+    'failed',
+    'fired last at 2026-11-22T03:00:05.000Z',
+  ],
+  [
+    'fired and failed',
+    { last: { at: new Date('2026-11-23T03:00:05Z'), phase: 'FAILED' } },
+    'told',
+    'fired at 2026-11-23T03:00:05.000Z and failed',
+  ],
+  ['does not tell', { unknown: 'HTTP 503' }, 'failed', 'is not known: HTTP 503'],
+])("App Platform's job that was due and %s", (_what, fired, state, found) => {
+  const wanted: WantedSchedule = { ...nightly, runsIn: 'app-platform' };
+  const job = { name: 'nightly', cron: '0 3 * * *', timeZone: 'UTC', fired };
+  expect(scheduleChecks([wanted], { platform: [job], sidekiqCron: [] }, open)).toMatchObject([
+    { id: 'jobs/nightly', state, found: expect.stringContaining(found) },
+  ]);
+  // Before the switch nothing fires, and nothing is held against it.
+  const closed = { ...open, openSince: undefined };
+  expect(scheduleChecks([wanted], { platform: [job], sidekiqCron: [] }, closed)[0]?.state).toBe('passed');
 });
 
 test('a worker that reports is alive; a dead one, a quiet one and none are not', async () => {
