@@ -254,6 +254,7 @@ async function planOnly(p: Provisioning): Promise<ProvisionReport> {
     const live = await liveApp(p, spec);
     const proposed =
       known === undefined ? undefined : await proposeApp(p.client, live?.merged.spec ?? spec, live?.app.id);
+    if (proposed?.nameAvailable === false) throw nameTaken(p.names.app);
     return {
       changed: false,
       resources: await plannedApplication(p, spec, live),

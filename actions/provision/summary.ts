@@ -65,7 +65,7 @@ function resourceTable(resources: readonly Resource[]): string {
         kind,
         name,
         detail,
-        '',
+        usdPerMonth === null ? '' : usdPerMonth.toFixed(2),
       ]),
       ['', 'Total', '', '', totalOf(resources).toFixed(2)],
     ],

@@ -18,6 +18,8 @@ export interface PlayedLatencies {
   requestsPerMinute: number;
   /** And in a real hour. */
   requestsPerHour: number;
+  /** Apps of other teams have these names, which are unique beyond one team. */
+  appNamesOfOthers: readonly string[];
 }
 
 export const defaultPlayed: PlayedLatencies = {
@@ -30,4 +32,5 @@ export const defaultPlayed: PlayedLatencies = {
   specSecondMs: 100,
   requestsPerMinute: 250,
   requestsPerHour: 5000,
+  appNamesOfOthers: [],
 };

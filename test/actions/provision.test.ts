@@ -8,7 +8,9 @@ import { silentLog } from '../../src/log.ts';
 import { targetNames } from '../../src/migration/names.ts';
 import { addSection, readRecord, writeRecord } from '../../src/migration/record.ts';
 import { requireMigrationKey } from '../../src/migration/secrets.ts';
-import { readTargetRedis } from '../../src/migration/target.ts';
+import { readTargetRedis, type TargetRedis } from '../../src/migration/target.ts';
+import { withRedis, type RedisAddress } from '../../src/redis/connect.ts';
+import { testInFull } from '../support/or-skipped.ts';
 import {
   CONFIG,
   DIGITALOCEAN_TOKEN,
@@ -20,6 +22,9 @@ import {
   type PhaseRun,
   type Sides,
 } from './played-sides.ts';
+
+/** What the dry runs said that it would cost, in US dollars a month. */
+const promised = { infrastructure: NaN, application: NaN };
 
 // One world, in the order in which a migration goes.
 let sides: Sides;
@@ -48,6 +53,50 @@ function trusted(): string[] {
   return (last?.body as { rules: { value: string }[] }).rules.map(({ value }) => value);
 }
 
+/** Of the summary's table, cell by cell. */
+function rowsOf(summary: string): string[][] {
+  return summary
+    .split('\n')
+    .filter((line) => line.startsWith('| '))
+    .map((line) => line.split('|').slice(1, -1))
+    .map((cells) => cells.map((cell) => cell.trim()));
+}
+
+function totalIn({ summary }: PhaseRun): number {
+  return Number(rowsOf(summary).find(([, what]) => what === 'Total')?.[4]);
+}
+
+async function api<T>(method: string, path: string, body?: unknown): Promise<T> {
+  const response = await fetch(`${sides.digitalOcean.apiUrl}/v2${path}`, {
+    method,
+    headers: { authorization: `Bearer ${DIGITALOCEAN_TOKEN}` },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+  return (await response.json()) as T;
+}
+
+/** The droplet's Redis as `numbers` of the passwords lead to it, by its private address. */
+async function redisWith(passwords: { app: number; admin: number }): Promise<TargetRedis> {
+  const client = createDigitalOcean({
+    token: DIGITALOCEAN_TOKEN,
+    apiUrl: sides.digitalOcean.apiUrl,
+    log: silentLog,
+    clock: systemClock,
+  });
+  const redis = await readTargetRedis(client, {
+    migrationId: 'shop-staging',
+    names: targetNames('shop-staging', 'shop'),
+    key: requireMigrationKey(MIGRATION_KEY),
+    redisPort: 6379,
+    redisPasswords: passwords,
+    mask: () => undefined,
+  });
+  if (redis === undefined) throw new Error('There is no droplet.');
+  const { privateHost: host } = redis;
+  return { ...redis, app: { ...redis.app, host }, admin: { ...redis.admin, host } };
+}
+
 /** What migrate-db leaves: a section that says that the copy is done. */
 async function recordCopy(): Promise<void> {
   const path = join(sides.directory, 'migration-record.json');
@@ -67,6 +116,19 @@ test('a dry run says what would be made and makes nothing', async () => {
   expect(run.outputs).toMatchObject({ outcome: 'planned', changed: 'false' });
   expect(run.log).toContain('Postgres cluster shop-staging: create');
   expect(changes()).toEqual([]);
+  promised.infrastructure = totalIn(run);
+});
+
+test('its summary is the diff as a table, a price on each line that costs something and their total', async () => {
+  const { summary } = await infrastructure({ 'dry-run': 'true' });
+  expect(summary).toContain('| Change | What | Name | Detail | USD a month |');
+  const prices = new Map(rowsOf(summary).map(([, what = '', , , price = '']) => [what, price]));
+  expect(prices.get('VPC')).toBe('0.00');
+  expect(prices.get('Total')).toBe(promised.infrastructure.toFixed(2));
+  const dear = ['Postgres cluster', 'Redis droplet'].map((what) => Number(prices.get(what)));
+  expect(Math.min(...dear)).toBeGreaterThan(0);
+  expect(dear.reduce((sum, price) => sum + price)).toBeCloseTo(promised.infrastructure, 2);
+  expect(summary).not.toContain('Other prices than promised');
 });
 
 test('without a plan nothing is made', async () => {
@@ -107,6 +169,8 @@ test('a re-run goes on from there, and closes everything to all but the private 
   expect(run.outputs).toMatchObject({ outcome: 'done', changed: 'true' });
   expect(sides.digitalOcean.clusters().map(({ status }) => status)).toEqual(['online']);
   expect(sides.digitalOcean.droplets()[0]?.redis).toBeDefined();
+  expect(sides.digitalOcean.pricePerMonth()).toBeCloseTo(promised.infrastructure, 2);
+  expect(run.summary).not.toContain('Other prices than promised');
   expect(trusted()).toEqual(['10.114.0.0/20']);
   expect(run.log).toContain('closed to this runner');
 }, 60_000);
@@ -135,10 +199,50 @@ test('an image without a digest is refused before anything is made', async () =>
   expect(sides.digitalOcean.apps()).toEqual([]);
 });
 
+test("an app of our name that is not this migration's is refused and left as it is", async () => {
+  const image = { registry_type: 'DOCR', repository: 'shop', digest: `sha256:${'a'.repeat(64)}` };
+  const web = { name: 'web', image, http_port: 8080, instance_size_slug: 'apps-s-1vcpu-1gb' };
+  const spec = { name: 'shop-staging', region: 'fra', services: [{ ...web, run_command: 'node web.mjs' }] };
+  const { app: theirs } = await api<{ app: { id: string } }>('POST', '/apps', { spec });
+  const before = changes();
+  const run = await application();
+  const after = changes();
+  await api('DELETE', `/apps/${theirs.id}`);
+  expect(run.code).toBe(1);
+  expect(run.log).toContain('an app named "shop-staging" that does not belong to this migration');
+  expect(after).toEqual(before);
+});
+
+test('a spec that DigitalOcean refuses, or a name that another team has, is told before any app is made', async () => {
+  const proposals = { method: 'POST', path: /\/apps\/propose$/, times: 1 };
+  const kind = { status: 422, id: 'unprocessable_entity', message: 'instance size is not offered in fra' };
+  sides.digitalOcean.faults.inject({ ...proposals, kind });
+  const refused = await application();
+  expect([refused.code, refused.log]).toEqual([1, expect.stringContaining(kind.message)]);
+  sides.digitalOcean.played.appNamesOfOthers = ['shop-staging'];
+  for (const inputs of [{}, { 'dry-run': 'true' }]) {
+    const taken = await application(inputs);
+    expect([taken.code, taken.log]).toEqual([1, expect.stringContaining("it is another team's")]);
+  }
+  sides.digitalOcean.played.appNamesOfOthers = [];
+  expect(changes().filter((change) => change.endsWith('POST /v2/apps')).length).toBe(1);
+  expect(sides.digitalOcean.apps()).toEqual([]);
+}, 60_000);
+
 test('the application is deployed and healthy, its certificate there before DNS points to it, its workers waiting', async () => {
+  promised.application = totalIn(await application({ 'dry-run': 'true' }));
+  const before = sides.digitalOcean.requests.length;
   const run = await application();
   expect(run.log).not.toContain('::error');
   expect(run.outputs).toMatchObject({ outcome: 'done', changed: 'true' });
+  // Checked before it is made, and made as it was checked.
+  const asked = sides.digitalOcean.requests.slice(before).filter(({ method }) => method === 'POST');
+  const [checked, made] = asked.filter(({ path }) => /\/apps(\/propose)?$/.test(path));
+  expect([checked?.path, made?.path]).toEqual(['/v2/apps/propose', '/v2/apps']);
+  expect((checked?.body as { spec: unknown }).spec).toEqual((made?.body as { spec: unknown }).spec);
+  expect(run.summary).not.toContain('Other prices than promised');
+  const total = promised.infrastructure + promised.application;
+  expect(sides.digitalOcean.pricePerMonth()).toBeCloseTo(total, 2);
   const [app] = sides.digitalOcean.apps();
   expect(app?.phase).toBe('ACTIVE');
   expect(app?.domains).toEqual([{ name: 'staging.shop.example.com', phase: 'ACTIVE' }]);
@@ -156,6 +260,19 @@ test('a second run deploys nothing', async () => {
   expect(changes().filter((change) => change.includes('/apps'))).toEqual(before);
 }, 60_000);
 
+testInFull(
+  'an app that is deployed and does not pass its checks fails the run, which says what it saw',
+  async () => {
+    writeFileSync(join(sides.directory, 'unwell.yml'), CONFIG.replace('contains: ok', 'contains: never'));
+    const run = await application({ config: 'unwell.yml', timeout: '10s' });
+    expect(run.code).toBe(1);
+    expect(run.log).toContain('The app is deployed and does not pass its checks: https://');
+    expect(run.log).toContain('without the text "never"');
+    expect(run.log).toContain('The old side is untouched');
+  },
+  60_000,
+);
+
 test('a config var that changed on Heroku is carried over by the next run, every other secret stays encrypted', async () => {
   writeFileSync(join(sides.directory, 'other.yml'), CONFIG.replace('GREETING: hello', 'GREETING: welcome'));
   const run = await application({ config: 'other.yml' });
@@ -172,19 +289,7 @@ test('a config var that changed on Heroku is carried over by the next run, every
 test('no secret is in a log, a summary or the record', async () => {
   copyFileSync(join(sides.directory, 'migration-record.json'), join(sides.directory, 'seen.json'));
   const run = await application({ 'dry-run': 'true' });
-  const client = createDigitalOcean({
-    token: DIGITALOCEAN_TOKEN,
-    apiUrl: sides.digitalOcean.apiUrl,
-    log: silentLog,
-    clock: systemClock,
-  });
-  const redis = await readTargetRedis(client, {
-    migrationId: 'shop-staging',
-    names: targetNames('shop-staging', 'shop'),
-    key: requireMigrationKey(MIGRATION_KEY),
-    redisPort: 6379,
-    mask: () => undefined,
-  });
+  const redis = await redisWith({ app: 1, admin: 1 });
   const visible =
     run.log
       .split('\n')
@@ -197,14 +302,57 @@ test('no secret is in a log, a summary or the record', async () => {
     DIGITALOCEAN_TOKEN,
     MIGRATION_KEY,
     SECRET_VALUE,
-    redis?.app.password ?? '',
-    redis?.admin.password ?? '',
+    redis.app.password ?? '',
+    redis.admin.password ?? '',
   ];
   for (const secret of secrets) {
     expect(secret).not.toBe('');
     expect(visible).not.toContain(secret);
   }
 }, 60_000);
+
+testInFull(
+  'new passwords of Redis: infrastructure lets them in, application deploys with its own, and only then the old ones go',
+  async () => {
+    const config = CONFIG.replace('GREETING: hello', 'GREETING: welcome');
+    writeFileSync(
+      join(sides.directory, 'migration.yml'),
+      `${config}redis: { passwords: { app: 2, admin: 2 } }\n`,
+    );
+    const [old, fresh] = await Promise.all([1, 2].map((number) => redisWith({ app: number, admin: number })));
+    const accepted = async (address: RedisAddress | undefined): Promise<string> => {
+      if (address === undefined) return 'no address';
+      const answer = withRedis(address, {}, (redis) => redis.ping());
+      return answer.catch((error: unknown) =>
+        /password was refused/.test(String(error)) ? 'refused' : String(error),
+      );
+    };
+    const accepts = async (): Promise<string[]> =>
+      Promise.all([old?.app, old?.admin, fresh?.app, fresh?.admin].map(accepted));
+    expect(await accepts()).toEqual(['PONG', 'PONG', 'refused', 'refused']);
+
+    const deployments = (): number => changes().filter((change) => change.includes('/apps')).length;
+    const before = deployments();
+    const early = await application();
+    expect([early.code, early.log]).toEqual([
+      1,
+      expect.stringContaining('run provision with `stage: infrastructure` first'),
+    ]);
+    expect(deployments()).toBe(before);
+
+    expect((await infrastructure()).outputs).toMatchObject({ outcome: 'done', changed: 'true' });
+    expect(await accepts()).toEqual(['PONG', 'refused', 'PONG', 'PONG']);
+    const run = await application();
+    expect(run.log).not.toContain('::error');
+    expect(run.outputs).toMatchObject({ outcome: 'done', changed: 'true' });
+    expect(deployments()).toBe(before + 1);
+    expect(await accepts()).toEqual(['refused', 'refused', 'PONG', 'PONG']);
+
+    expect((await infrastructure()).outputs).toMatchObject({ outcome: 'unchanged' });
+    expect((await application()).outputs).toMatchObject({ outcome: 'unchanged' });
+  },
+  120_000,
+);
 
 const contractTest = hasContract ? test : test.skip;
 const suffix = hasContract ? '' : ' (skipped: ../shared/contracts does not lie beside the project)';

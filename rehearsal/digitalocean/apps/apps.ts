@@ -64,7 +64,9 @@ export class Apps {
   check(given: unknown, appId?: string): { spec: AppSpec; nameAvailable: boolean } {
     const spec = readSpec(given, this.#neighbours);
     requireFreeDomains(spec, this.#domainsOfOthers(appId));
-    const nameAvailable = !this.list().some(({ id, name }) => name === spec.name && id !== appId);
+    const nameAvailable =
+      !this.list().some(({ id, name }) => name === spec.name && id !== appId) &&
+      !this.#platform.played.appNamesOfOthers.includes(spec.name);
     return { spec, nameAvailable };
   }
 
