@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Abilities } from './abilities.ts';
 import { connectRedis, disconnect, type RedisAddress, type RedisOptions } from './connect.ts';
+import { isFar } from './round-trip.ts';
 
 /** Two connections, one to each side, that one batch after the other goes through. */
 export interface Lane {
@@ -12,7 +13,7 @@ export interface Lane {
 export interface Sides {
   /** Finds the keys, and asks what the servers say about themselves. */
   scanner: Lane;
-  /** Carry them. */
+  /** Carry them: one for each batch that is under way; where a server is far away, several share their connections. */
   lanes: readonly Lane[];
   abilities: { from: Abilities; to: Abilities };
   /** What must be added to a time of the source's clock to say the same moment on the target's, milliseconds. */
@@ -23,6 +24,8 @@ export interface Sides {
 
 /** One batch is read while another is written, and a big key holds up nobody else. */
 const LANES = 3;
+/** Batches under way on each pair of connections: more connections would be taken from the app, whose plan counts them. */
+const BATCHES = { near: 1, far: 4 };
 /** Heroku cuts a connection after 300 s without a command. */
 const KEEP_ALIVE_MS = 60_000;
 
@@ -30,9 +33,12 @@ const KEEP_ALIVE_MS = 60_000;
 export class Lanes {
   readonly #all: readonly Lane[];
   readonly #timer: NodeJS.Timeout;
+  /** Under way on each pair of connections. */
+  readonly #batches: number;
 
-  private constructor(lanes: readonly Lane[]) {
+  private constructor(lanes: readonly Lane[], batches: number) {
     this.#all = lanes;
+    this.#batches = batches;
     this.#timer = setInterval(() => {
       // A connection that is gone is noticed where it is needed.
       for (const { from, to } of lanes) for (const side of [from, to]) side.ping().catch(() => undefined);
@@ -47,14 +53,20 @@ export class Lanes {
       opened.push(redis);
       return redis;
     };
-    const lanes = await Promise.allSettled(
+    const asked = await Promise.allSettled(
       Array.from({ length: LANES + 1 }, async () => ({ from: await open(source), to: await open(target) })),
     );
-    const failed = lanes.find((lane) => lane.status === 'rejected');
-    if (failed === undefined)
-      return new Lanes(lanes.flatMap((lane) => ('value' in lane ? [lane.value] : [])));
-    for (const redis of opened) disconnect(redis);
-    throw failed.reason;
+    try {
+      const lanes = asked.map((lane) => {
+        if (lane.status === 'rejected') throw lane.reason;
+        return lane.value;
+      });
+      const far = await Promise.all(lanes.slice(0, 1).flatMap(({ from, to }) => [isFar(from), isFar(to)]));
+      return new Lanes(lanes, BATCHES[far.includes(true) ? 'far' : 'near']);
+    } catch (thrown) {
+      for (const redis of opened) disconnect(redis);
+      throw thrown;
+    }
   }
 
   get scanner(): Lane {
@@ -64,7 +76,8 @@ export class Lanes {
   }
 
   get carriers(): readonly Lane[] {
-    return this.#all.slice(1);
+    const carriers = this.#all.slice(1);
+    return Array.from({ length: this.#batches }, () => carriers).flat();
   }
 
   get areReady(): boolean {
