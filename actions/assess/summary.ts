@@ -68,26 +68,31 @@ function headline({ verdict, items }: Plan): string {
 function questions({ items }: Plan): string[] {
   const open = undecidedIn(items);
   if (open.length === 0) return [];
-  const body = table(
-    ['What', 'Question', 'Options', 'Why'],
-    open.map(({ what, question, options, why }) => [what, question, options.join(', '), why]),
-  );
-  return [details(`Questions that migration.yml will answer (${open.length})`, body)];
+  return [details(`Questions that migration.yml will answer (${open.length})`, questionsTable(open))];
 }
+
+/** As many are told in full at once; of more each is a line, and all of it is folded below: two minutes are some 500 words. */
+const IN_FULL = 6;
+const MOST_BLOCKERS = 10;
+const MOST_DECISIONS = 20;
 
 function blockers({ items }: Plan): string[] {
   const found = blockersIn(items);
   if (found.length === 0) return [];
+  const all = table(
+    ['What', 'Why', 'What to do'],
+    found.map(({ what, why, remedy }) => [what, why, remedy]),
+  );
+  if (found.length <= IN_FULL) return [heading('Blockers', 3), all];
   return [
     heading('Blockers', 3),
-    table(
-      ['What', 'Why', 'What to do'],
-      found.map(({ what, why, remedy }) => [what, why, remedy]),
-    ),
+    list(found.slice(0, MOST_BLOCKERS).map(({ what }) => what)),
+    ...moreBelow(found.length - MOST_BLOCKERS),
+    details(`All blockers: why, and what to do (${found.length})`, all),
   ];
 }
 
-/** The questions, and the lines to copy into migration.yml with each default. */
+/** The questions with what happens unless somebody answers; options, reasons and the lines for migration.yml are folded. */
 function decisions({ items }: Plan): string[] {
   const open = undecidedIn(items);
   const answered = answeredIn(items);
@@ -107,18 +112,19 @@ function decisions({ items }: Plan): string[] {
   return [
     heading('Decisions', 3),
     paragraph(
-      'Answer under decisions in migration.yml. Until then the first option is what happens, and the cutover of a protected environment is refused.',
+      'Answer under decisions in migration.yml. Until then the cutover of a protected environment is refused.',
     ),
-    table(
-      ['What', 'Question', 'Options', 'Why', 'Or do this'],
-      open.map(({ what, question, options, why, remedy }) => [
-        what,
-        question,
-        options.join(', '),
-        why,
-        remedy,
-      ]),
-    ),
+    open.length <= IN_FULL
+      ? table(
+          ['What', 'Question', 'If nobody answers'],
+          open.map(({ what, question, becomes }) => [what, question, becomes]),
+        )
+      : table(
+          ['What', 'If nobody answers'],
+          open.slice(0, MOST_DECISIONS).map(({ what, becomes }) => [what, becomes]),
+        ),
+    ...(open.length <= IN_FULL ? [] : moreBelow(open.length - MOST_DECISIONS)),
+    details(`The questions, with options and reasons (${open.length})`, questionsTable(open)),
     details(
       'To copy into migration.yml',
       codeBlock(
@@ -134,6 +140,17 @@ function decisions({ items }: Plan): string[] {
     ),
     ...done,
   ];
+}
+
+function questionsTable(open: readonly Item[]): string {
+  return table(
+    ['What', 'Question', 'Options', 'Why', 'Or do this'],
+    open.map(({ what, question, options, why, remedy }) => [what, question, options.join(', '), why, remedy]),
+  );
+}
+
+function moreBelow(count: number): string[] {
+  return count > 0 ? [paragraph(`${count} more: all of them are folded below.`)] : [];
 }
 
 function yamlText(option: string): string {

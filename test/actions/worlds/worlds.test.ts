@@ -6,6 +6,7 @@ import { node } from '../../worlds/node.ts';
 import { origin } from '../../worlds/origin.ts';
 import { openWorld, tracesOf, type Assessed, type World, type WorldPlan } from '../../worlds/world.ts';
 import { asked, censusOf, droppedFrom, inventedIn, plain, type Census } from './census.ts';
+import { readAtOnce, TWO_MINUTES } from './read-at-once.ts';
 
 let ground: Ground;
 
@@ -107,6 +108,10 @@ describe.each(worlds)('%s', (_name, plan, expected) => {
     expect(run.plan.strategyChoice.forecasts?.window.dominant.name).not.toBe('');
     expect(run.plan.costs.before).toMatchObject({ complete: true });
     expect(run.plan.costs.after).toMatchObject({ complete: true });
+  });
+
+  test('is read in two minutes', () => {
+    expect(readAtOnce(run.summary).length).toBeLessThan(TWO_MINUTES);
   });
 
   test('is as it was', async () => {
@@ -229,6 +234,22 @@ describe('the origin case', () => {
       'What in this plan keeps the way on open:',
     ])
       expect(production.summary).toContain(text);
+  });
+
+  test('is read in two minutes, and each of its many questions stands below with options and reason', () => {
+    const words = readAtOnce(production.summary);
+    expect(words.length).toBeLessThan(TWO_MINUTES);
+    expect(words.join(' ')).toContain('(storage :file) it-may-be-lost');
+    const folded = /<summary>The questions, with options and reasons \(16\)[^]*?<\/details>/.exec(
+      production.summary,
+    );
+    const rows = (folded?.[0] ?? '')
+      .split('\n')
+      .filter((line) => line.startsWith('| '))
+      .slice(2);
+    expect(rows).toHaveLength(16);
+    // What, question, options, why.
+    for (const row of rows) expect(row).toMatch(/^\| [^|]+ \| [^|]+\? [^|]*\| [^|]+ \| [^|]+ \| /);
   });
 
   test('looked at again has the same digest', async () => {
