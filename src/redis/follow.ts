@@ -162,7 +162,7 @@ class Following implements RedisFollow {
     this.#unpushed = await watchUnpushed(sides.scanner.from, known.abilities.from, this.kind);
 
     const total = Object.values(known.facts.source.keys).reduce((sum, keys) => sum + keys, 0);
-    const progress = new Progress(log, total);
+    const progress = new Progress(log, total, clock);
     // Without a stamp nothing says what the target holds: keys that the source lacks are found by looking.
     const onlyDifferent = known.begun || migrationId === undefined;
     const carried = await passEverything(sides, {

@@ -1,4 +1,4 @@
-import { performance } from 'node:perf_hooks';
+import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 
 const TELL_MS = 5_000;
@@ -7,21 +7,25 @@ const TELL_MS = 5_000;
 export class Progress {
   readonly #log: Log;
   readonly #total: number;
-  readonly #startedMs = performance.now();
-  #toldMs = performance.now();
+  readonly #clock: Clock;
+  readonly #startedMs: number;
+  #toldMs: number;
   #keys = 0;
   #bytes = 0;
 
   /** `total`: keys that will be seen, about. */
-  constructor(log: Log, total: number) {
+  constructor(log: Log, total: number, clock: Clock) {
     this.#log = log;
     this.#total = total;
+    this.#clock = clock;
+    this.#startedMs = clock.now().getTime();
+    this.#toldMs = this.#startedMs;
   }
 
   add({ seen, bytes }: { seen: number; bytes: number }): void {
     this.#keys += seen;
     this.#bytes += bytes;
-    const now = performance.now();
+    const now = this.#clock.now().getTime();
     if (now - this.#toldMs < TELL_MS) return;
     this.#toldMs = now;
     const perSecond = (this.#keys * 1000) / (now - this.#startedMs);

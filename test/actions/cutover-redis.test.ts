@@ -245,6 +245,8 @@ describe('the practice copy', () => {
     expect(summary).toContain(
       '| Keys left behind on purpose: keys like cache:*, and heartbeats of workers | 1 |',
     );
+    expect(copied.redis?.keysPerSecond).toBeGreaterThan(0);
+    expect(summary).toContain(`| Keys carried in a second | ${copied.redis?.keysPerSecond} |`);
     expect(summary).toContain('by client tracking');
     expect(summary).toContain('| default | 2 |');
   }, 90_000);

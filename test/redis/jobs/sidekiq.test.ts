@@ -26,10 +26,10 @@ async function enqueue(redis: Redis, prefix = ''): Promise<void> {
 
 /** Does what a Sidekiq process does to Redis with each heartbeat: a report, then a look at its signals. */
 async function beat(redis: Redis, state: { jobs: number; quiet: boolean }): Promise<void> {
-  await redis.sadd('processes', identity);
-  await redis.hset(identity, 'busy', state.jobs, 'quiet', String(state.quiet));
-  await redis.del(`${identity}:work`);
-  for (let n = 0; n < state.jobs; n += 1) await redis.hset(`${identity}:work`, `thread ${n}`, '{}');
+  const report = redis.multi().sadd('processes', identity);
+  report.hset(identity, 'busy', state.jobs, 'quiet', String(state.quiet)).del(`${identity}:work`);
+  for (let n = 0; n < state.jobs; n += 1) report.hset(`${identity}:work`, `thread ${n}`, '{}');
+  await report.exec();
   if ((await redis.rpop(`${identity}-signals`)) === 'TSTP') state.quiet = true;
 }
 
@@ -81,17 +81,23 @@ test('a process is told once to go quiet, and idle is only what stays quiet with
   expect(await quietJobs(from)).toBe(0);
   const early = await waitUntilIdle(from, { limitMs: 300, log: silentLog, clock: systemClock });
   expect(early).toMatchObject({ idle: false, busy: 1 });
+  const told: string[] = [];
+  const log = { ...silentLog, info: (line: string) => void told.push(line) };
   const worker = (async () => {
     for (let beats = 0; beats < 40; beats += 1) {
       await beat(from, state);
-      if (beats === 4) state.jobs = 0;
+      if (beats >= 4 && told.length > 0) state.jobs = 0;
       await delay(100);
     }
   })();
-  const idle = await waitUntilIdle(from, { limitMs: 20_000, log: silentLog, clock: systemClock });
+  const idle = await waitUntilIdle(from, { limitMs: 20_000, log, clock: systemClock });
   await worker;
   expect(idle).toMatchObject({ idle: true, busy: 0 });
   expect(state.quiet).toBe(true);
+  // Counted down, each state once.
+  expect(told.at(0)).toMatch(/^1 jobs running in 1 workers, [01] not quiet yet$/);
+  expect(told.at(-1)).toBe('0 jobs running in 1 workers, 0 not quiet yet');
+  expect(new Set(told).size).toBe(told.length);
 });
 
 test('a Sidekiq inside a web process gets no signal, which would stop the web, and is not waited for', async () => {
