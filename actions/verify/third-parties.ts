@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { callbackChecks } from '../../src/checks/callbacks.ts';
 import { oldHostsInCode } from '../../src/checks/old-hosts-in-code.ts';
 import { oldHostsInRows } from '../../src/checks/old-hosts-in-rows.ts';
-import { oldHostsInConfig, oldHostsOf } from '../../src/checks/old-hosts.ts';
+import { attachedHosts, oldHostsInConfig, oldHostsOf } from '../../src/checks/old-hosts.ts';
 import { oldTraffic } from '../../src/checks/old-traffic.ts';
 import type { Check } from '../../src/checks/result.ts';
 import type { AppVariable } from '../../src/digitalocean/app-environment.ts';
+import type { AddOn } from '../../src/heroku/add-ons.ts';
 import { readRouterLog } from '../../src/heroku/router-log.ts';
 import { appWebUrl } from '../../src/heroku/web-url.ts';
 import { answersOf } from '../../src/migration/decisions.ts';
@@ -19,11 +20,13 @@ export async function thirdPartyChecks(
   parties: Parties,
   {
     configVars,
+    addOns,
     expected,
     workspace,
     switchedAt,
   }: {
     configVars: Record<string, string>;
+    addOns: readonly AddOn[];
     expected: readonly AppVariable[];
     workspace: string;
     switchedAt: Date | undefined;
@@ -37,6 +40,7 @@ export async function thirdPartyChecks(
     appHosts: web === undefined ? [] : [web],
     database: oldSide.database,
     redis: oldSide.redis,
+    attached: attachedHosts(configVars, addOns),
   });
   const answers = answersOf(config, environment);
   const accepted = Object.keys(configVars).filter((name) => answers[`variable/${name}/host`] === 'keep');
@@ -49,7 +53,7 @@ export async function thirdPartyChecks(
       recordedPlan(subject)?.items ?? [],
       Object.keys(configVars),
       config.thirdParties,
-      moved,
+      switchedAt,
     ),
     ...(moved
       ? oldTraffic(

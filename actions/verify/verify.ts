@@ -126,6 +126,7 @@ async function inspect(
     ...(await log.group('Third parties', () =>
       thirdPartyChecks(parties, {
         configVars,
+        addOns,
         expected: configuration.expected,
         workspace: edge.environment.workspace,
         switchedAt,

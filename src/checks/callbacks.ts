@@ -6,6 +6,8 @@ import type { Check } from './result.ts';
 export interface CallbackOwner {
   owner: string | undefined;
   done: boolean;
+  /** The day (`2026-11-24`, UTC) on which somebody saw at the sender that it still delivers. */
+  subscriptionsSeen: string | undefined;
 }
 
 /** What a sender does about an address that does not answer for a while, by its own documentation. */
@@ -31,14 +33,16 @@ const ID = /^repository\/callback\//;
  *
  * @param items of the plan; those about callbacks are looked at
  * @param names of the config vars, for what no plan knows
- * @param moved whether the new side serves: then an address at Heroku that was to be changed must have been
+ * @param switchedAt since when the new side serves: then an address at Heroku that was to be changed must have been, and
+ *   somebody must look whether the sender has given up meanwhile. Undefined while Heroku serves.
  */
 export function callbackChecks(
   items: readonly Item[],
   names: readonly string[],
   owners: Readonly<Record<string, CallbackOwner>>,
-  moved: boolean,
+  switchedAt: Date | undefined,
 ): Check[] {
+  const moved = switchedAt !== undefined;
   const services = new Map<string, { where: string; answer: string | undefined }>();
   for (const item of items.filter(({ id }) => ID.test(id))) {
     const service = item.what.replace(/ may call the application.*$/, '');
@@ -55,7 +59,9 @@ export function callbackChecks(
       const kept = Object.hasOwn(owners, key) ? owners[key] : undefined;
       return [
         callback(service, known, kept, moved),
-        ...(moved && known.answer !== 'calls-nothing' ? [dropped(service, known.where, kept)] : []),
+        ...(moved && known.answer !== 'calls-nothing'
+          ? [dropped(service, known.where, kept, switchedAt)]
+          : []),
       ];
     });
 }
@@ -86,15 +92,28 @@ function callback(
   };
 }
 
-/** Whether a sender gave up while nobody answered stands in its own settings only. */
-function dropped(service: string, where: string, kept: CallbackOwner | undefined): Check {
+/**
+ * Whether a sender gave up while nobody answered stands in its own settings only: a person looks there, after the switch,
+ * and says so with the day. A day before it says nothing.
+ */
+function dropped(service: string, where: string, kept: CallbackOwner | undefined, switchedAt: Date): Check {
   const known = WHEN_DELIVERIES_FAIL[service] ?? 'what it does about failed deliveries is not known';
-  return {
+  const base = {
     id: `third-parties/dropped/${service.toLowerCase()}`,
     area: 'third-parties',
     what: `${service} has not given up on the application during the cutover`,
-    found: `nobody but ${service} can tell; ${known}`,
+  } as const;
+  const seen = kept?.subscriptionsSeen;
+  if (seen !== undefined && seen >= switchedAt.toISOString().slice(0, 10)) {
+    const by = kept?.owner === undefined ? '' : ` by ${kept.owner}`;
+    return { ...base, found: `looked at on ${seen}${by}, by migration.yml`, state: 'passed' };
+  }
+  return {
+    ...base,
+    found: `the list of its subscriptions stands with ${service} only; ${known}`,
     state: 'told',
-    remedy: `Look at ${where}${kept?.owner === undefined ? '' : ` (${kept.owner})`}.`,
+    remedy:
+      `Look at ${where}${kept?.owner === undefined ? '' : ` (${kept.owner})`}; then say so in migration.yml with the day: ` +
+      `\`third-parties: { ${service.toLowerCase()}: { subscriptions-seen: 2026-11-24 } }\`. A check of the kind \`command\` can ask ${service} for the list each time.`,
   };
 }

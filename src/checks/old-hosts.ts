@@ -1,3 +1,4 @@
+import type { AddOn } from '../heroku/add-ons.ts';
 import type { Check } from './result.ts';
 import { judged } from './result.ts';
 
@@ -14,18 +15,39 @@ export interface OldHostsInput {
   appHosts: readonly string[];
   database: { host: string } | undefined;
   redis: { host: string } | undefined;
+  /** Where else databases of Heroku stand: followers, and what was attached beside `DATABASE_URL` and `REDIS_URL`. */
+  attached: readonly { name: string; host: string }[];
 }
 
+const MOVED = ['heroku-postgresql', 'heroku-redis'];
 /** An address of this machine names nothing of Heroku's: it would be found everywhere. */
 const LOCAL = /^(localhost|127\.|0\.0\.0\.0$|::1$)/;
 
-export function oldHostsOf({ app, appHosts, database, redis }: OldHostsInput): OldHost[] {
+export function oldHostsOf({ app, appHosts, database, redis, attached }: OldHostsInput): OldHost[] {
   const own = new Set([`${app}.herokuapp.com`, ...appHosts]);
-  return [
+  const hosts = [
     ...[...own].map((host) => ({ what: "the app's name at Heroku", host: host.toLowerCase() })),
     ...(database === undefined ? [] : [{ what: "Heroku's Postgres", host: database.host.toLowerCase() }]),
     ...(redis === undefined ? [] : [{ what: "Heroku's Redis", host: redis.host.toLowerCase() }]),
+    ...attached.map(({ name, host }) => ({ what: `the host of Heroku's ${name}`, host: host.toLowerCase() })),
   ].filter(({ host }) => host.length > 3 && !LOCAL.test(host));
+  return hosts.filter(({ host }, index) => hosts.findIndex((other) => other.host === host) === index);
+}
+
+/** The hosts of Heroku's databases, by the config vars that name them. What other companies run for it moves along. */
+export function attachedHosts(
+  configVars: Readonly<Record<string, string>>,
+  addOns: readonly AddOn[],
+): { name: string; host: string }[] {
+  return addOns
+    .filter(({ service }) => MOVED.includes(service))
+    .flatMap((addOn) => addOn.configVars)
+    .flatMap((name) => {
+      const url = URL.parse(configVars[name] ?? '');
+      return url === null || !/^(postgres(ql)?|rediss?):$/.test(url.protocol)
+        ? []
+        : [{ name, host: url.hostname }];
+    });
 }
 
 /** Which of them a text names. */

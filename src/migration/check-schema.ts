@@ -250,6 +250,12 @@ export const thirdPartiesSchema = z
         .boolean()
         .default(false)
         .describe('Its addresses of webhooks and logins lead to where the application is.'),
+      'subscriptions-seen': z.iso
+        .date({ error: 'must be a day such as 2026-11-24' })
+        .optional()
+        .describe(
+          'The day on which somebody looked, after the switch, whether all subscriptions are still there.',
+        ),
     }),
   )
   .default({})

@@ -1,6 +1,7 @@
 import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 
+import type { CallbackOwner } from '../checks/callbacks.ts';
 import { ConfigurationError } from '../errors.ts';
 import { parseByteSize } from './byte-size.ts';
 import { capacityOf, type CapacityConfig } from './capacity-config.ts';
@@ -37,7 +38,7 @@ export interface MigrationConfig {
   declaredChecks: DeclaredCheck[];
   compare: CompareConfig | undefined;
   /** Companies that call the application, by their name in lower case. */
-  thirdParties: Record<string, { owner: string | undefined; done: boolean }>;
+  thirdParties: Record<string, CallbackOwner>;
   /** What the new side must be able to bear. */
   capacity: CapacityConfig;
   /** Answers to what assess asks, by the id of the item; those of an environment win. */
@@ -346,7 +347,10 @@ function fromFile(file: ConfigFile): MigrationConfig {
     declaredChecks: file.checks.map(declaredCheck),
     compare: compareOf(file.compare),
     thirdParties: Object.fromEntries(
-      Object.entries(file['third-parties']).map(([name, { owner, done }]) => [name, { owner, done }]),
+      Object.entries(file['third-parties']).map(([name, { owner, done, 'subscriptions-seen': seen }]) => [
+        name,
+        { owner, done, subscriptionsSeen: seen },
+      ]),
     ),
     capacity: capacityOf(file.capacity),
     decisions: file.decisions,

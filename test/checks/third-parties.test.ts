@@ -2,13 +2,14 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { temporaryDirectory } from '../../rehearsal/servers/process.ts';
-import { callbackChecks } from '../../src/checks/callbacks.ts';
+import { callbackChecks, type CallbackOwner } from '../../src/checks/callbacks.ts';
 import { costChecks } from '../../src/checks/cost.ts';
 import { oldHostsInCode } from '../../src/checks/old-hosts-in-code.ts';
 import { oldHostsInRows } from '../../src/checks/old-hosts-in-rows.ts';
-import { namedIn, oldHostsInConfig, oldHostsOf } from '../../src/checks/old-hosts.ts';
+import { attachedHosts, namedIn, oldHostsInConfig, oldHostsOf } from '../../src/checks/old-hosts.ts';
 import { oldTraffic, type OldRequest } from '../../src/checks/old-traffic.ts';
 import { wayBackChecks, type WayBack } from '../../src/checks/way-back.ts';
+import type { AddOn } from '../../src/heroku/add-ons.ts';
 import { decide } from '../../src/migration/item.ts';
 import { addressOf } from '../postgres/draining.ts';
 import { freshDatabase } from '../support/servers.ts';
@@ -20,6 +21,37 @@ const hosts = oldHostsOf({
   appHosts: ['shop-1a2b3c.herokuapp.com'],
   database: { host: 'ec2-1-2-3-4.compute-1.amazonaws.com' },
   redis: { host: '127.0.0.1' },
+  attached: [],
+});
+
+test('databases that are attached beside the first are hosts of the old side, too, and what others run is not', () => {
+  const addOn = (service: string, ...configVars: string[]): AddOn => ({
+    ...{ id: service, name: service, plan: `${service}:x`, billedTo: 'shop', state: 'provisioned' },
+    ...{ service, configVars, billedCentsPerMonth: null },
+  });
+  const attached = attachedHosts(
+    {
+      DATABASE_URL: 'postgres://u:p@ec2-1-2-3-4.compute-1.amazonaws.com:5432/d',
+      HEROKU_POSTGRESQL_RED_URL: 'postgres://u:p@ec2-9-9-9-9.compute-1.amazonaws.com:5432/d',
+      REDIS_URL: 'rediss://:p@ec2-5-5-5-5.compute-1.amazonaws.com:6379',
+      REDISCLOUD_URL: 'redis://:p@redis-1.c1.cloud.redislabs.com:1',
+    },
+    [
+      addOn('heroku-postgresql', 'DATABASE_URL', 'HEROKU_POSTGRESQL_RED_URL', 'HEROKU_POSTGRESQL_GONE_URL'),
+      addOn('heroku-redis', 'REDIS_URL'),
+      addOn('rediscloud', 'REDISCLOUD_URL'),
+    ],
+  );
+  const database = { host: 'ec2-1-2-3-4.compute-1.amazonaws.com' };
+  expect(oldHostsOf({ app: 'shop', appHosts: [], database, redis: undefined, attached })).toEqual([
+    { what: "the app's name at Heroku", host: 'shop.herokuapp.com' },
+    { what: "Heroku's Postgres", host: 'ec2-1-2-3-4.compute-1.amazonaws.com' },
+    {
+      what: "the host of Heroku's HEROKU_POSTGRESQL_RED_URL",
+      host: 'ec2-9-9-9-9.compute-1.amazonaws.com',
+    },
+    { what: "the host of Heroku's REDIS_URL", host: 'ec2-5-5-5-5.compute-1.amazonaws.com' },
+  ]);
 });
 
 test('a host is found as a whole name, and an address of this machine is none', () => {
@@ -93,23 +125,40 @@ const stripe = (becomes?: string) => ({
   ...(becomes === undefined ? {} : { verdict: 'automatic' as const, becomes }),
 });
 
-test.each<
-  [string, string | undefined, { owner: string | undefined; done: boolean } | undefined, boolean, string]
->([
+const SWITCH = new Date('2026-11-23T12:00:00Z');
+const ada = { owner: '@ada', done: false, subscriptionsSeen: undefined };
+
+test.each<[string, string | undefined, CallbackOwner | undefined, boolean, string]>([
   ['a domain that moves', 'a-domain-that-moves', undefined, true, 'passed'],
-  ['to be changed, and nobody has', 'changed-at-the-cutover', { owner: '@ada', done: false }, true, 'failed'],
-  ['to be changed, and done', 'changed-at-the-cutover', { owner: '@ada', done: true }, true, 'passed'],
+  ['to be changed, and nobody has', 'changed-at-the-cutover', ada, true, 'failed'],
+  ['to be changed, and done', 'changed-at-the-cutover', { ...ada, done: true }, true, 'passed'],
   ['to be changed, before the switch', 'changed-at-the-cutover', undefined, false, 'told'],
   ['nobody has said', undefined, undefined, true, 'told'],
 ])('a callback: %s', (_name, answer, owner, moved, state) => {
-  const checks = callbackChecks([stripe(answer)], [], owner === undefined ? {} : { stripe: owner }, moved);
+  const owners = owner === undefined ? {} : { stripe: owner };
+  const checks = callbackChecks([stripe(answer)], [], owners, moved ? SWITCH : undefined);
   expect(checks[0]).toMatchObject({ id: 'third-parties/callback/stripe', state });
+  if (owner !== undefined) expect(checks[0]?.found).toContain('@ada');
   expect(checks.some(({ id }) => id === 'third-parties/dropped/stripe')).toBe(moved);
+});
+
+test.each([
+  ['nobody has looked', undefined, 'told', 'stands with Stripe only; it retries for 3 days'],
+  ['somebody looked before the switch', '2026-11-22', 'told', 'stands with Stripe only'],
+  ['somebody looked on its day', '2026-11-23', 'passed', 'looked at on 2026-11-23 by @ada'],
+  ['somebody looked since', '2026-11-25', 'passed', 'looked at on 2026-11-25 by @ada'],
+])('subscriptions that a sender may have dropped: %s', (_name, subscriptionsSeen, state, found) => {
+  const owners = { stripe: { ...ada, subscriptionsSeen } };
+  expect(callbackChecks([stripe('a-domain-that-moves')], [], owners, SWITCH)[1]).toMatchObject({
+    id: 'third-parties/dropped/stripe',
+    state,
+    found: expect.stringContaining(found),
+  });
 });
 
 test('a service is known by the names of config vars when no plan is at hand', () => {
   expect(
-    callbackChecks([], ['SHOPIFY_API_SECRET', 'TWILIO_AUTH_TOKEN'], {}, true).map(({ id }) => id),
+    callbackChecks([], ['SHOPIFY_API_SECRET', 'TWILIO_AUTH_TOKEN'], {}, SWITCH).map(({ id }) => id),
   ).toEqual([
     'third-parties/callback/shopify',
     'third-parties/dropped/shopify',
@@ -118,7 +167,6 @@ test('a service is known by the names of config vars when no plan is at hand', (
   ]);
 });
 
-const SWITCH = new Date('2026-11-23T12:00:00Z');
 const request = (minutes: number): OldRequest => ({
   at: new Date(SWITCH.getTime() + minutes * 60_000),
   host: 'shop.herokuapp.com',
