@@ -258,9 +258,13 @@ testInFull(
     const path = join(sides.directory, 'dearer.json');
     const record = await readRecord(join(sides.directory, 'migration-record.json'));
     const assessed = record.sections.find(({ phase }) => phase === 'assess');
-    const data = structuredClone(assessed?.data) as { plan: { redis: { usdPerMonth: number } } };
+    const data = structuredClone(assessed?.data) as {
+      plan: { redis: { usdPerMonth: number }; components: { kind: string; usdPerMonth: number }[] };
+    };
     const promised = data.plan.redis.usdPerMonth * 1.2;
     data.plan.redis.usdPerMonth -= 2;
+    const web = data.plan.components.find(({ kind }) => kind === 'service') ?? never();
+    web.usdPerMonth -= 1;
     const { runId, runAttempt, actor, runUrl } = record.sections[0]?.run ?? never();
     await writeRecord(
       path,
@@ -276,10 +280,16 @@ testInFull(
       `costs ${promised.toFixed(2)} USD a month, and assess promised ${(promised - 2.4).toFixed(2)}`,
     );
     expect(run.summary).toContain('Other prices than promised');
+    // Of the app each component, and the whole by App Platform's own price of the spec.
+    const app = await application({ 'dry-run': 'true', record: path });
+    expect(app.summary).toMatch(
+      new RegExp(`web: 1 × \\S+ costs \\S+ USD a month, and assess promised ${web.usdPerMonth.toFixed(2)}`),
+    );
+    expect(app.summary).toMatch(/App shop-staging costs \S+ USD a month, and assess promised/);
   },
   60_000,
 );
 
 function never(): never {
-  throw new Error('the record has no section');
+  throw new Error('the record lacks what is looked for');
 }
