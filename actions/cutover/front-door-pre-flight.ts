@@ -7,11 +7,15 @@ import { trustsFrontDoor } from '../../src/front-door/probe.ts';
 import { FRONT_DOOR_SECRET } from '../../src/front-door/secret.ts';
 import { readFormation } from '../../src/heroku/formation.ts';
 import { readCurrentSlug } from '../../src/heroku/release.ts';
+import { requestsPerSecond } from '../../src/heroku/request-rate.ts';
+import { readRouterLog } from '../../src/heroku/router-log.ts';
 import { targetNames } from '../../src/migration/names.ts';
 import { findForwarder } from '../front-door.ts';
 import type { Parties } from '../parties.ts';
 import type { Finding } from './findings.ts';
+import { forecastOf } from './forecast.ts';
 import { frontDoorParty } from './front-door-traffic.ts';
+import { roomForWaiting } from './room-for-waiting.ts';
 
 const PROVISION = 'Run provision with `stage: application` and look at its summary.';
 
@@ -21,6 +25,7 @@ export async function frontDoorReady(parties: Parties): Promise<Finding[]> {
   return Promise.all([
     builtForwarder(parties),
     runningWeb(parties),
+    waitingVisitors(parties),
     secretThere(parties),
     trustedForwarder(parties),
   ]);
@@ -51,6 +56,16 @@ async function runningWeb({ oldSide: { heroku, app } }: Parties): Promise<Findin
     remedy:
       'The front door runs in place of the web process: scale it up (`heroku ps:scale web=1`) or write `traffic: dns`.',
   };
+}
+
+async function waitingVisitors({ subject, oldSide: { heroku, app }, clock }: Parties): Promise<Finding> {
+  const [lines, formation] = await Promise.all([readRouterLog(heroku, app), readFormation(heroku, app)]);
+  return roomForWaiting({
+    requests: lines === undefined ? undefined : requestsPerSecond(lines, clock.now()),
+    holdMs: forecastOf(subject)?.high,
+    webDynos: formation.find(({ type }) => type === 'web')?.quantity ?? 0,
+    app,
+  });
 }
 
 /**

@@ -14,7 +14,8 @@ export interface RoutedRequest {
   from: string;
 }
 
-const LINES = 1500;
+/** More than these Heroku does not keep. */
+export const LOG_LINES = 1500;
 const LIMIT_MS = 15_000;
 
 /**
@@ -27,7 +28,7 @@ export async function readRouterLog(client: HerokuClient, app: string): Promise<
   const session = await client
     .post(
       `/apps/${encodeURIComponent(app)}/log-sessions`,
-      { lines: LINES, source: 'heroku', dyno: 'router', tail: false },
+      { lines: LOG_LINES, source: 'heroku', dyno: 'router', tail: false },
       z.object({ logplex_url: z.string() }),
     )
     .catch((error: unknown) => {
