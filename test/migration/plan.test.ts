@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+import type { Catalogue, PostgresOptions } from '../../src/digitalocean/prices.ts';
 import { parseMigrationConfig } from '../../src/migration/config.ts';
 import { costBefore, ofGroup, savingOf, savingPercent, sumOf } from '../../src/migration/cost.ts';
 import {
@@ -179,6 +180,17 @@ test.each<[string, Partial<PlanInput>, RegExp]>([
   ],
   ['a Redis cluster', { redis: { ...redis, cluster: true } }, /Redis is a cluster/],
   [
+    'a forwarder where no web dyno runs',
+    {
+      config: { ...config, traffic: 'front-door' },
+      inventory: {
+        ...inventory,
+        formation: inventory.formation.filter(({ type }) => type !== 'web'),
+      },
+    },
+    /no web dyno in whose place the forwarder could run/,
+  ],
+  [
     'a schedule nobody knows',
     { config: { ...config, schedule: [] }, scheduler: { unknown: 'HTTP 404' } },
     /jobs of Heroku Scheduler are not known/,
@@ -200,6 +212,13 @@ test.each<[string, Partial<PlanInput>, RegExp]>([
   expect(whats(blockers)).toMatch(expected);
   expect(blockers.every(({ why, remedy }) => why !== '' && remedy !== null)).toBe(true);
 });
+
+/** DigitalOcean with another Standard Edition. */
+function offering(changes: Partial<PostgresOptions>): Catalogue {
+  const { pg } = catalogue.postgres;
+  if (pg === undefined) throw new Error('The Standard Edition is expected.');
+  return { ...catalogue, postgres: { pg: { ...pg, ...changes } } };
+}
 
 test.each<[string, Partial<PlanInput>, RegExp]>([
   [
@@ -248,6 +267,33 @@ test.each<[string, Partial<PlanInput>, RegExp]>([
       },
     },
     /not read: webhooks: May the app move without knowing it\? refused\. the scope `read`/,
+  ],
+  [
+    'an app in maintenance mode',
+    { inventory: { ...inventory, app: { ...inventory.app, maintenance: true } } },
+    /in maintenance mode/,
+  ],
+  [
+    'a version that DigitalOcean has no more',
+    { catalogue: offering({ versions: ['17', '18'] }) },
+    /PostgreSQL moves from 16 to 17/,
+  ],
+  [
+    'a Redis with a second server',
+    {
+      inventory: {
+        ...inventory,
+        addOns: inventory.addOns.map((one) =>
+          one.service === 'heroku-redis' ? addOn('heroku-redis', 'heroku-redis:premium-0', 1_500) : one,
+        ),
+      },
+    },
+    /premium-0 has a standby, the droplet has none/,
+  ],
+  [
+    'a forwarder in place of the code',
+    { config: { ...config, traffic: 'front-door' } },
+    /wait in a forwarder.*no live probe of ours has confirmed/s,
   ],
 ])('%s is told or asked, and blocks nothing', (_name, changes, expected) => {
   const plan = buildPlan(input(changes));

@@ -302,3 +302,62 @@ test('an encoding other than UTF8, an own locale, a follower and a changed text 
   for (const id of ['postgres/locale', 'postgres/collation-version', 'postgres/freeze'])
     expect(itemOf(items, id)).toMatchObject({ verdict: 'automatic', remedy: expect.any(String) });
 });
+
+test('sessions of the provider stay behind, and those whose addresses are hidden are told as such', async () => {
+  const facts = await emptyFacts();
+  const provider = {
+    ...{ user: 'heroku_admin', application: '', isOwner: false, kind: 'client backend', sessions: 1 },
+    ...{ looks: 1, addresses: [], addressCount: 0, hidden: true },
+  };
+  const sessions = { ...nobody, clients: [provider], hiddenUsers: ['bi', 'etl'] };
+  const items = postgresItems({ ...facts, sessions }, offer);
+  expect(itemOf(items, 'consumer/provider')).toMatchObject({
+    verdict: 'automatic',
+    what: 'Heroku’s own sessions (heroku_admin)',
+    becomes: 'left behind',
+  });
+  expect(itemOf(items, 'consumer/hidden')).toMatchObject({
+    what: 'the addresses of sessions of bi, etl are hidden',
+    remedy: expect.stringContaining('pg_monitor'),
+  });
+  const others = postgresItems({ ...facts, sessions: nobody }, offer).map(({ id }) => id);
+  expect(others).not.toContain('consumer/provider');
+  expect(others).not.toContain('consumer/hidden');
+});
+
+test('rows in tables of extensions are a question; identities of tables, and numbers that nobody could read, are told', async () => {
+  const facts = await emptyFacts();
+  const { sequences } = facts;
+  const [table] = facts.database.tables;
+  if (sequences === null || table === undefined) throw new Error('Not everything was read.');
+  const items = postgresItems(
+    {
+      ...facts,
+      database: { ...facts.database, tables: [{ ...table, replicaIdentity: 'full' }] },
+      sequences: { ...sequences, total: 3, unread: ['public.invoice_numbers'] },
+      extensionData: [
+        { extension: 'postgis', table: 'public.spatial_ref_sys', hasRows: true },
+        { extension: 'pg_cron', table: 'cron.job', hasRows: null },
+      ],
+    },
+    offer,
+  );
+  expect(itemOf(items, 'postgres/extension-data/public.spatial_ref_sys')).toMatchObject({
+    verdict: 'decide',
+    what: 'public.spatial_ref_sys of postgis holds rows of yours',
+    options: ['entered again by hand after the copy', 'not needed'],
+  });
+  // What could not be read may hold rows, too.
+  expect(itemOf(items, 'postgres/extension-data/cron.job')).toMatchObject({
+    verdict: 'decide',
+    what: 'cron.job of pg_cron could not be read',
+  });
+  expect(itemOf(items, 'postgres/replica-identity')).toMatchObject({
+    verdict: 'automatic',
+    what: expect.stringContaining('public.orders'),
+  });
+  expect(itemOf(items, 'postgres/sequences-unread')).toMatchObject({
+    what: '1 sequences could not be read: public.invoice_numbers',
+    becomes: 'read by the copy, which fails when it cannot',
+  });
+});

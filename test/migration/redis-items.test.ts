@@ -317,6 +317,75 @@ test('modules that are loaded and seem unused are a question', () => {
   });
 });
 
+const commands = facts.commands as NonNullable<RedisAssessFacts['commands']>;
+const stream = { name: '"events"', database: 0, entries: 10, groups: 2 };
+
+test.each<[string, Partial<RedisAssessFacts>, string, Record<string, unknown>]>([
+  [
+    'Lua scripts',
+    { commands: { ...commands, scripts: 1_200 } },
+    'redis/scripts',
+    {
+      becomes: expect.stringContaining('NOSCRIPT'),
+      why: expect.stringMatching(/^1,200 calls of EVAL/),
+    },
+  ],
+  [
+    'functions of the server',
+    { functions: { libraries: ['limits', 'locks'], functions: 3 } },
+    'redis/functions',
+    { what: '3 server-side functions in limits, locks', becomes: 'carried with the keys' },
+  ],
+  [
+    'streams among the keys',
+    { sample: { ...sample, streams: [stream, { ...stream, groups: 1 }] } },
+    'redis/streams',
+    {
+      what: '2 streams with 3 consumer groups',
+      becomes: expect.stringContaining('pending entries'),
+    },
+  ],
+  [
+    'streams that only their commands tell of',
+    { commands: { ...commands, streams: 40 } },
+    'redis/streams',
+    {
+      what: 'streams, none of them among the keys that were looked at',
+      why: '40 calls of stream commands since the server started',
+    },
+  ],
+  [
+    'messages that were published',
+    { commands: { ...commands, publish: 7 } },
+    'redis/pubsub',
+    { why: '7 messages since the server started', becomes: expect.stringContaining('not carried') },
+  ],
+  [
+    'channels with a listener, where no commands are counted',
+    { commands: null, pubsub: { channels: 1, patterns: 2 } },
+    'redis/pubsub',
+    {
+      what: 'messages between clients (pub/sub): 1 channels and 2 patterns with a listener',
+      why: 'PUBSUB',
+    },
+  ],
+  [
+    'keys whose size the server does not tell',
+    { sample: { ...sample, bytes: null } },
+    'redis/sizes',
+    { why: 'MEMORY USAGE is refused' },
+  ],
+  [
+    'names that were not all walked over',
+    { sample: { ...sample, keys: 5_000_000, walked: 1_000_000 } },
+    'redis/jobs-not-all-seen',
+    { why: expect.stringMatching(/^1,000,000 of 5,000,000 names/) },
+  ],
+])('told, since it may surprise somebody: %s', (_what, change, id, expected) => {
+  expect(itemOf(id, change)).toMatchObject({ verdict: 'automatic', area: 'redis', ...expected });
+  expect(itemOf(id, {})).toBeUndefined();
+});
+
 test('a real server gives items with ids of their own, the same on the next run', async () => {
   const server = await testRedis(['maxmemory 50mb', 'maxmemory-policy allkeys-lru']);
   const address = { host: server.host, port: server.port, tls: { mode: 'off' } } as const;

@@ -208,6 +208,37 @@ test('a monorepo: several apps are told, one is chosen by its directory', async 
   await expect(readRepository(`${root}/nowhere`)).rejects.toThrow('There is no checkout');
 });
 
+test('a Rails app of Heroku’s container stack, with delayed_job and cron jobs in app.json', async () => {
+  const facts = await readRepository(
+    await checkout({
+      Gemfile: 'gem "rails"\ngem "delayed_job_active_record"\n',
+      'Gemfile.lock':
+        'GEM\n  specs:\n    delayed_job (4.1.11)\n    delayed_job_active_record (4.1.8)\n    pg (1.5.4)\n    rails (7.1.0)\n\nRUBY VERSION\n   ruby 3.3.0p0\n',
+      Dockerfile: 'FROM ruby:3.3\n',
+      'heroku.yml':
+        'build:\n  docker:\n    web: Dockerfile\nrun:\n  web: bundle exec puma\n  worker: bundle exec rake jobs:work\n',
+      'app.json': JSON.stringify({ cron: [{ command: 'rake nightly', schedule: '0 3 * * *' }] }),
+    }),
+  );
+  const items = repositoryItems(facts, app());
+  expect(itemOf(items, 'repository/heroku-yml')).toMatchObject({
+    verdict: 'automatic',
+    what: 'heroku.yml builds an image (web, worker)',
+    becomes: 'the same Dockerfile, built by a workflow',
+  });
+  expect(itemOf(items, 'repository/app-json/cron')).toMatchObject({
+    verdict: 'automatic',
+    area: 'schedule',
+    becomes: expect.stringContaining('Heroku reads none there'),
+    remedy: 'Declare jobs under `schedule` in migration.yml.',
+  });
+  expect(itemOf(items, 'repository/queue/delayed_job')).toMatchObject({
+    verdict: 'automatic',
+    becomes: 'its jobs lie in Postgres and move with the database',
+    why: 'delayed_job 4.1.11 (Gemfile.lock:3)',
+  });
+});
+
 test('without a checkout the report says that nobody looked', () => {
   expect(repositoryNotRead('no checkout').map(({ verdict, what }) => `${verdict}: ${what}`)).toEqual([
     'automatic: the repository was not looked at',
