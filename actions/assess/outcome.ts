@@ -1,5 +1,6 @@
 import { ConfigurationError } from '../../src/errors.ts';
 import type { Edge } from '../../src/github/run.ts';
+import type { HerokuInventory } from '../../src/heroku/inventory.ts';
 import { savingPercent } from '../../src/migration/cost.ts';
 import { blockersIn, undecidedIn, worthKnowingIn } from '../../src/migration/item.ts';
 import type { Plan } from '../../src/migration/plan.ts';
@@ -68,6 +69,7 @@ export function setOutputs(edge: Edge, own: Assessment, others: OtherApps | unde
   edge.setOutput('items-decide', open);
   edge.setOutput('items-blocked', blockers);
   edge.setOutput('plan-digest', own.digest);
+  edge.setOutput('commit', commitOf(own.inventory));
   edge.setOutput('strategy', strategy);
   edge.setOutput('blockers', blockers);
   edge.setOutput('warnings', worthKnowingIn(items).length + open);
@@ -76,6 +78,11 @@ export function setOutputs(edge: Edge, own: Assessment, others: OtherApps | unde
   edge.setOutput('saving-percent', savingPercent(before, after) ?? '');
   edge.setOutput('downtime-expected-ms', expected?.expected ?? '');
   edge.setOutput('downtime-at-most-ms', expected?.high ?? '');
+}
+
+/** Of a deployment from git; one of an archive has whatever version its sender gave it. */
+export function commitOf({ slugCommit }: HerokuInventory): string {
+  return slugCommit !== null && /^[0-9a-f]{40}$/u.test(slugCommit) ? slugCommit : '';
 }
 
 /** Fails the job as `fail-on` wants. A first run has nothing to answer in yet: it reports, and does not fail. */

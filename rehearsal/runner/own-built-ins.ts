@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, globSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -19,8 +20,21 @@ export const ownBuiltIns: BuiltIns = {
   'run:postgres-tools': (context) => context.info("Played: this machine's PostgreSQL tools are used."),
 };
 
+/**
+ * Where the caller's repository is one of git, a ref is what git has of it; the run's own commit, and each ref of a folder
+ * without history, is what the folder holds.
+ */
 function checkOut(context: BuiltInContext): void {
-  const target = resolve(context.workspace, context.inputs.path ?? '');
+  const { path = '', ref = '' } = context.inputs;
+  const target = resolve(context.workspace, path);
+  const known = ['', context.env['GITHUB_SHA']].includes(ref);
+  if (!known && existsSync(join(context.callerRepository, '.git'))) {
+    mkdirSync(target, { recursive: true });
+    const archive = execFileSync('git', ['archive', ref], { cwd: context.callerRepository, stdio: 'pipe' });
+    execFileSync('tar', ['-x'], { cwd: target, input: archive });
+    context.info(`Played: checked out ${ref} of ${context.callerRepository}.`);
+    return;
+  }
   cpSync(context.callerRepository, target, {
     recursive: true,
     filter: (source) => !['.git', 'node_modules'].includes(basename(source)),
@@ -102,11 +116,13 @@ function logIn(context: BuiltInContext): void {
   context.info(`Played: login to ${registry}.`);
 }
 
-/** The digest is that of the sources, so that equal sources are the same image, as with a reproducible build. */
+/** The digest is that of the build context, so that equal sources are the same image, as with a reproducible build. */
 function buildImage(context: BuiltInContext): void {
+  const root = resolve(context.workspace, context.inputs.context ?? '');
   const hash = createHash('sha256');
-  for (const file of listFiles(context.callerRepository, '**').sort()) {
-    hash.update(`${file.slice(context.callerRepository.length)}:${statSync(file).size}\n`);
+  for (const file of listFiles(root, '.').sort()) {
+    const contents = createHash('sha256').update(readFileSync(file)).digest('hex');
+    hash.update(`${file.slice(root.length)}:${contents}\n`);
   }
   const digest = `sha256:${hash.digest('hex')}`;
   context.setOutput('digest', digest);

@@ -28,6 +28,7 @@ test('an add-on that is not moved waits for a decision: told with what to write,
     outcome: 'decisions-needed',
     'items-decide': '1',
     'items-blocked': '0',
+    commit: expect.stringMatching(/^[0-9a-f]{40}$/),
   });
   expect(Number(open.outputs['items-automatic'])).toBeGreaterThan(10);
   expect(open.log).toMatch(/::notice title=One decision needed::.*add-on\/papertrail/);
