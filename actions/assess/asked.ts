@@ -18,7 +18,11 @@ export async function readAsked(edge: Edge): Promise<Asked> {
   const config = await readConfig(edge);
   const herokuApp = edge.inputs.optional('heroku-app');
   if (config !== undefined) {
-    const environment = environmentAsked(config, edge.inputs.optional('environment'), herokuApp);
+    const environment = environmentAsked(config, {
+      name: edge.inputs.optional('environment'),
+      herokuApp,
+      ofAll: edge.inputs.boolean('all-environments'),
+    });
     return { kind: 'declared', herokuApp: environment.herokuApp, config, environment };
   }
   if (herokuApp === undefined) {
@@ -33,8 +37,7 @@ export async function readAsked(edge: Edge): Promise<Asked> {
 
 function environmentAsked(
   config: MigrationConfig,
-  name: string | undefined,
-  herokuApp: string | undefined,
+  { name, herokuApp, ofAll }: { name: string | undefined; herokuApp: string | undefined; ofAll: boolean },
 ): EnvironmentConfig {
   const all = Object.values(config.environments);
   const apps = all.map((one) => `${one.name} (${one.herokuApp})`).join(', ');
@@ -54,7 +57,8 @@ function environmentAsked(
         'Leave heroku-app out and set `environment`, or correct one of them.',
     );
   }
-  const [only, ...others] = all;
+  // Where all are looked at, the one that serves is looked at in full.
+  const [only, ...others] = ofAll && all.length > 1 ? all.filter((one) => one.protected) : all;
   if (only !== undefined && others.length === 0) return only;
   throw new ConfigurationError(
     `The input environment is empty, and migration.yml names several: ${apps}. Set \`environment\` under \`with:\` of the step.`,

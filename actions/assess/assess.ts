@@ -86,13 +86,21 @@ async function readAll(
     asked.kind === 'declared'
       ? (asked.environment.throwAway?.of ?? asked.environment.migrationId)
       : undefined;
-  const withOthers = edge.inputs.boolean('all-in-pipeline');
+  const wanted = {
+    app,
+    inPipeline: edge.inputs.boolean('all-in-pipeline'),
+    environments:
+      asked.kind === 'declared' && edge.inputs.boolean('all-environments')
+        ? Object.values(asked.config.environments).map(({ herokuApp }) => herokuApp)
+        : [],
+  };
+  const withOthers = wanted.inPipeline || wanted.environments.length > 0;
   let shared: HerokuClient | undefined;
   // One client, so that all requests keep one pace; each task is given the same signal.
   const heroku = (signal: AbortSignal): HerokuClient => (shared ??= herokuOf(edge, signal));
   const [found, others, offers] = await together(edge.signal, [
     async (signal) => readApp({ ...edge, signal }, heroku(signal), { app, migrationId }),
-    async (signal) => (withOthers ? readOthers({ ...edge, signal }, heroku(signal), app) : undefined),
+    async (signal) => (withOthers ? readOthers({ ...edge, signal }, heroku(signal), wanted) : undefined),
     async (signal) => readOffers({ ...edge, signal }),
   ]);
   return { found, others, offers };

@@ -38,7 +38,7 @@ export interface Assessment {
   plan: Plan;
   /** Of the plan. */
   digest: string;
-  /** `brief`: one of the pipeline's other apps, whose databases were not looked into and whose repository was not read. */
+  /** `brief`: one of the other apps of a run, whose databases were not looked into and whose repository was not read. */
   depth: 'full' | 'brief';
   /** `undefined` in these: there is none, or it could not be read and the plan's items say why. */
   database: DatabaseFacts | undefined;
@@ -180,7 +180,7 @@ function onlyBriefly(app: string): Item {
   return decide({
     id: 'app/not-read/in-depth',
     area: 'app',
-    what: `${app} was looked at briefly, as one of the pipeline's other apps`,
+    what: `${app} was looked at briefly, as one of several apps`,
     question: 'Has it been assessed by itself?',
     options: ['assess-it'],
     why: 'what its databases hold in detail, who else uses them and what is in its repository are not known',

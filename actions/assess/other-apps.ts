@@ -6,9 +6,12 @@ import type { DecidedFor } from './decided-for.ts';
 import type { OthersFound } from './pipeline.ts';
 import type { AppFound } from './read-app.ts';
 
-/** One app of a pipeline in a line: for the record and the table. */
+/** One of several apps in a line: for the record and the table. */
 export interface AppLine {
   app: string;
+  /** Of migration.yml; `null`: no file names the app. */
+  environment: string | null;
+  /** In its pipeline; `null`: it belongs to none. */
   stage: string | null;
   /** `parked`: on Heroku runs the placeholder of a cutover, so nothing of it is planned. */
   verdict: Verdict | 'parked';
@@ -24,7 +27,7 @@ export interface AppLine {
 
 type Price = Pick<Cost, 'usdPerMonth' | 'complete'>;
 
-/** What became of a pipeline's other apps. */
+/** What became of the other apps of a pipeline and of migration.yml. */
 export interface OtherApps {
   pipeline: string | null;
   assessments: Assessment[];
@@ -60,12 +63,13 @@ export function assessOthers(
   };
 }
 
-export function lineOf({ inventory, stage, plan }: Assessment): AppLine {
+export function lineOf({ inventory, stage, plan, environment, proposed }: Assessment): AppLine {
   const { items, costs, verdict } = plan;
   const decisions = undecidedIn(items).length;
   const blockers = blockersIn(items).length;
   return {
     app: inventory.app.name,
+    environment: proposed ? null : environment.name,
     stage,
     verdict,
     automatic: items.length - decisions - blockers,
@@ -77,7 +81,7 @@ export function lineOf({ inventory, stage, plan }: Assessment): AppLine {
   };
 }
 
-/** Both sides of all apps together. What could not be read of a pipeline leaves both sums a lower bound. */
+/** Both sides of all apps together. What could not be read of them leaves both sums a lower bound. */
 export function totalCosts(own: Assessment, others: OtherApps | undefined): { before: Cost; after: Cost } {
   const all = [own, ...(others?.assessments ?? [])].map(({ plan }) => plan.costs);
   const known = others === undefined || (others.unknown.length === 0 && others.parked.length === 0);

@@ -46,7 +46,7 @@ export function tell(
   if (elsewhere.length > 0) {
     edge.annotate(
       'notice',
-      'Blocked elsewhere in the pipeline',
+      'Blocked elsewhere',
       elsewhere.map(({ inventory }) => inventory.app.name).join(', '),
     );
   }

@@ -8,19 +8,22 @@ import { lineOf, totalCosts, type AppLine, type OtherApps } from './other-apps.t
 const MOST_ROWS = 200;
 const MOST_UNKNOWN = 50;
 
-/** All apps of the pipeline, a line each: verdict, what asks for a person, cost on both sides. */
+/** All apps of the pipeline or of migration.yml, a line each: verdict, what asks for a person, cost on both sides. */
 export function pipelineTable(own: Assessment, others: OtherApps): string[] {
   const lines = others.assessments.map(lineOf);
   const { before, after } = totalCosts(own, others);
   const right = (title: string) => ({ title, align: 'right' as const });
   const count = lines.length + 1;
-  const name = others.pipeline === null ? 'The pipeline' : `Pipeline ${others.pipeline}`;
+  const apps = count === 1 ? 'one app' : `${count} apps`;
   return [
-    heading(`${name}: ${count === 1 ? 'one app' : `${count} apps`}`, 3),
+    heading(
+      others.pipeline === null ? `Looked at together: ${apps}` : `Pipeline ${others.pipeline}: ${apps}`,
+      3,
+    ),
     table(
       [
         'App',
-        'Stage',
+        'Environment or stage',
         'Verdict',
         right('Blockers'),
         right('Decisions'),
@@ -58,7 +61,7 @@ export function pipelineTable(own: Assessment, others: OtherApps): string[] {
 function row(line: AppLine): Cell[] {
   return [
     line.app,
-    line.stage ?? '',
+    line.environment ?? line.stage ?? '',
     VERDICTS[line.verdict],
     line.blockers,
     line.decisions,
@@ -101,7 +104,7 @@ function notRead(unknown: readonly string[]): string[] {
   const more = unknown.length - MOST_UNKNOWN;
   return [
     details(
-      `Not read of the pipeline (${unknown.length})`,
+      `Not read of the other apps (${unknown.length})`,
       list([...unknown.slice(0, MOST_UNKNOWN), ...(more > 0 ? [`${more} more`] : [])]),
     ),
   ];

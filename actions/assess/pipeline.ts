@@ -1,14 +1,15 @@
 import type { Edge } from '../../src/github/run.ts';
 import { readAllInPipeline } from '../../src/heroku/all-in-pipeline.ts';
+import { readSeveralApps } from '../../src/heroku/several-apps.ts';
 import type { HerokuClient } from '../../src/heroku/client.ts';
 import { inTurns } from '../../src/in-turns.ts';
 import { maskConfigVars } from '../../src/migration/source.ts';
 import { readAppBriefly, unofficialOf, type AppFound } from './read-app.ts';
 import { createUnknowns } from './unknowns.ts';
 
-/** The other apps of a pipeline. */
+/** The other apps of a pipeline and of migration.yml. */
 export interface OthersFound {
-  /** `null`: not known. */
+  /** `null`: not asked for, or not known. */
   pipeline: string | null;
   apps: AppFound[];
   /** Apps that exist while a pull request is open; they are not looked at. */
@@ -17,30 +18,50 @@ export interface OthersFound {
   unknown: readonly string[];
 }
 
+export interface OthersWanted {
+  /** The app that is looked at in full. */
+  app: string;
+  /** Those of its pipeline. */
+  inPipeline: boolean;
+  /** By name: apps of the environments of migration.yml, whatever pipeline they are in. */
+  environments: readonly string[];
+}
+
 /** Connections to databases that are open at the same time, each to another server. */
 const DATABASES_AT_ONCE = 8;
 
 /**
- * Reads every other app of the pipeline that `app` belongs to: inventories side by side within Heroku's limit, then a brief
- * look into their databases. Nothing is changed. A pipeline or an app that cannot be read is told.
+ * Reads every other app that is wanted: inventories side by side within Heroku's limit, then a brief look into their
+ * databases. Nothing is changed. A pipeline or an app that cannot be read is told.
  */
-export async function readOthers(edge: Edge, heroku: HerokuClient, app: string): Promise<OthersFound> {
+export async function readOthers(
+  edge: Edge,
+  heroku: HerokuClient,
+  { app, inPipeline, environments }: OthersWanted,
+): Promise<OthersFound> {
   const unknowns = createUnknowns(edge);
-  const found = await unknowns.orTell("the pipeline's other apps", () =>
-    readAllInPipeline(heroku, app, {
-      unofficial: unofficialOf(edge),
-      mask: (configVars) => maskConfigVars(configVars, edge),
-      except: app,
-    }),
-  );
-  if (found === undefined) return { pipeline: null, apps: [], reviewApps: 0, unknown: unknowns.found };
-  const apps = await inTurns(DATABASES_AT_ONCE, found.apps, ({ inventory, configVars }) =>
+  const options = {
+    unofficial: unofficialOf(edge),
+    mask: (configVars: Record<string, string>) => maskConfigVars(configVars, edge),
+  };
+  const pipeline = inPipeline
+    ? await unknowns.orTell("the pipeline's other apps", () =>
+        readAllInPipeline(heroku, app, { ...options, except: app }),
+      )
+    : undefined;
+  const listed = new Set([app, ...(pipeline?.pipeline.apps.map(({ name }) => name) ?? [])]);
+  const declared = environments.filter((name) => !listed.has(name)).map((name) => ({ name }));
+  const others =
+    declared.length === 0 ? { apps: [], gaps: [] } : await readSeveralApps(heroku, declared, options);
+  const found = [...(pipeline?.apps ?? []), ...others.apps];
+  const apps = await inTurns(DATABASES_AT_ONCE, found, ({ inventory, configVars }) =>
     readAppBriefly(edge, inventory, configVars),
   );
+  const gaps = [...(pipeline?.gaps ?? []), ...others.gaps];
   return {
-    pipeline: found.pipeline.name,
+    pipeline: pipeline?.pipeline.name ?? null,
     apps,
-    reviewApps: found.pipeline.reviewApps?.open ?? 0,
-    unknown: found.gaps.map(({ what, why }) => `${what}: ${why}`),
+    reviewApps: pipeline?.pipeline.reviewApps?.open ?? 0,
+    unknown: [...unknowns.found, ...gaps.map(({ what, why }) => `${what}: ${why}`)],
   };
 }

@@ -21,7 +21,7 @@ import { createUnknowns } from './unknowns.ts';
 
 /** Everything that was read of one app. Config values are in it, so it goes no further than to its assessment. */
 export interface AppFound {
-  /** `brief`: one of the pipeline's other apps. */
+  /** `brief`: one of the other apps of a run. */
   depth: 'full' | 'brief';
   inventory: HerokuInventory;
   /** `undefined`: the token may not read the config vars. */
@@ -91,7 +91,7 @@ export async function readApp(
   };
 }
 
-/** One of a pipeline's other apps, whose inventory is known: some statements of each database, and no checkout. */
+/** One of the other apps of a run, whose inventory is known: some statements of each database, and no checkout. */
 export async function readAppBriefly(
   edge: Edge,
   inventory: HerokuInventory,

@@ -20,7 +20,7 @@ writeFileSync(
 function asked(inputs: Record<string, string>): Promise<Asked> {
   const edge = {
     inputs: inputsFrom(
-      (name) => inputs[name],
+      (name) => ({ 'all-environments': 'false', ...inputs })[name],
       () => undefined,
     ),
   };
@@ -57,6 +57,14 @@ test('the environment is the one that is named, the only one, or the one of the 
       environment: { name: 'staging' },
     });
   }
+});
+
+test('of all environments it is the protected one, unless one is named', async () => {
+  const ofAll = { config: TWO, 'all-environments': 'true' };
+  expect(await asked(ofAll)).toMatchObject({ environment: { name: 'production' } });
+  expect(await asked({ ...ofAll, environment: 'staging' })).toMatchObject({
+    environment: { name: 'staging' },
+  });
 });
 
 test.each([

@@ -164,7 +164,7 @@ test('all apps of the pipeline are told in a table, briefly, with the cost of al
   expect(run.summary).toMatch(/shop-live \| production \| decisions needed/);
   expect(run.summary).toMatch(/shop-dark \| development \| blocked/);
   expect(run.summary).toContain('were looked at briefly');
-  expect(run.log).toContain('::notice title=Blocked elsewhere in the pipeline::shop-dark');
+  expect(run.log).toContain('::notice title=Blocked elsewhere::shop-dark');
   // Of the app that was asked for; the costs are those of all.
   expect(run.outputs.verdict).toBe('decisions-needed');
   expect(Number(run.outputs['cost-before'])).toBeCloseTo(

@@ -127,6 +127,37 @@ test('extensions are held against what our cluster said that it offers, as soon 
   expect(run.log).toMatch(/::error.*Blocked%3A the extension pg_trgm/);
 });
 
+test('all environments of migration.yml stand in one report, also where no pipeline joins their apps', async () => {
+  await sides.heroku.createApp({
+    name: 'shop-live',
+    code: sides.directory,
+    onPaper: true,
+    processTypes: { web: 'node web.mjs' },
+    formation: { web: { quantity: 2, size: 'Standard-2X' } },
+    config: { KEY: 'seen-by-nobody-2' },
+    domains: [],
+    postgres: { plan: 'standard-0', url: sides.app.config().DATABASE_URL ?? '' },
+  });
+  const environments = `  production: { heroku-app: shop-live, region: fra }
+  demo: { heroku-app: shop-gone, region: fra, protected: false }
+dns:`;
+  writeFileSync(join(sides.directory, 'three.yml'), CONFIG.replace('dns:', environments));
+  const run = await sides.runPhase('assess', {
+    config: 'three.yml',
+    record: 'three.json',
+    'all-environments': 'true',
+  });
+  expect(run.summary).toContain('Looked at together: 2 apps');
+  expect(run.summary).toMatch(/\| shop-staging \| staging \| ready /);
+  expect(run.summary).toMatch(/\| shop-live \| production \| (blocked|decisions needed) /);
+  expect(run.summary).toMatch(/the app shop-gone: .*no app "shop-gone"/);
+  expect(Number(run.outputs['cost-before'])).toBeCloseTo(Number(first.outputs['cost-before']) + 2 * 50 + 50);
+  // What could not be read is missing in the sum, and verdict and digest are those of the environment that was asked for.
+  expect(run.summary).toMatch(/\| Together \|.* at least \$/);
+  expect(run.outputs).toMatchObject({ verdict: 'ready', 'plan-digest': first.outputs['plan-digest'] });
+  expect(withoutMasks(run.log) + run.summary).not.toContain('seen-by-nobody-2');
+});
+
 test('an unreachable source database is named as a blocker', async () => {
   const app = sides.app.config();
   expect(app.DATABASE_URL).toContain('127.0.0.1');

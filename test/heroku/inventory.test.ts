@@ -280,9 +280,14 @@ test('a pipeline of 40 apps is read side by side within seconds, in its own orde
   expect(gaps).toEqual([]);
   expect(pipeline.name).toBe('shop');
   expect(apps).toHaveLength(APPS);
-  expect(apps[0]).toMatchObject({ stage: 'production', inventory: { app: { name: 'shop' }, unknown: [] } });
+  expect(apps[0]).toMatchObject({
+    inventory: { app: { name: 'shop' }, pipeline: { stage: 'production' }, unknown: [] },
+  });
   expect(new Set(apps.map(({ inventory }) => inventory.app.name)).size).toBe(APPS);
-  expect(apps.every(({ stage, inventory }) => inventory.pipeline?.stage === stage)).toBe(true);
+  const stages = new Map(pipeline.apps.map(({ name, stage }) => [name, stage]));
+  expect(apps.every(({ inventory }) => inventory.pipeline?.stage === stages.get(inventory.app.name))).toBe(
+    true,
+  );
   expect(masked).toContain('seen-nowhere');
   expect(seconds).toBeLessThan(15);
   const members = world.requests.slice(before).filter(({ path }) => /^\/teams\/[^/]+\/members/.test(path));
