@@ -14,6 +14,8 @@ export interface Authority {
   pem: string;
   /** Issues a server certificate for host names (also `*.example.com`) and addresses. */
   issue(hosts: string[], validUntil?: Date): Promise<Certificate>;
+  /** An authority below this one: a server that is to be trusted must send its `pem` along. */
+  intermediate(name: string): Promise<Authority>;
 }
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
@@ -21,16 +23,26 @@ const dayMs = 86_400_000;
 
 /** Creates an authority that lives as long as the process; its key is never written anywhere. */
 export async function createAuthority(name: string): Promise<Authority> {
+  return createIssuer(name, undefined);
+}
+
+/** An authority that signs itself, or is signed by the one above it. */
+async function createIssuer(
+  name: string,
+  above: { subject: string; keys: webcrypto.CryptoKeyPair } | undefined,
+): Promise<Authority> {
   const x509 = await loadX509();
   const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const subject = new x509.Name([{ CN: [name] }]).toString();
-  const root = await x509.X509CertificateGenerator.createSelfSigned({
-    name: subject,
-    keys,
+  const own = await x509.X509CertificateGenerator.create({
+    subject,
+    issuer: above?.subject ?? subject,
+    publicKey: keys.publicKey,
+    signingKey: (above?.keys ?? keys).privateKey,
     signingAlgorithm: algorithm,
     ...validity(),
     extensions: [
-      new x509.BasicConstraintsExtension(true, 0, true),
+      new x509.BasicConstraintsExtension(true, above === undefined ? 1 : 0, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
@@ -38,12 +50,13 @@ export async function createAuthority(name: string): Promise<Authority> {
 
   return {
     name,
-    pem: `${root.toString('pem')}\n`,
+    pem: `${own.toString('pem')}\n`,
+    intermediate: (below) => createIssuer(below, { subject, keys }),
     issue: async (hosts, validUntil) => {
       const leafKeys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
       const leaf = await x509.X509CertificateGenerator.create({
         subject: new x509.Name([{ CN: [hosts[0] ?? name] }]).toString(),
-        issuer: root.subject,
+        issuer: own.subject,
         publicKey: leafKeys.publicKey,
         signingKey: keys.privateKey,
         signingAlgorithm: algorithm,

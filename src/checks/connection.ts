@@ -113,7 +113,9 @@ export function whyNot(error: unknown): string {
     ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
     DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is signed by itself',
     SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is signed by nobody who is trusted',
-    UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its chain of certificates is not complete',
+    // A lone certificate: OpenSSL does not tell which of the two it is.
+    UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+      'its chain of certificates is not complete: an intermediate is missing, or nobody trusts its issuer',
     UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its certificate is signed by nobody who is trusted',
     ECONNREFUSED: 'the connection was refused',
     ECONNRESET: 'the connection was cut',

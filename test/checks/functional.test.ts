@@ -7,7 +7,7 @@ import { runChecks } from '../../src/checks/functional.ts';
 import type { Check } from '../../src/checks/result.ts';
 import type { CheckRun } from '../../src/checks/run.ts';
 import { parseMigrationConfig } from '../../src/migration/config.ts';
-import { playApp, type Handler, type PlayedApp } from './played-app.ts';
+import { playApp, type Handler, type PlayedApp, type Signed } from './played-app.ts';
 
 // Each kind of check against a real server behind TLS: seen passing, and failing for the reason for which it is there.
 
@@ -267,8 +267,8 @@ test('a command gets its secrets on standard input alone, and fails by its end',
 
 test('an expired certificate, one that expires soon, and one of another name fail', async () => {
   const yaml = `  - { path: / }\n`;
-  const expired = await playApp(shop, new Date(Date.now() - 3_600_000));
-  const soon = await playApp(shop, new Date(Date.now() + 10 * 86_400_000));
+  const expired = await playApp(shop, { validUntil: new Date(Date.now() - 3_600_000) });
+  const soon = await playApp(shop, { validUntil: new Date(Date.now() + 10 * 86_400_000) });
   try {
     expect(await check(yaml, { base: expired.base })).toMatchObject({
       state: 'failed',
@@ -288,6 +288,21 @@ test('an expired certificate, one that expires soon, and one of another name fai
   } finally {
     expired.close();
     soon.close();
+  }
+});
+
+test.each<[by: NonNullable<Signed['by']>, state: string, found: RegExp]>([
+  ['an intermediate', 'passed', /HTTP 200/],
+  ['an intermediate that is not sent', 'failed', /an intermediate is missing, or nobody trusts its issuer/],
+  ['a stranger', 'failed', /signed by nobody who is trusted/],
+])('a certificate that is signed by %s: %s', async (by, state, found) => {
+  const signed = await playApp(shop, { by });
+  try {
+    expect(await check('  - { path: / }\n', { base: signed.base })).toMatchObject({
+      ...{ state, found: expect.stringMatching(found) },
+    });
+  } finally {
+    signed.close();
   }
 });
 

@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { createAuthority, type Authority } from '../../rehearsal/servers/certificates.ts';
+import { createAuthority, type Authority, type Certificate } from '../../rehearsal/servers/certificates.ts';
 import type { CheckRun } from '../../src/checks/run.ts';
 import { systemClock } from '../../src/clock.ts';
 
@@ -20,10 +20,16 @@ export interface PlayedApp {
 
 let authority: Promise<Authority> | undefined;
 
-export async function playApp(handler: Handler, validUntil?: Date): Promise<PlayedApp> {
+/** Who signed the application's certificate, unless the authority that the checks trust has. */
+export interface Signed {
+  validUntil?: Date;
+  by?: 'a stranger' | 'an intermediate' | 'an intermediate that is not sent';
+}
+
+export async function playApp(handler: Handler, signed: Signed = {}): Promise<PlayedApp> {
   authority ??= createAuthority('checks');
   const own = await authority;
-  const { certificate, key } = await own.issue(['localhost'], validUntil);
+  const { certificate, key } = await issue(own, signed);
   let current = handler;
   const server = createServer({ cert: certificate, key }, (asked, answer) => {
     const chunks: Buffer[] = [];
@@ -57,6 +63,14 @@ export async function playApp(handler: Handler, validUntil?: Date): Promise<Play
       server.closeAllConnections();
     },
   };
+}
+
+async function issue(own: Authority, { by, validUntil }: Signed): Promise<Certificate> {
+  if (by === undefined) return own.issue(['localhost'], validUntil);
+  const signer = await (by === 'a stranger' ? createAuthority('a stranger') : own.intermediate('below'));
+  const { certificate, key } = await signer.issue(['localhost'], validUntil);
+  const sent = by === 'an intermediate that is not sent' ? '' : signer.pem;
+  return { certificate: `${certificate}${sent}`, key };
 }
 
 /** Takes it at /cable with the right Origin, and says welcome. */
