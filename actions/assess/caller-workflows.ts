@@ -62,8 +62,9 @@ const SECRETS = ['HEROKU_TOKEN', 'DIGITALOCEAN_TOKEN', 'MIGRATION_KEY'];
 /** Of who serves the zone, where that is not DigitalOcean. */
 const OF_THE_ZONE = ['CLOUDFLARE_TOKEN', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'DNS_COMMAND_SECRET'];
 /** Where milestones are told, for the workflows that reach any; empty unless somebody sets them. */
-
 const WITH_NOTICES = [...SECRETS, ...OF_THE_ZONE, 'NOTIFY_SLACK_URL', 'NOTIFY_WEBHOOK_URL'];
+/** Of checks that log in, and of a registry that is not DigitalOcean's, for the workflows that prepare. */
+const PREPARING = [...WITH_NOTICES, 'CHECK_SECRETS', 'REGISTRY_USERNAME', 'REGISTRY_PASSWORD'];
 const CONTENTS = 'contents: read # to check out migration.yml';
 
 function migrate(both: boolean): Caller {
@@ -84,7 +85,7 @@ function migrate(both: boolean): Caller {
     job: 'migrate',
     permissions: [CONTENTS, "actions: read # to read the environment's rules and this run's approvals"],
     calls: 'migrate',
-    secrets: WITH_NOTICES,
+    secrets: PREPARING,
     inputs: ['through: ${{ inputs.through }}'],
     ...(both ? { attests: true } : {}),
   };
@@ -115,7 +116,7 @@ function rehearse(both: boolean): Caller {
       'issues: write # to keep one issue for as long as a rehearsal does not pass',
     ],
     calls: 'rehearse-staging',
-    secrets: WITH_NOTICES,
+    secrets: PREPARING,
     inputs: [
       both
         ? "depth: ${{ inputs.depth || (github.event.schedule == '37 3 * * 6' && 'shadow') || 'full' }} # a schedule has no inputs"

@@ -52,6 +52,28 @@ test('every workflow and example parses without an error in the parser that GitH
   expect(Object.entries(errors).filter(([, messages]) => messages.length > 0)).toEqual([]);
 });
 
+test('each example hands on every secret that the workflow takes: one that is not passed would be empty there', () => {
+  for (const file of examples) {
+    for (const { uses, secrets } of Object.values(readWorkflow(file, root).jobs)) {
+      const called = /\/(\.github\/workflows\/[\w-]+\.yml)@/.exec(uses ?? '')?.[1];
+      if (called === undefined) continue;
+      const { on } = readWorkflow(join(root, called), root);
+      expect([basename(file), Object.keys(secrets ?? {})]).toEqual([
+        ...[basename(file), Object.keys(on.workflow_call?.secrets ?? {})],
+      ]);
+    }
+  }
+});
+
+test('the example has what it wrote signed, by a job that may do nothing else', () => {
+  const { jobs } = readWorkflow(join(root, 'examples/migrate.yml'), root);
+  expect(jobs.attest).toMatchObject({
+    ...{ needs: 'migrate', permissions: { 'id-token': 'write', attestations: 'write' } },
+    uses: expect.stringContaining('/attest.yml@'),
+  });
+  expect(jobs.attest?.if).toContain("inputs.through == 'production'");
+});
+
 test('the example of migration.yml is valid and has its production protected', () => {
   const path = join(root, 'examples/migration.yml');
   const { environments } = parseMigrationConfig(readFileSync(path, 'utf8'), path);
