@@ -94,6 +94,7 @@ export function assessmentOf(all: AppFound, under: AssessedUnder): Assessment {
       names: equivalentsIn(codeItems, answers),
       herokuApp: environment.herokuApp,
       imageDigest: 'later',
+      commit: 'later',
     },
   });
   const plan = buildPlan({

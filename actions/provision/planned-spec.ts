@@ -8,6 +8,7 @@ import {
   type LogDestination,
 } from '../../src/digitalocean/log-destination.ts';
 import { findVpc } from '../../src/digitalocean/vpc.ts';
+import { ConfigurationError } from '../../src/errors.ts';
 import { readAddOns } from '../../src/heroku/inventory.ts';
 import { readOwnLogDrains } from '../../src/heroku/log-drains.ts';
 import { appVariables } from '../../src/migration/app-variables.ts';
@@ -90,7 +91,12 @@ export async function specOn(
     answers: answersOf(subject.config, subject.environment),
     appName: names.app,
     addresses: newAddresses(p, target),
-    dynoMetadata: { names: metadata, herokuApp: plan.herokuApp, imageDigest: image.digest },
+    dynoMetadata: {
+      names: metadata,
+      herokuApp: plan.herokuApp,
+      imageDigest: image.digest,
+      commit: commitOf(p, metadata),
+    },
   });
   const variables = [...planned.variables, ...frontDoor.variables];
   const fates = [...planned.fates, ...frontDoor.fates];
@@ -142,6 +148,20 @@ export async function specOn(
   }
   const sent = variables.map(({ key, value }) => ({ name: key, digest: keyedDigest(p.key, value) }));
   return { spec, fates: told, secretsRead: inDynos.read, sent };
+}
+
+/** What the image was built from: whoever built it says so. */
+function commitOf({ edge }: Provisioning, names: readonly string[]): string | undefined {
+  const commit = edge.inputs.optional('commit');
+  if (commit !== undefined && !/^[0-9a-f]{40}$/u.test(commit))
+    throw new ConfigurationError(
+      `The input commit is "${commit}" and must be the 40 hexadecimal digits of the commit that the image was built from.`,
+    );
+  if (commit === undefined && names.includes('HEROKU_SLUG_COMMIT'))
+    edge.log.warning(
+      'The code reads HEROKU_SLUG_COMMIT, and nobody says which commit the image holds: give it as the input `commit`. Nothing sets it.',
+    );
+  return commit;
 }
 
 function isSet(variables: readonly { key: string }[], name: string): boolean {

@@ -59,6 +59,7 @@ export function inspectConfiguration(
       names: equivalentsIn(plan.items),
       herokuApp: oldSide.app,
       imageDigest: imageDigestOf(app.spec),
+      commit: variablesOf(app.spec).find(({ name }) => name === 'HEROKU_SLUG_COMMIT')?.value,
     },
   });
   const expected = [...variables, ...scheduleVariables(plan)];

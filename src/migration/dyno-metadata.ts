@@ -10,19 +10,23 @@ export interface NewMetadata {
   herokuApp: string;
   /** `sha256:…` of the image that runs. */
   imageDigest: string;
+  /** The commit that the image holds; `undefined` when nobody says. */
+  commit: string | undefined;
 }
 
 interface Equivalent {
   /** What it is, for the reviewer. */
   note: string;
-  /** The value for the whole app; absent when each component has its own. `${…}` is filled in by App Platform. */
-  value?: (known: NewMetadata) => string;
+  /**
+   * The value for the whole app; absent when each component has its own, `undefined` when it is not known. `${…}` is
+   * filled in by App Platform.
+   */
+  value?: (known: NewMetadata) => string | undefined;
 }
 
 /**
  * What code that reads Heroku's names finds on App Platform (devcenter, "Dyno metadata" and "Dynos"; DigitalOcean's
- * "environment variables", bindable variables). A commit and a time are not among them: App Platform knows the commit
- * only of what it builds itself, and a time from a setting would soon be wrong.
+ * "environment variables", bindable variables). A time is not among them: one from a setting would soon be wrong.
  */
 const EQUIVALENTS: Readonly<Record<string, Equivalent | undefined>> = {
   DYNO: { note: "the component's name and `.1` (`web.1`), the same in each of its instances" },
@@ -38,6 +42,10 @@ const EQUIVALENTS: Readonly<Record<string, Equivalent | undefined>> = {
   HEROKU_RELEASE_VERSION: {
     note: "the first 12 digits of the image's digest, which names what runs as a release does",
     value: ({ imageDigest }) => imageDigest.replace('sha256:', '').slice(0, 12),
+  },
+  HEROKU_SLUG_COMMIT: {
+    note: 'the commit that the image was built from',
+    value: ({ commit }) => commit,
   },
 };
 
@@ -60,7 +68,10 @@ export function equivalentsIn(
   });
 }
 
-/** Values by name; `undefined` where each component has its own (see `componentMetadata`). */
+/**
+ * Values by name; `undefined` where each component has its own (see `componentMetadata`). What nobody knows is left out:
+ * nothing is made up.
+ */
 export function equivalentsOf(
   names: readonly string[],
   known: NewMetadata,
@@ -68,9 +79,9 @@ export function equivalentsOf(
   return Object.fromEntries(
     names.flatMap((name) => {
       const found = EQUIVALENTS[name];
-      return found === undefined
-        ? []
-        : [[name, { value: found.value?.(known), reason: `the code reads it: ${found.note}` }] as const];
+      const value = found?.value?.(known);
+      if (found === undefined || (found.value !== undefined && value === undefined)) return [];
+      return [[name, { value, reason: `the code reads it: ${found.note}` }] as const];
     }),
   );
 }

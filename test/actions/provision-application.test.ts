@@ -16,6 +16,7 @@ import { testInFull } from '../support/or-skipped.ts';
 /** What only dynos know, and what a log drain's address holds: to be seen nowhere. */
 const DYNO_CANARY = 'canary-of-the-dyno-5d1f';
 const DRAIN_CANARY = 'canary-of-the-drain-77ab';
+const COMMIT = 'e4f1a2b3'.repeat(5);
 const WRITER = 'HRKU-this-token-may-start-a-dyno';
 
 let sides: Sides;
@@ -153,15 +154,17 @@ test('a token that may not start a dyno is refused with what to do, before anyth
   expect(sides.digitalOcean.apps()).toEqual([]);
 }, 60_000);
 
-test("the dyno's secret is the new side's, each component has its own DYNO, and a commit is not made up", async () => {
-  const run = await application();
+test("the dyno's secret is the new side's, each component has its own DYNO, and the commit is the one that is given", async () => {
+  const unlike = await application({ commit: 'main' });
+  expect([unlike.code, unlike.log]).toEqual([1, expect.stringContaining('The input commit is "main"')]);
+  const run = await application({ commit: COMMIT });
   expect(run.log).not.toContain('::error');
   expect(run.outputs).toMatchObject({ outcome: 'done' });
   const key = createHash('sha256').update(DYNO_CANARY).digest('hex');
   const { id, spec } = await liveSpec();
   expect(toldBy('web')).toEqual({ DYNO: 'web.1', HEROKU_APP_NAME: 'shop-staging', HEROKU_APP_ID: id, key });
   expect(toldBy('release')).toMatchObject({ DYNO: 'release.1', key });
-  expect(JSON.stringify(spec)).not.toContain('HEROKU_SLUG_COMMIT');
+  expect(spec.envs).toContainEqual(expect.objectContaining({ key: 'HEROKU_SLUG_COMMIT', value: COMMIT }));
   const secret = (spec.envs as { key: string }[]).find((one) => one.key === 'SECRET_KEY_BASE');
   expect(secret).toMatchObject({ type: 'SECRET', scope: 'RUN_TIME', value: expect.stringMatching(/^EV\[/) });
   expect(sides.heroku.rendezvous.attached).toBe(1);

@@ -6,9 +6,11 @@ import {
   EQUIVALENT,
   equivalentNote,
   equivalentsIn,
+  equivalentsOf,
 } from '../../src/migration/dyno-metadata.ts';
 
-const NAMES = ['DYNO', 'HEROKU_APP_ID', 'HEROKU_APP_NAME', 'HEROKU_RELEASE_VERSION'];
+const NAMES = ['DYNO', 'HEROKU_APP_ID', 'HEROKU_APP_NAME', 'HEROKU_RELEASE_VERSION', 'HEROKU_SLUG_COMMIT'];
+const COMMIT = 'e4f1a2b3'.repeat(5);
 
 function variables(config: { drop?: string[]; set?: Record<string, string> } = {}, names = NAMES) {
   return appVariables({
@@ -22,6 +24,7 @@ function variables(config: { drop?: string[]; set?: Record<string, string> } = {
       names,
       herokuApp: 'shop-on-heroku',
       imageDigest: `sha256:0123456789abcdef${'0'.repeat(48)}`,
+      commit: COMMIT,
     },
   });
 }
@@ -44,6 +47,7 @@ test('what the code reads of a dyno has its equivalent, each with its reason, an
     HEROKU_APP_ID: '${APP_ID}',
     HEROKU_APP_NAME: 'shop-on-heroku',
     HEROKU_RELEASE_VERSION: '0123456789ab',
+    HEROKU_SLUG_COMMIT: COMMIT,
   });
   // Each component has its own.
   expect(valuesOf(found)).not.toHaveProperty('DYNO');
@@ -54,6 +58,16 @@ test('what the code reads of a dyno has its equivalent, each with its reason, an
   ).toBe(true);
   expect(fatesOf(variables({}, []))).not.toHaveProperty('DYNO');
   expect(fatesOf(variables({}, [])).HEROKU_APP_NAME).toBe('dropped');
+});
+
+test('a commit that nobody knows is not made up', () => {
+  const known = { herokuApp: 'shop-on-heroku', imageDigest: 'sha256:0123' };
+  expect(equivalentsOf(['HEROKU_SLUG_COMMIT', 'DYNO'], { ...known, commit: undefined })).toEqual({
+    DYNO: { value: undefined, reason: expect.any(String) },
+  });
+  expect(equivalentsOf(['HEROKU_SLUG_COMMIT'], { ...known, commit: COMMIT })).toMatchObject({
+    HEROKU_SLUG_COMMIT: { value: COMMIT },
+  });
 });
 
 test('migration.yml wins over an equivalent', () => {
@@ -78,7 +92,7 @@ test('only what the items ask about gets one, and an answer decides', () => {
   expect(equivalentsIn(items, { 'repository/variable/DYNO': 'it-does-without' })).toEqual([
     'HEROKU_APP_NAME',
   ]);
-  expect(equivalentNote('HEROKU_SLUG_COMMIT')).toBeUndefined();
+  expect(equivalentNote('HEROKU_RELEASE_CREATED_AT')).toBeUndefined();
 });
 
 test('DYNO is named after its component', () => {

@@ -224,7 +224,7 @@ test('pain 13: variables that only dynos have, addresses that are attachments, s
   expectSeen(items, 'add-on/attachment/DATABASE', 'automatic', /config vars of the new side/);
   expectSeen(items, 'variable/DATABASE_URL', 'automatic', /replaced/);
   const code = await repository({ 'lib/a.rb': 'A = ENV["HEROKU_SLUG_COMMIT"]\nB = ENV["DYNO"]\n' });
-  expectSeen(code, 'repository/variable/HEROKU_SLUG_COMMIT', 'decide', /bake it into the image/);
+  expectSeen(code, 'repository/variable/HEROKU_SLUG_COMMIT', 'decide', /input `commit` of provision/);
   expectSeen(code, 'repository/variable/DYNO', 'decide', /HOSTNAME/);
 });
 
