@@ -16,6 +16,7 @@ import { init } from './init.ts';
 import { assessOthers } from './other-apps.ts';
 import { failChoices, failWhen, setOutputs, tell } from './outcome.ts';
 import { readOthers, type OthersFound } from './pipeline.ts';
+import { askAboutApp } from './proposed-app.ts';
 import { readApp, readOffers, type AppFound, type MovedApp } from './read-app.ts';
 import { recordedAssessment } from './recorded.ts';
 import { rehearsedBefore, type RehearsedBefore } from './rehearsed-before.ts';
@@ -51,7 +52,9 @@ export async function assess(edge: Edge): Promise<void> {
   };
   // This very record's copy is newer than any that was rehearsed.
   const measured = { ...rehearsed.measured, ...measuredBefore(subject.record) };
-  const own = assessmentOf(found, { ...decided, ...under, ...measured });
+  const planned = { ...decided, ...under, ...measured };
+  const answer = await askAboutApp(edge, assessmentOf(found, planned));
+  const own = assessmentOf(found, { ...planned, answer });
   const others = othersFound && assessOthers(othersFound, decidedFor, under);
 
   tell(edge, own, others);

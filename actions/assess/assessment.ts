@@ -59,6 +59,8 @@ export interface AssessedUnder
     Pick<PlanInput, 'measured' | 'recordedOffers'> {
   /** What could not be read of all that is not the app's own: `what: why`. */
   unknown: readonly string[];
+  /** What DigitalOcean answered when it was asked about the plan itself. */
+  answer?: readonly Item[];
   now: Date;
 }
 
@@ -104,6 +106,7 @@ export function assessmentOf(all: AppFound, under: AssessedUnder): Assessment {
     database: database?.database,
     live: database?.live,
     ...('measured' in under ? { measured: under.measured } : {}),
+    activity: database?.inDepth?.activity ?? undefined,
     recordedOffers: under.recordedOffers ?? [],
     redis: redis?.server,
     hasRedis,
@@ -120,6 +123,7 @@ export function assessmentOf(all: AppFound, under: AssessedUnder): Assessment {
       ...(redis?.inDepth === undefined
         ? []
         : itemsOfRedis(redis.inDepth, inventory, under, repositoryLanguage)),
+      ...(under.answer ?? []),
       ...(found.depth === 'brief' ? [onlyBriefly(environment.herokuApp)] : []),
       ...(found.depth === 'full' && under.proposed ? [notDecided(environment)] : []),
     ],

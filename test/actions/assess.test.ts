@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { planSchema } from '../../src/migration/plan.ts';
 import { addSection, emptyRecord, readRecord, writeRecord } from '../../src/migration/record.ts';
+import { onlyReads } from '../support/only-reads.ts';
 import {
   CONFIG,
   DIGITALOCEAN_TOKEN,
@@ -52,10 +53,49 @@ test('the same world gives the same digest', async () => {
 });
 
 test('assess changes nothing anywhere', () => {
-  expect(sides.heroku.requests.map(({ method }) => method).filter((method) => method !== 'GET')).toEqual([]);
+  const requests = [...sides.heroku.requests, ...sides.digitalOcean.requests];
   expect(
-    sides.digitalOcean.requests.map(({ method }) => method).filter((method) => method !== 'GET'),
+    requests.filter((request) => !onlyReads(request)).map(({ method, path }) => `${method} ${path}`),
   ).toEqual([]);
+});
+
+test('App Platform itself is asked whether it takes the app, and is told no config var', async () => {
+  const asked = sides.digitalOcean.requests.filter(({ path }) => path.endsWith('/apps/propose'));
+  const spec = z.looseObject({ spec: z.looseObject({ envs: z.array(z.unknown()) }) });
+  expect(asked.map(({ body }) => spec.parse(body).spec.envs)).toEqual(asked.map(() => []));
+  expect(first.summary).toMatch(/takes its spec \| asked of App Platform itself.*prices the app at \$\d+/);
+
+  const kind = { status: 403, id: 'forbidden', message: '' };
+  sides.digitalOcean.faults.inject({ method: 'POST', path: /\/apps\/propose$/, times: 1, kind });
+  const unasked = await sides.runPhase('assess', { record: 'unasked.json' });
+  expect(unasked.summary).toMatch(/not asked: whether App Platform takes the planned app.*app:read/);
+  expect(unasked.outputs['plan-digest']).toBe(first.outputs['plan-digest']);
+});
+
+test('an app that App Platform refuses, or whose name is another team’s, is blocked with its words', async () => {
+  const path = /\/apps\/propose$/;
+  const kind = { status: 422, id: 'unprocessable_entity', message: 'instance size is not offered in fra' };
+  sides.digitalOcean.faults.inject({ method: 'POST', path, times: 1, kind });
+  const refused = await sides.runPhase('assess', { record: 'refused-app.json' });
+  expect(refused.outputs.outcome).toBe('blocked');
+  expect(refused.summary).toMatch(
+    /App Platform does not take the planned app.*instance size is not offered in fra/,
+  );
+
+  sides.digitalOcean.faults.inject({
+    method: 'POST',
+    path,
+    times: 1,
+    kind: { ...kind, message: 'no such image' },
+  });
+  const standIn = await sides.runPhase('assess', { record: 'image.json' });
+  expect(standIn.outputs.outcome).toBe('ready');
+
+  sides.digitalOcean.played.appNamesOfOthers = ['shop-staging'];
+  const taken = await sides.runPhase('assess', { record: 'taken.json' });
+  sides.digitalOcean.played.appNamesOfOthers = [];
+  expect(taken.outputs.outcome).toBe('blocked');
+  expect(taken.summary).toContain('App Platform has an app named "shop-staging" already');
 });
 
 test('no token, key or config value is in the log, the summary or the record', () => {

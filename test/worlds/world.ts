@@ -1,3 +1,4 @@
+import { onlyReads } from '../support/only-reads.ts';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Item } from '../../src/migration/item.ts';
@@ -89,7 +90,7 @@ export async function tracesOf({ heroku, ground, stores }: World): Promise<unkno
   );
   return {
     changes: [...heroku.requests, ...ground.digitalOcean.requests]
-      .filter(({ method }) => method !== 'GET')
+      .filter((request) => !onlyReads(request))
       .map(({ method, path }) => `${method} ${path}`),
     // Whoever writes a row, makes a table or takes a number of a sequence for good needs a transaction with a number.
     nextTransaction: next,
