@@ -5,10 +5,11 @@ import { servedCertificate } from '../../src/checks/exchange.ts';
 import { FRONT_PAGE, runChecks } from '../../src/checks/functional.ts';
 import { judged, type Check } from '../../src/checks/result.ts';
 import type { CheckRun } from '../../src/checks/run.ts';
+import type { RedisAddress, RedisOptions } from '../../src/redis/connect.ts';
 import { CERTIFICATE_DAYS } from '../../src/migration/check-config.ts';
 import { appWebUrl } from '../../src/heroku/web-url.ts';
-import { withRedis } from '../../src/redis/connect.ts';
 import { checkHosts, type CheckResult } from '../http-checks.ts';
+import { inEachDatabase } from '../jobs.ts';
 import type { Parties } from '../parties.ts';
 
 /** Asks the new side what migration.yml declares, and while the old side serves, both for the same. */
@@ -20,7 +21,7 @@ export async function functionalChecks(
     redact,
   }: { moved: boolean; secrets: Record<string, string>; redact: (text: string) => string },
 ): Promise<{ checks: Check[]; http: CheckResult[] }> {
-  const { subject, oldSide, newSide, clock, signal } = parties;
+  const { subject, oldSide, newSide, clock, log, signal } = parties;
   const { config, environment } = subject;
   const ingress = await newSide.ingressHost();
   const hosts = moved ? [ingress, ...environment.domains] : [ingress];
@@ -31,7 +32,7 @@ export async function functionalChecks(
     base: `https://${host}`,
     oldBase: moved ? undefined : await appWebUrl(oldSide.heroku, oldSide.app),
     secrets,
-    processedJobs: () => processedJobs(parties),
+    processedJobs: () => processedJobs(newSide.redis?.admin, { log, signal }),
     environment: process.env,
     environmentName: environment.name,
     redact,
@@ -67,11 +68,13 @@ async function certificateOf(host: string, run: CheckRun): Promise<Check> {
   });
 }
 
-/** Sidekiq's own counter; undefined where nothing has ever counted. */
-async function processedJobs({ newSide, log, signal }: Parties): Promise<number | undefined> {
-  if (newSide.redis === undefined) return undefined;
-  const text = await withRedis({ ...newSide.redis.admin, database: 0 }, { log, signal }, (redis) =>
-    redis.get('stat:processed'),
+/** Sidekiq's own counters, of each logical database that has one; undefined where nothing has ever counted. */
+export async function processedJobs(
+  redis: RedisAddress | undefined,
+  options: RedisOptions,
+): Promise<number | undefined> {
+  const counted = (await inEachDatabase({ redis }, options, (client) => client.get('stat:processed'))).filter(
+    (text) => text !== null,
   );
-  return text === null ? undefined : Number(text);
+  return counted.length === 0 ? undefined : counted.reduce((sum, text) => sum + Number(text), 0);
 }

@@ -75,7 +75,7 @@ export function comparedSection(record: MigrationRecord): Section | undefined {
     blocks: [
       {
         kind: 'text',
-        text: 'Compared by content, every row and every key, not by counting. Inside the fence nobody writes: there nothing may differ. What verify finds different was written since, or it is a failed check.',
+        text: 'Compared by content, every row and every key, not by counting. Inside the fence nobody writes: there nothing may differ. What verify finds different afterwards was written since by the log of the new side, or it is told as not known, or it is a failed check.',
       },
       ...tableOf(
         [

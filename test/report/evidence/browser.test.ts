@@ -1,3 +1,5 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
 import { findChromium } from '../../../rehearsal/servers/chromium.ts';
@@ -14,8 +16,10 @@ const chromium =
 if ('missing' in chromium && process.env['TEST_FULL'] === '1')
   process.stderr.write(`SKIPPED: the evidence in a browser: ${chromium.missing}\n`);
 
+const SHOTS = join(import.meta.dirname, '../../../.cache/evidence');
 const long = 'x'.repeat(400);
 const pages = {
+  open: evidencePage(evidenceOf(recordOf(WHOLE.slice(0, 4)))),
   whole: evidencePage(evidenceOf(recordOf(WHOLE))),
   // Words without a place to break are what makes a page too wide.
   hostile: evidencePage(
@@ -83,8 +87,8 @@ const pages = {
     },
   );
 
-  test('light and dark: text is read on its ground with a contrast of at least 4.5 to 1', async () => {
-    await browser.open(pages.whole);
+  test.each(Object.entries(pages))('%s: text is read with a contrast of 4.5 to 1', async (_name, html) => {
+    await browser.open(html);
     for (const scheme of ['light', 'dark'] as const) {
       await browser.look({ width: 1100, height: 800, scheme });
       expect(await browser.evaluate<string[]>(TOO_FAINT)).toEqual([]);
@@ -124,15 +128,23 @@ const pages = {
     expect(count).toBeLessThan(12);
   });
 
-  test('its screenshots are pictures of it, light and dark', async () => {
-    await browser.open(pages.whole);
-    const shots: Buffer[] = [];
-    for (const scheme of ['light', 'dark'] as const) {
-      await browser.look({ width: 375, height: 800, scheme });
-      shots.push(await browser.screenshot());
+  test('its screenshots are pictures of it, and kept for a person to look at', async () => {
+    mkdirSync(SHOTS, { recursive: true });
+    for (const [name, html] of Object.entries(pages)) {
+      await browser.open(html);
+      for (const width of [375, 1100]) {
+        const shots: Buffer[] = [];
+        for (const scheme of ['light', 'dark'] as const) {
+          await browser.look({ width, height: 800, scheme });
+          const shot = await browser.screenshot();
+          writeFileSync(join(SHOTS, `${name}-${width}-${scheme}.png`), shot);
+          shots.push(shot);
+        }
+        expect(shots.every((shot) => shot.length > 50_000)).toBe(true);
+        expect(shots[0]?.equals(shots[1] ?? Buffer.alloc(0))).toBe(false);
+      }
     }
-    expect(shots.every((shot) => shot.length > 50_000)).toBe(true);
-    expect(shots[0]?.equals(shots[1] ?? Buffer.alloc(0))).toBe(false);
+    process.stderr.write(`Screenshots of the evidence: ${SHOTS}\n`);
   });
 });
 
