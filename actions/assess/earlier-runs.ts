@@ -13,14 +13,28 @@ import { latestSection, type MigrationRecord } from '../../src/migration/record.
 import { offersIn, type RecordedOffer } from '../../src/migration/recorded-offer.ts';
 import type { Subject } from '../subject.ts';
 
-const copySpeed = z.object({
+/** Parts of another version's form tell nothing, and the speeds count all the same. */
+const practiceCopy = z.object({
   speed: z.object({ copyBytesPerSecond: z.number(), parityBytesPerSecond: z.number() }),
+  redis: z.object({ finalPassMs: z.number(), jobsMs: z.number() }).nullish().catch(null),
+  live: z.object({ drainedRows: z.number(), rowsPerSecond: z.number() }).nullish().catch(null),
 });
+
+/** A drain of fewer rows tells how long its round trips take, not how many rows it could bring over. */
+const ENOUGH_ROWS = 5_000;
 
 /** An earlier practice copy tells more than any assumption; there is one when assess runs again on its record. */
 export function measuredBefore(record: MigrationRecord): Pick<PlanInput, 'measured'> {
-  const copied = latestSection(record, 'migrate-db', copySpeed);
-  return copied === undefined ? {} : { measured: copied.speed };
+  const copied = latestSection(record, 'migrate-db', practiceCopy);
+  if (copied === undefined) return {};
+  const { speed, redis, live } = copied;
+  return {
+    measured: {
+      ...speed,
+      ...(redis ? { redis } : {}),
+      ...(live && live.drainedRows >= ENOUGH_ROWS ? { drainRowsPerSecond: live.rowsPerSecond } : {}),
+    },
+  };
 }
 
 /** The week by its activity, and what of it could not be looked at. */

@@ -137,6 +137,8 @@ export interface PlanInput {
   live: LiveFacts | undefined;
   /** How quick an earlier practice copy of this environment was, when there was one. */
   measured?: StrategyInput['measured'];
+  /** How busy the database was while it was looked at; absent when nobody looked. */
+  activity?: StrategyInput['activity'];
   /** What clusters of ours answered when they were asked what they offer. */
   recordedOffers?: readonly RecordedOffer[];
   redis: RedisFacts | undefined;
@@ -197,7 +199,9 @@ export function buildPlan(read: PlanInput): Plan {
     database: input.database,
     live: input.live,
     redisBytes: input.redis?.usedMemoryBytes ?? 0,
-    ...(input.measured === undefined ? {} : { measured: input.measured }),
+    quietTimeoutMs: config.workers.quietTimeoutMs,
+    activity: input.activity,
+    measured: input.measured,
   });
   const facts: PlanFacts = {
     ...input,

@@ -1,9 +1,17 @@
 import { z } from 'zod';
 
+import type { Activity } from '../postgres/counters.ts';
 import type { DatabaseFacts } from '../postgres/facts.ts';
 import type { LiveFacts } from '../postgres/live-facts.ts';
 import { formatBytes, formatDuration } from '../report/format.ts';
-import { forecastDowntime, type Forecast, type ForecastPhase, type Strategy } from './forecast.ts';
+import {
+  forecastDowntime,
+  measuredPart,
+  type Forecast,
+  type ForecastPhase,
+  type Strategy,
+} from './forecast.ts';
+import { lastDrain, type LastDrainInput } from './last-drain.ts';
 
 export type { Strategy } from './forecast.ts';
 
@@ -68,8 +76,22 @@ export interface StrategyInput {
   live: LiveFacts | undefined;
   /** What Redis uses in memory, bytes; 0 without a Redis. */
   redisBytes: number;
+  /** `workers.quiet-timeout`: as long the site may write on after the last catch-up. */
+  quietTimeoutMs: number;
+  /** How busy the database is; it makes the last drain longer, and no choice hangs on it, since it differs by the hour. */
+  activity?: Pick<Activity, 'writesPerSecond' | 'average'> | undefined;
   /** From an earlier practice copy of this environment; the assumptions below without one. */
-  measured?: { copyBytesPerSecond?: number; parityBytesPerSecond?: number };
+  measured?: MeasuredCopy | undefined;
+}
+
+/** What a practice copy tells of the next one. */
+export interface MeasuredCopy {
+  copyBytesPerSecond?: number;
+  parityBytesPerSecond?: number;
+  /** Of a live one that had enough to drain. */
+  drainRowsPerSecond?: number;
+  /** The last pass of the window, in practice, and the look for jobs that follows it. */
+  redis?: { finalPassMs: number; jobsMs: number };
 }
 
 /** Bytes in one second: what is careful to expect, the usual, and what a good day gives; and where they are from. */
@@ -109,15 +131,6 @@ const ASSUMED_REDIS: Throughput = {
   source: 'assumed from 50 MB/s of memory on two cores, measured in November 2026',
 };
 
-/** The last drain has what was written since the one before it: 0.1 to 0.24 s measured under load, round trips not counted. */
-const ASSUMED_DRAIN: Omit<ForecastPhase, 'name' | 'basis'> = {
-  low: 200,
-  expected: 1_000,
-  high: 5_000,
-  reason:
-    'assumed from 0.1 to 0.24 s under load on two cores, measured in November 2026, and a dozen round trips',
-};
-
 /** One holds the snapshot, one looks for schema changes, one copies, one installs. */
 const CONNECTIONS_NEEDED = 4;
 /** Older ones get no corrections any more, and nothing here is tested against them. */
@@ -144,19 +157,25 @@ export function chooseStrategy(input: StrategyInput): StrategyChoice {
   }
   const sizes = sizesOf(input.database, input.live, input.redisBytes);
   const rates = ratesOf(input);
-  const forecasts = {
-    window: forecastOf('window', windowParts(sizes, rates), input),
-    live: forecastOf('live', liveParts(sizes, rates), input),
+  const parts = {
+    window: windowParts(sizes, rates),
+    live: liveParts(sizes, rates, lastDrain(drainOf(input))),
   };
-  const { strategy, why } = decide(input.wanted, forecasts, obstacles);
+  const forecasts = {
+    window: forecastOf('window', parts.window, input),
+    live: forecastOf('live', parts.live, input),
+  };
+  const atRest = liveParts(sizes, rates, lastDrain({ ...drainOf(input), activity: undefined }));
+  const isLiveShorter = forecastOf('live', atRest, input).high < forecasts.window.high;
+  const { strategy, why } = decide(input.wanted, forecasts, isLiveShorter, obstacles);
   return {
     strategy,
     by,
     why,
-    arithmetic: arithmeticOf(sizes, rates, forecasts, input),
+    arithmetic: arithmeticOf(sizes, parts, forecasts, input),
     forecasts: {
-      window: inShort(forecasts.window, sizes, rates),
-      live: inShort(forecasts.live, sizes, rates),
+      window: inShort(forecasts.window, parts.window),
+      live: inShort(forecasts.live, parts.window),
     },
     obstacles,
   };
@@ -164,9 +183,11 @@ export function chooseStrategy(input: StrategyInput): StrategyChoice {
 
 type Forecasts = Record<Strategy, Forecast>;
 
+/** @param isLiveShorter whatever is being written at this moment */
 function decide(
   wanted: StrategyInput['wanted'],
   { window, live }: Forecasts,
+  isLiveShorter: boolean,
   obstacles: readonly Obstacle[],
 ): { strategy: Strategy; why: string } {
   const fit = (forecast: Forecast): string => (forecast.fits ? 'fits' : 'does not fit');
@@ -193,7 +214,7 @@ function decide(
       why: `A copy inside the window may take ${formatDuration(window.high)}, more than the budget of ${budget}, and live cannot be: ${lasting.map(({ what }) => what).join('; ')}.`,
     };
   }
-  return live.high < window.high
+  return isLiveShorter
     ? {
         strategy: 'live',
         why: `A copy inside the window may take ${formatDuration(window.high)}, more than the budget of ${budget}; live takes up to ${formatDuration(live.high)}, which ${fit(live)}.`,
@@ -267,15 +288,20 @@ function sizesOf(
 interface Rates {
   copy: Throughput;
   parity: Throughput;
-  redis: Throughput;
+  /** What its last pass took in practice, or from its size. */
+  redis: Throughput | NonNullable<MeasuredCopy['redis']>;
 }
 
 function ratesOf({ measured }: StrategyInput): Rates {
   return {
     copy: measuredRate(measured?.copyBytesPerSecond) ?? ASSUMED_COPY,
     parity: measuredRate(measured?.parityBytesPerSecond) ?? ASSUMED_PARITY,
-    redis: ASSUMED_REDIS,
+    redis: measured?.redis ?? ASSUMED_REDIS,
   };
+}
+
+function drainOf({ activity, quietTimeoutMs, measured }: StrategyInput): LastDrainInput {
+  return { activity, quietTimeoutMs, measuredRowsPerSecond: measured?.drainRowsPerSecond };
 }
 
 /** As `forecast.ts` widens what a practice copy took. */
@@ -290,24 +316,32 @@ function measuredRate(bytesPerSecond: number | undefined): Throughput | undefine
 }
 
 function windowParts(sizes: Sizes, rates: Rates): ForecastPhase[] {
-  return [
-    sized('copy', sizes.all, rates.copy),
-    sized('parity', sizes.all, rates.parity),
-    ...redisPart(sizes, rates),
-  ];
+  const parity = sized('parity', sizes.all, rates.parity);
+  return [sized('copy', sizes.all, rates.copy), parity, ...redisPart(sizes, rates, [parity])];
 }
 
-function liveParts(sizes: Sizes, rates: Rates): ForecastPhase[] {
-  return [
-    { name: 'final drain', basis: 'assumed', ...ASSUMED_DRAIN },
+function liveParts(sizes: Sizes, rates: Rates, drain: ForecastPhase): ForecastPhase[] {
+  const parts = [
+    drain,
     ...(sizes.keyless > 0 ? [sized('tables without a key', sizes.keyless, rates.copy)] : []),
     ...(sizes.largeObjects > 0 ? [sized('large objects', sizes.largeObjects, rates.copy)] : []),
-    ...redisPart(sizes, rates),
   ];
+  return [...parts, ...redisPart(sizes, rates, parts)];
 }
 
-function redisPart(sizes: Sizes, rates: Rates): ForecastPhase[] {
-  return sizes.redis > 0 ? [sized('Redis', sizes.redis, rates.redis)] : [];
+/** @param beside what Postgres does at the same time: only what Redis takes beyond it makes the window longer */
+function redisPart(sizes: Sizes, { redis }: Rates, beside: readonly ForecastPhase[]): ForecastPhase[] {
+  if (sizes.redis === 0) return [];
+  if (!('finalPassMs' in redis)) return [sized('Redis', sizes.redis, redis)];
+  const { finalPassMs, jobsMs } = redis;
+  const besideMs = beside.reduce((sum, { expected }) => sum + expected, 0);
+  return [
+    measuredPart({
+      name: 'Redis',
+      milliseconds: Math.max(0, finalPassMs - besideMs) + jobsMs,
+      from: `the last practice copy: ${formatDuration(finalPassMs)} for the last pass, as far as Postgres does not take as long, and ${formatDuration(jobsMs)} to count jobs`,
+    }),
+  ];
 }
 
 /** From `bytes` at a throughput. */
@@ -331,6 +365,8 @@ function forecastOf(strategy: Strategy, parts: ForecastPhase[], input: StrategyI
 
 /** What would make a part of the window shorter; the parts by their names. */
 const SHORTEN: Readonly<Record<string, string>> = {
+  'final drain':
+    'Choose a quiet hour, and let jobs end quickly: what is written from the last catch-up to the fence is drained there.',
   copy: 'Delete or archive what is no longer used, take a larger cluster for the copy, or write `strategy: live`.',
   parity: 'A larger cluster reads quicker; with `strategy: live` all rows are compared before the window.',
   Redis: 'List what is rebuilt by itself under `redis.skip`, and give caches an expiry.',
@@ -342,13 +378,11 @@ const SHORTEN: Readonly<Record<string, string>> = {
   'fence: locks on every table': 'Avoid long transactions in the window: reports, exports, migrations.',
 };
 
+/** @param before whatever the strategy, everything is copied and compared once before the window */
 function inShort(
   { low, expected, high, fits, phases }: Forecast,
-  sizes: Sizes,
-  rates: Rates,
+  before: readonly ForecastPhase[],
 ): StrategyForecast {
-  // Whatever the strategy, everything is copied and compared once before the window.
-  const before = windowParts(sizes, rates);
   const upTo = (of: (phase: ForecastPhase) => number, window: number): number =>
     before.reduce((sum, phase) => sum + of(phase), window);
   const longest = phases.reduce((one, other) => (other.expected > one.expected ? other : one));
@@ -379,7 +413,12 @@ function inShort(
   };
 }
 
-function arithmeticOf(sizes: Sizes, rates: Rates, forecasts: Forecasts, input: StrategyInput): string[] {
+function arithmeticOf(
+  sizes: Sizes,
+  parts: Record<Strategy, readonly ForecastPhase[]>,
+  forecasts: Forecasts,
+  input: StrategyInput,
+): string[] {
   const spell = ({ name, expected, high, reason }: ForecastPhase): string =>
     `${name}: ${formatDuration(expected)}, at most ${formatDuration(high)} (${reason})`;
   const common = forecasts.window.phases.filter(({ basis }) => basis === 'allowed' || basis === 'dns');
@@ -389,8 +428,8 @@ function arithmeticOf(sizes: Sizes, rates: Rates, forecasts: Forecasts, input: S
   return [
     `Database ${formatBytes(sizes.all)}, of which ${formatBytes(sizes.keyless)} in ${sizes.keylessTables} tables without a usable key and ${formatBytes(sizes.largeObjects)} of large objects: live cannot follow these and copies them inside the window.`,
     `Both strategies need ${formatDuration(total(({ expected }) => expected))}, at most ${formatDuration(total(({ high }) => high))}, for dynos to end, the fence, the switch and DNS.`,
-    ...windowParts(sizes, rates).map((part) => `Window, ${spell(part)}.`),
-    ...liveParts(sizes, rates).map((part) => `Live, ${spell(part)}.`),
+    ...parts.window.map((part) => `Window, ${spell(part)}.`),
+    ...parts.live.map((part) => `Live, ${spell(part)}.`),
     free === undefined || free === null
       ? 'The number of connections to the source is not limited for this role.'
       : `${free} connections to the source are free; live needs ${CONNECTIONS_NEEDED} while it copies.`,

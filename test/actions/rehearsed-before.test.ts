@@ -87,6 +87,28 @@ test('the forecast begins with what the newest shadow measured, and says how far
   ]);
 });
 
+test('what the last pass over Redis took, and how quick many rows were drained, is in the next forecast', async () => {
+  const speed = { copyBytesPerSecond: 5, parityBytesPerSecond: 2 };
+  const redis = { finalPassMs: 1_200, jobsMs: 30, keys: 10 };
+  const live = (drainedRows: number) => ({ drainedRows, rowsPerSecond: 9_000, lag: {} });
+  const measuredOf = async (data: Record<string, unknown>): Promise<unknown> => {
+    keep(SHADOW, 1, [['migrate-db', { command: 'copy', speed, ...data }]]);
+    const { measured } = await rehearsedBefore(edge(), config, production);
+    await github.stop();
+    github = await startGitHub({ log: silentLog, repository: 'acme/shop' });
+    return measured.measured;
+  };
+  expect(await measuredOf({ redis, live: live(20_000) })).toEqual({
+    ...speed,
+    redis: { finalPassMs: 1_200, jobsMs: 30 },
+    drainRowsPerSecond: 9_000,
+  });
+  // A few rows tell of round trips only.
+  expect(await measuredOf({ redis: null, live: live(40) })).toEqual(speed);
+  // Of another version.
+  expect(await measuredOf({ redis: { lastPassMs: 3 } })).toEqual(speed);
+});
+
 test('what the clusters of rehearsals said that they offer is known to the next plan', async () => {
   keep(SHADOW, 3, [offered('1.6'), copied(1)]);
   keep(STAGING, 2, [offered('1.7')]);

@@ -32,7 +32,10 @@ async function assessed(
     ...redisItems(redisFacts, { target: plannedRedis(1024), language: 'ruby' }),
   ];
   const { database: read, live: captured } = facts;
-  return buildPlan(input({ database: read, live: captured, redis: redisFacts.server, found, ...change }));
+  const activity = facts.activity ?? undefined;
+  return buildPlan(
+    input({ database: read, live: captured, activity, redis: redisFacts.server, found, ...change }),
+  );
 }
 
 test('a world at work gives the same digest as the same world at rest', async () => {
@@ -163,6 +166,7 @@ test.each<[string, Partial<PlanInput>]>([
 
 test.each<[string, Partial<PlanInput>]>([
   ['connections in use', { live: { ...live, freeConnections: 2 } }],
+  ['what is written at this moment', { activity: { writesPerSecond: 90_000, average: null } }],
   ['the size of the data', { database: { ...database, sizeBytes: database.sizeBytes * 1.1 } }],
   ['how a question is worded', { found: [question('one')] }],
 ])('and nothing else does: %s', (_name, change) => {

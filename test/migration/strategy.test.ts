@@ -27,6 +27,7 @@ function input(sizeBytes: number, changes: Partial<StrategyInput> = {}): Strateg
     database: { sizeBytes, tables: [table('orders', sizeBytes, ['id'])] },
     live,
     redisBytes: 10e6,
+    quietTimeoutMs: MINUTE,
     ...changes,
   };
 }
@@ -74,6 +75,72 @@ test('what a practice copy measured counts more than any assumption', () => {
   const choice = chooseStrategy(input(8 * GB, { measured }));
   expect(choice.strategy).toBe('window');
   expect(choice.arithmetic.join('\n')).toMatch(/measured by the last practice copy/);
+});
+
+/** The upper end of the downtime, and what is told of one part. */
+function livePart(name: string, changes: Partial<StrategyInput>): { high: number; told: string } {
+  const { forecasts, arithmetic } = chooseStrategy(input(50 * GB, changes));
+  return {
+    high: forecasts?.live.phases.find((phase) => phase.name === name)?.high ?? Number.NaN,
+    told: arithmetic.find((line) => line.startsWith(`Live, ${name}: `)) ?? '',
+  };
+}
+
+const since = '2026-11-01T00:00:00.000Z';
+function busy(writesPerSecond: number, average = 0): Pick<StrategyInput, 'activity'> {
+  return {
+    activity: { writesPerSecond, average: { transactionsPerSecond: 0, writesPerSecond: average, since } },
+  };
+}
+
+test('a busy database lengthens the last drain, and the arithmetic says by what', () => {
+  expect(livePart('final drain', {}).high).toBe(5_000);
+  expect(livePart('final drain', busy(0)).high).toBe(5_000);
+  // 30 s for dynos, and a minute each for one-off dynos and for jobs: 150 s at 400 rows, drained at 2,000 a second.
+  const { high, told } = livePart('final drain', busy(400));
+  expect(high).toBe(35_000);
+  expect(told).toContain(
+    'Live, final drain: 3.0 s, at most 35.0 s (400 rows written a second when assess looked',
+  );
+  expect(told).toContain('30.0 s to 2 min 30 s from the last catch-up to the fence: 12,000 to 60,000 rows');
+  expect(told).toContain('2,000 to 25,000 rows/s, assumed from');
+  // Jobs that may take as long as they like are waited for, and the site writes on.
+  expect(livePart('final drain', { ...busy(400), quietTimeoutMs: 10 * MINUTE }).high).toBe(251_000);
+});
+
+test('a quiet moment does not hide what is written on average', () => {
+  const { high, told } = livePart('final drain', busy(10, 400));
+  expect(high).toBe(livePart('final drain', busy(400)).high);
+  expect(told).toContain(
+    '400 rows written a second on average since 2026-11-01, more than when assess looked',
+  );
+});
+
+test('what is written at this moment decides nothing: the strategy is the same by day and by night', () => {
+  // Nearly all is in tables without a key, so that live saves a few seconds only.
+  const database = { sizeBytes: 50 * GB, tables: [table('events', 62 * GB, null)] };
+  const by = (changes: Partial<StrategyInput>) => chooseStrategy(input(50 * GB, { database, ...changes }));
+  expect(by({}).strategy).toBe('live');
+  expect(by(busy(50_000)).strategy).toBe('live');
+  expect(by(busy(50_000)).forecasts?.live.high).toBeGreaterThan(by({}).forecasts?.live.high ?? Infinity);
+});
+
+test('what a practice copy drained, and what its last pass over Redis took, takes the place of assumptions', () => {
+  const drain = livePart('final drain', { ...busy(400), measured: { drainRowsPerSecond: 30_000 } });
+  expect(drain.high).toBe(8_000);
+  expect(drain.told).toContain('20,000 to 37,500 rows/s, measured by the last practice copy');
+  const redis = (changes: Partial<StrategyInput>) => livePart('Redis', { redisBytes: 20 * GB, ...changes });
+  expect(redis({}).high).toBe(4_000_000);
+  // The last drain takes one second of the three, and what is left may take half as long again.
+  const { high, told } = redis({ measured: { redis: { finalPassMs: 3_000, jobsMs: 400 } } });
+  expect(high).toBe(3_600);
+  expect(told).toContain(
+    '3.0 s for the last pass, as far as Postgres does not take as long, and 400 ms to count jobs',
+  );
+  expect(redis({ measured: { redis: { finalPassMs: 700, jobsMs: 400 } } }).high).toBe(600);
+  expect(
+    livePart('Redis', { redisBytes: 0, measured: { redis: { finalPassMs: 3_000, jobsMs: 1 } } }).told,
+  ).toBe('');
 });
 
 test('auto takes window when live cannot be, and says why', () => {

@@ -227,6 +227,9 @@ describe('the origin case', () => {
   test('has a strategy, a forecast and a way on', () => {
     expect(production.outputs['strategy']).toBe('window');
     expect(Number(production.outputs['downtime-expected-ms'])).toBeGreaterThan(1_000);
+    expect(production.plan.strategyChoice.arithmetic.join(' ')).toMatch(
+      /Live, final drain: .* rows written a second (when assess looked|on average since)/,
+    );
     expect(production.plan.roadmap.steps.length).toBeGreaterThan(1);
     for (const text of [
       'The way on: next steps, and what each costs',
