@@ -84,6 +84,29 @@ test('reads of every usual form are run on both sides, and none is slower where 
   expect(capacityChecks(report, LIMITS).filter(({ state }) => state !== 'passed')).toEqual([]);
 });
 
+test('hot tables are warmed with their indexes by pg_prewarm where the role may call it, and cold and warm are told apart', async () => {
+  await application(['SELECT * FROM orders WHERE customer_id = $1', [7]]);
+  await target.query('CREATE EXTENSION pg_prewarm');
+  await target.query('SELECT pg_stat_reset()');
+  try {
+    const report = await compare();
+    expect(report.warmed).toMatchObject({ tables: 1, left: 0, how: 'pg_prewarm' });
+    // Of an index that this read does not use every page was fetched.
+    const [index] = await target.query<{ fetched: number; pages: number }>(
+      `SELECT (idx_blks_read + idx_blks_hit)::int AS fetched, (pg_relation_size(indexrelid) / 8192)::int AS pages
+         FROM pg_statio_user_indexes WHERE indexrelname = 'orders_pkey'`,
+    );
+    expect(index?.fetched).toBeGreaterThanOrEqual(index?.pages ?? Infinity);
+    const [read] = capacityChecks(report, LIMITS).filter(({ id }) => id.startsWith('capacity/read/'));
+    expect(read?.found).toMatch(
+      /^[\d.]+ ms on Heroku, [\d.]+ ms on DigitalOcean; cold [\d.]+ ms and [\d.]+ ms/,
+    );
+  } finally {
+    await target.query('DROP EXTENSION pg_prewarm');
+  }
+  expect((await compare()).warmed?.how).toBe('reading');
+});
+
 test('a plan that is slow on the new side, for want of an index, is seen failing with both plans', async () => {
   await application(['SELECT id FROM orders WHERE customer_id = $1', [7]]);
   await target.query('DROP INDEX orders_customer; ALTER TABLE orders SET (parallel_workers = 0)');
