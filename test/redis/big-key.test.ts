@@ -9,6 +9,7 @@ import { startTcpProxy } from '../../rehearsal/servers/tcp-proxy.ts';
 import { otherRedis } from '../../rehearsal/servers/other-redis.ts';
 import { startRedis } from '../../rehearsal/servers/redis.ts';
 import { foundIn, inFullRun, testNeeding } from '../support/or-skipped.ts';
+import { bytes, thresholds } from './thresholds.ts';
 import { clientOf, twoRedis, type TwoRedis } from './two-sides.ts';
 
 const [old, newer] = [
@@ -25,14 +26,6 @@ beforeAll(async () => {
 beforeEach(async () => {
   await Promise.all([from.flushall(), to.flushall()]);
 });
-
-/** Bytes of every kind, others for each `seed`. */
-function bytes(length: number, seed: number): Buffer {
-  const value = Buffer.alloc(length);
-  for (let place = 0; place < length; place += 1)
-    value[place] = place < 8 ? (seed >> (4 * place)) & 15 : (place * 37 + (place >> 8) + seed) & 255;
-  return value;
-}
 
 /** How the servers run scripts: with them pages are packed, without they go element by element. */
 let scripts: Abilities['scripts'] = 'none';
@@ -80,17 +73,7 @@ withAndWithoutScripts(
     usingScripts(mode);
 
     test('strings: empty, numbers, 44 bytes and more, one page and more, bitmaps, HyperLogLogs', async () => {
-      const pages = [999_999, 1_000_000, 1_000_001, 3_500_000];
-      await from.set('empty', '');
-      await from.set('number', '-9223372036854775808');
-      await from.set('no number', '007');
-      await from.set('embedded', 'x'.repeat(44));
-      await from.set('raw', 'x'.repeat(45));
-      for (const length of pages) await from.set(`${length}`, bytes(length, length));
-      await from.setbit('bits', 20_000_000, 1);
-      await from.pfadd('few', 'a', 'b');
-      await from.pfadd('many', ...Array.from({ length: 20_000 }, (_, n) => `visitor ${n}`));
-      const keys = await from.keys('*');
+      const keys = await thresholds.strings(from);
       for (const key of keys) expect(await carry(key)).toMatchObject({ outcome: 'carried' });
       await expectEqual(keys.length);
       const [ours, theirs] = await encodings(['number', 'no number', 'embedded', 'raw']);
@@ -100,80 +83,41 @@ withAndWithoutScripts(
     });
 
     test('lists: one node and many, elements larger than a node and than a page', async () => {
-      await from.rpush('one', 'only');
-      await from.rpush('short', ...Array.from({ length: 128 }, (_, n) => `${n}`));
-      await from.rpush('same', ...Array.from({ length: 3000 }, () => 'again'));
-      for (let n = 0; n < 120; n += 1)
-        await from.rpush('long', ...Array.from({ length: 100 }, (_, m) => bytes(8 + (m % 150), n * 100 + m)));
-      await from.rpush('large', bytes(9_000, 1), bytes(2_500_000, 2), '', bytes(1_200_000, 3), 'last');
-      for (const key of ['one', 'short', 'same', 'long', 'large']) await carry(key);
-      await expectEqual(5);
+      const keys = await thresholds.lists(from);
+      for (const key of keys) await carry(key);
+      await expectEqual(keys.length);
       expect(await to.llen('long')).toBe(12_000);
       expect(await to.lindexBuffer('large', 1)).toEqual(bytes(2_500_000, 2));
     });
 
     test('sets: numbers, small, large', async () => {
-      await from.sadd('numbers', ...Array.from({ length: 512 }, (_, n) => n * 7 - 100));
-      await from.sadd('more numbers', ...Array.from({ length: 513 }, (_, n) => n));
-      await from.sadd('mixed', 1, 2, 'three', '');
-      await from.sadd('large', ...Array.from({ length: 20_000 }, (_, n) => bytes(8 + (n % 120), n)));
-      for (const key of ['numbers', 'more numbers', 'mixed', 'large']) await carry(key);
-      await expectEqual(4);
-      const [ours, theirs] = await encodings(['numbers', 'more numbers', 'large']);
+      const keys = await thresholds.sets(from);
+      for (const key of keys) await carry(key);
+      await expectEqual(keys.length);
+      const [ours, theirs] = await encodings(['numbers', 'more numbers', 'members']);
       expect(ours).toEqual(['intset', 'hashtable', 'hashtable']);
       expect(theirs).toEqual(ours);
     });
 
     test('hashes: small, by number and by length too large to be, empty names and values, fields larger than a page', async () => {
-      const fields = (count: number, length: number): Buffer[] =>
-        Array.from({ length: count }, (_, n) => [bytes(10, n), bytes(length, n)]).flat();
-      await from.hset('small', ...fields(128, 64));
-      await from.hset('many', ...fields(600, 5));
-      await from.hset('wide', ...fields(3, 65));
-      await from.hset('empty', '', '', 'a', '');
-      for (let n = 0; n < 10; n += 1)
-        await from.hset(
-          'large',
-          ...Array.from({ length: 2000 }, (_, m) => [`f${n}-${m}`, bytes(90, m)]).flat(),
-        );
-      await from.hset('one enormous among many', ...fields(5000, 8), 'enormous', bytes(5_000_000, 5));
-      for (const key of await from.keys('*')) await carry(key);
-      await expectEqual(6);
-      const [ours, theirs] = await encodings(['small', 'many', 'wide', 'large']);
+      const keys = await thresholds.hashes(from);
+      for (const key of keys) await carry(key);
+      await expectEqual(keys.length);
+      const [ours, theirs] = await encodings(['small hash', '513 fields', 'wide hash', 'large hash']);
       expect(ours).toEqual(['listpack', 'hashtable', 'hashtable', 'hashtable']);
       expect(theirs).toEqual(ours);
     });
 
     test('sorted sets: scores arrive to the last bit, infinite ones too', async () => {
-      const scores = [
-        'inf',
-        '-inf',
-        '0',
-        '0.1',
-        '1e308',
-        '5e-324',
-        '9007199254740993',
-        '-1.0000000000000002',
-      ];
-      const members: (string | number)[] = scores.flatMap((score) => [score, `score ${score}`]);
-      await from.zadd('small', ...members);
-      // The same one in a table and a skip list: a long member keeps it from being small.
-      await from.zadd('wide', 1, 'x'.repeat(65), ...members);
-      for (let n = 0; n < 20; n += 1)
-        await from.zadd(
-          'large',
-          ...Array.from({ length: 1000 }, (_, m) => [Math.sin(n * 1000 + m), bytes(60, n * 1000 + m)]).flat(),
-        );
-      // All in one place: many members of one score.
-      await from.zadd('equal', ...Array.from({ length: 12_000 }, (_, n) => [7, `member ${n}`]).flat());
-      for (const key of ['small', 'wide', 'large', 'equal']) await carry(key);
-      await expectEqual(4);
-      for (const key of ['small', 'wide', 'large'])
+      const keys = await thresholds.sortedSets(from);
+      for (const key of keys) await carry(key);
+      await expectEqual(keys.length);
+      for (const key of keys) {
         expect(await to.zrange(key, '0', '-1', 'WITHSCORES')).toEqual(
           await from.zrange(key, '0', '-1', 'WITHSCORES'),
         );
-      for (const key of ['small', 'wide', 'large', 'equal'])
         expect(await to.dumpBuffer(key)).toEqual(await from.dumpBuffer(key));
+      }
     });
   },
 );

@@ -1,6 +1,5 @@
-import { expect, test } from '@jest/globals';
+import { afterAll, expect, test } from '@jest/globals';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Redis } from 'ioredis';
 import { createAuthority } from '../../rehearsal/servers/certificates.ts';
 import type { RedisServer } from '../../rehearsal/servers/redis.ts';
 import { startTcpProxy, type TcpProxy } from '../../rehearsal/servers/tcp-proxy.ts';
@@ -14,9 +13,13 @@ import { compareRedis, type RedisParity } from '../../src/redis/parity.ts';
 import { testRedis } from '../support/servers.ts';
 import { herokusRedis, provisionedRedis } from './herokus-and-provisioned.ts';
 import { fillMixed } from './mixed-data.ts';
+import { fillThresholds } from './thresholds.ts';
 import { clientOf } from './two-sides.ts';
 
-/** Two servers that keep their data over a restart, each behind an address that can be cut and slowed down. */
+/**
+ * Heroku's Redis and the provisioned one, which keep their data over a restart, each behind an address that can be cut
+ * and slowed down.
+ */
 interface Failing {
   servers: { source: RedisServer; target: RedisServer };
   proxies: { source: TcpProxy; target: TcpProxy };
@@ -42,25 +45,26 @@ function hurried(meanwhile: () => Promise<unknown> = () => Promise.resolve()): C
   };
 }
 
-const durable = ['appendonly yes', 'appendfsync always'];
+const opened: TcpProxy[] = [];
+afterAll(async () => {
+  for (const proxy of opened) await proxy.close();
+});
 
 async function failing(lines: { source?: string[]; target?: string[] } = {}): Promise<Failing> {
-  const [source, target] = await Promise.all([
-    testRedis([...durable, ...(lines.source ?? [])]),
-    testRedis([...durable, 'maxmemory-policy noeviction', ...(lines.target ?? [])]),
+  const [old, provisioned] = await Promise.all([
+    herokusRedis(lines.source),
+    provisionedRedis('shop-test', lines.target),
   ]);
+  const servers = { source: old.server, target: provisioned.server };
+  const [source, target] = [old.address, provisioned.admin];
   const proxies = {
-    source: await startTcpProxy({ target: () => source }),
-    target: await startTcpProxy({ target: () => target }),
+    source: await startTcpProxy({ target: () => servers.source }),
+    target: await startTcpProxy({ target: () => servers.target }),
   };
-  const address = ({ host, port }: { host: string; port: number }): RedisAddress => ({
-    host,
-    port,
-    tls: { mode: 'off' },
-  });
+  opened.push(proxies.source, proxies.target);
   const options = (more: Partial<RedisCopyOptions> = {}): RedisCopyOptions => ({
-    source: address(proxies.source),
-    target: address(proxies.target),
+    source: { ...source, port: proxies.source.port },
+    target: { ...target, port: proxies.target.port },
     skip: [],
     migrationId: 'shop-test',
     log: silentLog,
@@ -68,16 +72,16 @@ async function failing(lines: { source?: string[]; target?: string[] } = {}): Pr
     ...more,
   });
   return {
-    servers: { source, target },
+    servers,
     proxies,
-    source: address(source),
-    target: address(target),
-    from: () => clientOf(address(source)),
-    to: () => clientOf(address(target)),
+    source,
+    target,
+    from: () => clientOf(source),
+    to: () => clientOf(target),
     options,
     copy: (more) => copyRedis(options(more)),
     follow: (more) => followRedis(options(more)),
-    compare: () => compareRedis({ source: address(source), target: address(target), skip: [] }),
+    compare: () => compareRedis({ source, target, skip: [] }),
   };
 }
 
@@ -210,7 +214,7 @@ test.each(['source', 'target'] as const)(
 );
 
 test('a target that comes back without its data gets everything once more', async () => {
-  const sides = await failing({ target: ['appendonly no'] });
+  const sides = await failing({ target: ['appendonly no', 'save ""'] });
   await fillMixed(sides.from(), { small: 5_000 });
   const { error } = await whileCopying(sides, () => sides.servers.target.kill9(), {
     clock: hurried(() => sides.servers.target.restart()),
@@ -258,9 +262,8 @@ test('a target that runs out of memory in the middle is told as such, and the ne
 });
 
 /** Asks on a connection of its own, which does not wait as ours do. */
-async function isLoading({ host, port }: RedisAddress): Promise<boolean> {
-  const client = new Redis({ host, port, protocol: 2, enableReadyCheck: false, retryStrategy: () => null });
-  client.on('error', () => undefined);
+async function isLoading(address: RedisAddress): Promise<boolean> {
+  const client = clientOf(address, { enableReadyCheck: false });
   const answer = await client.get('a').catch(String);
   client.disconnect();
   return String(answer).includes('LOADING');
@@ -382,22 +385,46 @@ test.each(phases)(
   },
 );
 
-test('from a store as on Heroku to the provisioned one and back, each on its own certificate and rights', async () => {
-  const source = await herokusRedis();
+test('every type and encoding arrives from a store as on Heroku in the provisioned one and comes back, each on its own certificate and rights', async () => {
+  const { address: source } = await herokusRedis();
   const { admin: target } = await provisionedRedis('shop-test');
-  const from = clientOf(source);
+  const [from, to] = [clientOf(source), clientOf(target)];
   await fillMixed(from, { small: 3_000, bigBytes: 1_500_000 });
+  const names = await fillThresholds(from);
+  // Those that take more than a megabyte of memory; and the six of the mixed ones.
+  const sizes = await Promise.all(names.map((name) => from.memory('USAGE', name)));
+  const big = sizes.filter((size) => Number(size) > 1_000_000).length;
+  expect(big).toBeGreaterThan(5);
+  // A short string that has grown, as that of a HyperLogLog, is kept as a long one until it is stored anew.
+  const encodings = (redis: typeof from): Promise<unknown[]> =>
+    Promise.all(names.filter((name) => name !== 'few').map((name) => redis.object('ENCODING', name)));
+  const kept = await encodings(from);
+  expect([...new Set(kept)].sort()).toEqual([
+    'embstr',
+    'hashtable',
+    'int',
+    'intset',
+    'listpack',
+    'quicklist',
+    'raw',
+    'skiplist',
+    'stream',
+  ]);
   const common = { skip: [], migrationId: 'shop-test', log: silentLog, clock: systemClock };
   const there = await copyRedis({ source, target, ...common });
-  expect(there).toMatchObject({ keys: 3_000 + 300 + 6, bigKeys: 6, feed: 'tracking' });
+  const keys = 3_000 + 300 + 6 + names.length;
+  expect(there).toMatchObject({ keys, bigKeys: 6 + big, feed: 'tracking' });
   expect(await compareRedis({ source, target, skip: [] })).toMatchObject({ equal: true });
+  expect(await encodings(to)).toEqual(kept);
 
-  const to = clientOf(target);
   await to.set('new order', 1);
   await to.del('string:7');
   await to.hset('big:hash', 'field1', 'changed');
+  // All of them anew, by one way or the other. What is too big for a digest goes again in any case.
+  await from.del(...names);
   const back = await copyRedis({ source: target, target: source, ...common, onto: 'origin' });
-  expect(back.deleted).toBe(1);
+  expect(back).toMatchObject({ keys: names.length + 6 + 1, bigKeys: big + 6, deleted: 1 });
   expect(await compareRedis({ source: target, target: source, skip: [] })).toMatchObject({ equal: true });
+  expect(await encodings(from)).toEqual(kept);
   expect(await from.get('new order')).toBe('1');
 });

@@ -10,18 +10,25 @@ import { requireMigrationKey } from '../../src/migration/secrets.ts';
 import { redisSecrets } from '../../src/migration/target.ts';
 import type { RedisAddress } from '../../src/redis/connect.ts';
 
-/** Heroku's Redis: TLS with a certificate that nobody can verify, CONFIG and the like renamed away. */
-export async function herokusRedis(): Promise<RedisAddress> {
+/**
+ * Heroku's Redis: TLS with a certificate that nobody can verify, CONFIG and the like renamed away. `lines` of redis.conf
+ * come last.
+ */
+export async function herokusRedis(
+  lines: string[] = [],
+): Promise<{ server: RedisServer; address: RedisAddress }> {
   const password = 'herokus';
   const server = await startRedis({
     name: 'heroku',
-    configuration: keyValueStoreConfiguration({ password }),
+    configuration: [...keyValueStoreConfiguration({ password }), ...lines],
     tls: await (await createAuthority('Heroku')).issue(['localhost']),
   });
-  return { host: server.host, port: server.port, password, tls: { mode: 'unverified' } };
+  const { host, port } = server;
+  return { server, address: { host, port, password, tls: { mode: 'unverified' } } };
 }
 
 export interface ProvisionedRedis {
+  server: RedisServer;
   admin: RedisAddress;
   /** The application's user, closed as `provision` leaves it. */
   app: RedisAddress;
@@ -30,8 +37,11 @@ export interface ProvisionedRedis {
   serverName: string;
 }
 
-/** The Redis of the droplet that `provision` asks for: its own cloud-config, played on this machine. */
-export async function provisionedRedis(migrationId: string): Promise<ProvisionedRedis> {
+/**
+ * The Redis of the droplet that `provision` asks for: its own cloud-config, played on this machine. `lines` of redis.conf
+ * come last.
+ */
+export async function provisionedRedis(migrationId: string, lines: string[] = []): Promise<ProvisionedRedis> {
   const secrets = redisSecrets({
     key: requireMigrationKey('0123456789abcdef0123456789abcdef'),
     migrationId,
@@ -59,7 +69,7 @@ export async function provisionedRedis(migrationId: string): Promise<Provisioned
   await onFreePort(async (port) => {
     started.server = await startRedis({
       name: 'provisioned',
-      configuration: [...wanted.lines, 'port 0', `tls-port ${port}`],
+      configuration: [...wanted.lines, 'port 0', `tls-port ${port}`, ...lines],
       files: wanted.files,
     });
   }, freePort);
@@ -67,6 +77,7 @@ export async function provisionedRedis(migrationId: string): Promise<Provisioned
   const { host, port } = started.server;
   const address = { host, port, tls: { mode: 'verify', ca: authority.pem, serverName } } as const;
   return {
+    server: started.server,
     admin: { ...address, username: 'admin', password: secrets.adminPassword },
     app: { ...address, username: 'app', password: secrets.appPassword },
     appUser: 'app',

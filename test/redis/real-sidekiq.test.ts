@@ -37,7 +37,7 @@ testNeeding(
   [rubySidekiq],
   'jobs of a real Sidekiq wait, fail and fall due across a move and back: each ends once, none runs on both sides',
   async () => {
-    const [source, target] = await Promise.all([herokusRedis(), provisionedRedis(MIGRATION)]);
+    const [{ address: source }, target] = await Promise.all([herokusRedis(), provisionedRedis(MIGRATION)]);
     const [old, fresh] = [clientOf(source), clientOf(target.admin)];
     const { worker, producer, diary } = rubyApplication(foundIn(rubySidekiq));
     const oldSide = { side: 'old', url: keyValueStoreUrl(source, source.password ?? '') } as const;

@@ -1,4 +1,4 @@
-import { Redis } from 'ioredis';
+import { Redis, type RedisOptions } from 'ioredis';
 import { afterAll } from '@jest/globals';
 import { systemClock } from '../../src/clock.ts';
 import { silentLog } from '../../src/log.ts';
@@ -13,7 +13,7 @@ afterAll(() => {
 });
 
 /** A client of the test's own, closed after the file's last test. */
-export function clientOf(address: RedisAddress): Redis {
+export function clientOf(address: RedisAddress, options: Pick<RedisOptions, 'enableReadyCheck'> = {}): Redis {
   const client = new Redis({
     host: address.host,
     port: address.port,
@@ -22,6 +22,7 @@ export function clientOf(address: RedisAddress): Redis {
     ...(address.username === undefined ? {} : { username: address.username }),
     ...(address.password === undefined ? {} : { password: address.password }),
     ...(address.tls.mode === 'off' ? {} : { tls: { rejectUnauthorized: false } }),
+    ...options,
   });
   client.on('error', () => undefined);
   clients.push(client);
