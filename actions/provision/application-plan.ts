@@ -7,6 +7,7 @@ import type { PlanComponent } from '../../src/migration/plan.ts';
 import { DIGEST_VARIABLE } from './app-mark.ts';
 import { frontDoorLines } from './front-door.ts';
 import type { Provisioning } from './provision.ts';
+import { registryLines } from './registry-line.ts';
 import { tellPlan, type Resource } from './resource.ts';
 import { ownDomains } from './own-domains.ts';
 import { lifetimeOf } from './ttl.ts';
@@ -33,6 +34,7 @@ export async function plannedApplication(
     ...ownDomains(p.plan).map((domain) => domainLine(domain, live)),
     ...(await Promise.all(p.plan.domains.map((domain) => ttlLine(p, domain)))).flat(),
     ...(await frontDoorLines(p, live?.app)),
+    ...(await registryLines(p)),
   ];
   tellPlan(p.edge.log, resources);
   return resources;

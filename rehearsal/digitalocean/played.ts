@@ -20,6 +20,8 @@ export interface PlayedLatencies {
   requestsPerHour: number;
   /** Apps of other teams have these names, which are unique beyond one team. */
   appNamesOfOthers: readonly string[];
+  /** The container registries of the account and the subscription that they share. */
+  registries: { names: readonly string[]; tier: 'starter' | 'basic' | 'professional' };
 }
 
 export const defaultPlayed: PlayedLatencies = {
@@ -33,4 +35,5 @@ export const defaultPlayed: PlayedLatencies = {
   requestsPerMinute: 250,
   requestsPerHour: 5000,
   appNamesOfOthers: [],
+  registries: { names: ['acme'], tier: 'basic' },
 };

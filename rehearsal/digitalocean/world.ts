@@ -7,7 +7,7 @@ import { startApiServer } from './api/server.ts';
 import { createTokenStore } from './api/tokens.ts';
 import { priceOf, type App } from './apps/app.ts';
 import { Apps } from './apps/apps.ts';
-import { startIngress } from './apps/ingress.ts';
+import { startIngress, type Ingress } from './apps/ingress.ts';
 import { appRoutes } from './apps/routes.ts';
 import { backupShare } from './catalogue.ts';
 import type { Cluster } from './clusters/cluster.ts';
@@ -47,7 +47,7 @@ export interface DigitalOceanWorld {
   /** Base of the API without `/v2`. */
   apiUrl: string;
   /** Where the public names of apps are served, by SNI and Host. */
-  ingress: { https: { host: string; port: number }; http: { host: string; port: number } };
+  ingress: Omit<Ingress, 'stop'>;
   dns: Dns;
   /** What the public is told of the zones here. */
   zones: PublicZones;
@@ -146,7 +146,7 @@ export async function startDigitalOcean(options: DigitalOceanOptions): Promise<D
     sum(droplets.list().map(({ size, backups }) => size.price * (backups ? 1 + backupShare : 1))) +
     sum(apps.list().map(({ spec }) => priceOf(spec)));
   api.serve([
-    ...accountRoutes(pricePerMonth),
+    ...accountRoutes(pricePerMonth, played),
     ...tags.routes((id) => droplets.find(id)),
     ...vpcs.routes(),
     ...projects.routes(),
@@ -159,7 +159,7 @@ export async function startDigitalOcean(options: DigitalOceanOptions): Promise<D
 
   return {
     apiUrl: api.url,
-    ingress: { https: ingress.https, http: ingress.http },
+    ingress,
     dns,
     zones: publicZones(dns),
     tokens,

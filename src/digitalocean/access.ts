@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ConfigurationError, messageOf } from '../errors.ts';
 import { orUndefined, type DigitalOcean } from './client.ts';
+import { readRegistries, type Registries } from './registry.ts';
 
 /** What a token is, what it may read, and the limits of its team. */
 export interface DigitalOceanAccess {
@@ -15,6 +16,8 @@ export interface DigitalOceanAccess {
   clusters: number | undefined;
   /** Whether the zone is in the account; undefined when nobody asked, or nothing was answered. */
   zone: boolean | undefined;
+  /** Where images may be pushed; undefined where that may not be read. */
+  registries: Registries | undefined;
 }
 
 export interface DigitalOceanAccount {
@@ -94,6 +97,7 @@ export async function readDigitalOceanAccess(
     droplets: total('droplet:read'),
     clusters: total('database:read'),
     zone: zone === undefined || !known ? undefined : await hasZone(client, zone),
+    registries: known ? (await asked(client, () => readRegistries(client))).value : undefined,
   };
 }
 

@@ -9,6 +9,13 @@ export interface ImageSource {
   digest: string;
 }
 
+const OWN_REGISTRY = /^registry\.digitalocean\.com\/(?<name>[^/]+)\/[^@]+/;
+
+/** The name of the registry at DigitalOcean that an image lies in; `undefined` when it lies elsewhere. */
+export function registryOf(reference: string | undefined): string | undefined {
+  return OWN_REGISTRY.exec(reference?.trim() ?? '')?.groups?.['name'];
+}
+
 /**
  * Reads `registry/repository@sha256:…`. A tag is refused: what is deployed must be what was tested.
  * Known registries: registry.digitalocean.com, ghcr.io and Docker Hub.

@@ -1,9 +1,11 @@
 import type { DigitalOceanAccess, ReadScope } from '../digitalocean/access.ts';
+import { tierTold } from '../digitalocean/registry.ts';
 import { missing, ok, unanswered, unknown, wanting, type Check } from './check.ts';
 
 const TOKENS = 'https://cloud.digitalocean.com/account/api/tokens';
 const STORE =
   'and store it as the secret DIGITALOCEAN_TOKEN (`gh secret set DIGITALOCEAN_TOKEN --env <environment>`)';
+const REGISTRY = 'https://cloud.digitalocean.com/registry';
 const LIMITS = 'https://cloud.digitalocean.com/account/team/droplet_limit_increase';
 
 /** What reading cannot tell: DigitalOcean names a token's scopes nowhere, and trying these would change something. */
@@ -101,6 +103,7 @@ export function digitalOceanChecks(facts: DigitalOceanFacts): Check[] {
     ...accountChecks(access),
     ...limitChecks(access, facts.offers),
     ...zoneChecks(access, facts.zone),
+    registryCheck(access),
     ...facts.offers.map(offerCheck),
   ];
 }
@@ -211,6 +214,26 @@ function zoneChecks({ zone: found }: DigitalOceanAccess, zone: string | undefine
       `\`doctl compute domain create ${zone}\`, copy its records there, then name ns1, ns2 and ns3.digitalocean.com at the registrar`,
     ),
   ];
+}
+
+/** Images may go elsewhere, so that no want of it is a problem of ours. */
+function registryCheck({ registries }: DigitalOceanAccess): Check {
+  const what = 'Container registry';
+  if (registries === undefined)
+    return unknown('DigitalOcean', what, 'not seen: that takes registry:read', `Look at ${REGISTRY}`);
+  const { names, tier } = registries;
+  if (names.length === 0) {
+    return wanting(
+      'DigitalOcean',
+      what,
+      'none, and the image is pushed before anything else is made',
+      `\`doctl registry create <name> --subscription-tier basic\` (5 USD a month for the whole account), then set the variable IMAGE_REPOSITORY to registry.digitalocean.com/<name>/<application>; or push to GHCR or Docker Hub`,
+    );
+  }
+  const seen = [names.join(', '), tierTold(tier)].filter((text) => text !== '').join(': ');
+  return tier?.slug === 'starter'
+    ? wanting('DigitalOcean', what, `${seen}; a second image hardly fits`, `Choose basic under ${REGISTRY}`)
+    : ok('DigitalOcean', what, seen);
 }
 
 function offerCheck({ environment, what, offered, mend }: OfferCheck): Check {

@@ -182,6 +182,7 @@ export function notInTheCost(plan: Pick<Plan, 'components'>, before: Cost, after
     ...(scheduled
       ? ['What scheduled and release jobs cost for the minutes that they run, on both sides.']
       : []),
+    "DigitalOcean's container registry, one for all images of the account: 5 USD a month (basic), unless the account has one or the image is pushed elsewhere.",
     'Traffic beyond what the instance sizes include, builds beyond the free minutes, taxes and support plans.',
     "Heroku's team or enterprise contract, should its prices differ from those that the API names.",
   ];

@@ -230,7 +230,12 @@ test('a spec that DigitalOcean refuses, or a name that another team has, is told
 }, 60_000);
 
 test('the application is deployed and healthy, its certificate there before DNS points to it, its workers waiting', async () => {
-  promised.application = totalIn(await application({ 'dry-run': 'true' }));
+  const planned = await application({ 'dry-run': 'true' });
+  promised.application = totalIn(planned);
+  // The account's, so that it is in no total of ours.
+  expect(planned.log).toContain(
+    'Container registry acme: keep (basic, 5.00 USD a month for the whole account, with 5 repositories and 5.0 GiB)',
+  );
   const before = sides.digitalOcean.requests.length;
   const run = await application();
   expect(run.log).not.toContain('::error');
@@ -251,6 +256,13 @@ test('the application is deployed and healthy, its certificate there before DNS 
   const record = sides.digitalOcean.dns.resolve('staging.shop.example.com', 'CNAME');
   expect(record?.value).toContain('herokudns.com');
   expect(record?.ttl).toBe(30);
+}, 60_000);
+
+test('an image in a registry that this account has not is told', async () => {
+  sides.digitalOcean.played.registries = { names: ['other'], tier: 'starter' };
+  const run = await application({ 'dry-run': 'true' });
+  sides.digitalOcean.played.registries = { names: ['acme'], tier: 'basic' };
+  expect(run.log).toMatch(/Container registry acme: drift \(.*\(it has other\)/);
 }, 60_000);
 
 test('a second run deploys nothing', async () => {

@@ -111,6 +111,7 @@ describe('DigitalOcean', () => {
     droplets: 3,
     clusters: 9,
     zone: undefined,
+    registries: undefined,
   };
   const offer = {
     environment: 'staging',
@@ -156,6 +157,29 @@ describe('DigitalOcean', () => {
       state: 'missing',
       mend: expect.stringContaining('doctl compute domain create x.example'),
     });
+  });
+
+  test('the registry is told with its price; none, and one that is too small, with what to do, and no phase refuses for it', () => {
+    const checkOf = (registries: DigitalOceanAccess['registries']) =>
+      named(
+        digitalOceanChecks({ access: { ...access, registries }, zone: undefined, offers: [] }),
+        'Container registry',
+      );
+    const tier = { slug: 'basic', usdPerMonth: 5, repositories: 5, storageBytes: 5 * 1024 ** 3 };
+    expect(checkOf({ names: ['acme'], tier })).toMatchObject({
+      state: 'ok',
+      seen: 'acme: basic, 5.00 USD a month for the whole account, with 5 repositories and 5.0 GiB',
+    });
+    expect(checkOf({ names: [], tier: undefined })).toMatchObject({
+      ...{ state: 'missing', required: false },
+      mend: expect.stringContaining('doctl registry create <name> --subscription-tier basic'),
+    });
+    const starter = { slug: 'starter', usdPerMonth: 0, repositories: 1, storageBytes: 512 * 1024 ** 2 };
+    expect(checkOf({ names: ['acme'], tier: starter })).toMatchObject({
+      ...{ state: 'missing', required: false },
+      seen: expect.stringContaining('0.00 USD a month for the whole account, with 1 repository and 0.5 GiB'),
+    });
+    expect(checkOf(undefined)).toMatchObject({ state: 'unknown', required: false });
   });
 
   test('a locked account, an unverified e-mail and a size that is not offered stand in the way', () => {
