@@ -1,4 +1,5 @@
 import type { AddOn } from '../heroku/add-ons.ts';
+import { isMoved } from '../migration/add-on-kinds.ts';
 import type { Check } from './result.ts';
 import { judged } from './result.ts';
 
@@ -19,7 +20,6 @@ export interface OldHostsInput {
   attached: readonly { name: string; host: string }[];
 }
 
-const MOVED = ['heroku-postgresql', 'heroku-redis'];
 /** An address of this machine names nothing of Heroku's: it would be found everywhere. */
 const LOCAL = /^(localhost|127\.|0\.0\.0\.0$|::1$)/;
 
@@ -40,7 +40,7 @@ export function attachedHosts(
   addOns: readonly AddOn[],
 ): { name: string; host: string }[] {
   return addOns
-    .filter(({ service }) => MOVED.includes(service))
+    .filter(isMoved)
     .flatMap((addOn) => addOn.configVars)
     .flatMap((name) => {
       const url = URL.parse(configVars[name] ?? '');

@@ -5,7 +5,8 @@ import { clientOf, twoRedis } from '../redis/two-sides.ts';
 
 test("Sidekiq's counters count in whichever logical database it keeps its jobs, and none is no zero", async () => {
   const { target } = await twoRedis();
-  const [first, second] = [clientOf(target), clientOf(target, { db: 1 })];
+  const [first, second] = [clientOf(target), clientOf(target)];
+  await second.select(1);
   const counted = (redis: typeof target | undefined): Promise<number | undefined> =>
     processedJobs(redis, { log: silentLog, signal: new AbortController().signal });
   expect(await counted(undefined)).toBeUndefined();
