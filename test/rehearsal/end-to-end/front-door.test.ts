@@ -181,6 +181,7 @@ whenFull(
       expectConclusion(result, 'success');
     });
     tell(report, `moved (the old release ended in ${shutdownMs(log)} ms)`);
+    expect(log).toMatch(/room for visitors who wait: [\d.]+ requests a second now, about \d+ of which/);
     expectNobodyTurnedAway(report, shutdownMs(log));
     expect(report.servedBy.digitalocean).toBeGreaterThan(0);
     await isWhere(shop, 'digitalocean');
