@@ -50,9 +50,15 @@ afterAll(async () => {
   for (const proxy of opened) await proxy.close();
 });
 
-async function failing(lines: { source?: string[]; target?: string[] } = {}): Promise<Failing> {
+/** One whose user may do everything, and have it follow another. */
+async function plainRedis(lines: string[]): Promise<{ server: RedisServer; address: RedisAddress }> {
+  const server = await testRedis(lines);
+  return { server, address: { host: server.host, port: server.port, tls: { mode: 'off' } } };
+}
+
+async function failing(lines: { source?: string[]; target?: string[]; plain?: true } = {}): Promise<Failing> {
   const [old, provisioned] = await Promise.all([
-    herokusRedis(lines.source),
+    lines.plain ? plainRedis(lines.source ?? []) : herokusRedis(lines.source),
     provisionedRedis('shop-test', lines.target),
   ]);
   const servers = { source: old.server, target: provisioned.server };
@@ -76,12 +82,12 @@ async function failing(lines: { source?: string[]; target?: string[] } = {}): Pr
     proxies,
     source,
     target,
-    from: () => clientOf(source),
+    from: () => clientOf({ ...source, port: servers.source.port }),
     to: () => clientOf(target),
     options,
     copy: (more) => copyRedis(options(more)),
     follow: (more) => followRedis(options(more)),
-    compare: () => compareRedis({ source, target, skip: [] }),
+    compare: () => compareRedis({ source: { ...source, port: servers.source.port }, target, skip: [] }),
   };
 }
 
@@ -221,6 +227,64 @@ test('a target that comes back without its data gets everything once more', asyn
   });
   expect(error).toBeUndefined();
   await requireEqual(sides);
+});
+
+/**
+ * The source's address leads to its replica from now on, which had not been sent what the old primary was told last, and
+ * takes writes of its own.
+ */
+async function failOver(sides: Failing, replica: RedisServer): Promise<void> {
+  const promoted = clientOf({ host: replica.host, port: replica.port, tls: { mode: 'off' } });
+  await promoted.replicaof('NO', 'ONE');
+  const old = sides.from();
+  await old.mset('lost', 1, 'string:14', 'lost', 'kept', 'lost');
+  await old.del('string:21', 'hash:1');
+  await sides.servers.source.kill9();
+  await promoted.mset('kept', 2, 'string:28', 'written to the new primary');
+  await promoted.del('set:2');
+  await promoted.xreadgroup('GROUP', 'group', 'me', 'COUNT', 1, 'STREAMS', 'orders', '>');
+  sides.servers.source = replica;
+}
+
+/** A source with a replica that holds what it holds. */
+async function failingWithReplica(): Promise<{ sides: Failing; replica: RedisServer }> {
+  const sides = await failing({ plain: true });
+  const from = sides.from();
+  await fillMixed(from, { small: 5_000 });
+  await from.xadd('orders', '1-1', 'n', 1);
+  await from.xgroup('CREATE', 'orders', 'group', '0');
+  const { host, port } = sides.servers.source;
+  await from.config('SET', 'repl-diskless-sync-delay', 0);
+  const replica = await testRedis([`replicaof ${host} ${port}`]);
+  const synchronous = clientOf({ host: replica.host, port: replica.port, tls: { mode: 'off' } });
+  while (!(await synchronous.info('replication')).includes('master_link_status:up')) await delay(20);
+  await from.wait(1, 10_000);
+  return { sides, replica };
+}
+
+test('a replica takes the place of the source in the middle of a copy: it ends equal to the new primary', async () => {
+  const { sides, replica } = await failingWithReplica();
+  const { result, error } = await whileCopying(sides, () => failOver(sides, replica));
+  expect(error).toBeUndefined();
+  expect(result?.keys).toBeGreaterThan(0);
+  await requireEqual(sides);
+  expect(await sides.to().exists('lost', 'set:2')).toBe(0);
+});
+
+test('a replica takes the place of a source that is followed: everything is looked at, nothing is taken for still', async () => {
+  const { sides, replica } = await failingWithReplica();
+  const follow = await sides.follow();
+  await follow.catchUp();
+  await failOver(sides, replica);
+  expect(await follow.finish()).toMatchObject({ how: 'everything' });
+  await requireEqual(sides);
+  expect(await sides.to().mget('kept', 'lost', 'string:28')).toEqual([
+    '2',
+    null,
+    'written to the new primary',
+  ]);
+  await follow.assertStill();
+  await follow.close();
 });
 
 test.each(['source', 'target'] as const)(
