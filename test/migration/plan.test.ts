@@ -353,6 +353,26 @@ test('the digest covers which strategy was chosen, and not the sizes that it was
   expect(planSchema.parse(large).strategyChoice.arithmetic.length).toBeGreaterThan(3);
 });
 
+test('speeds that a shadow measured change the digest only by the strategy that they choose', () => {
+  const measured = (copyBytesPerSecond: number) =>
+    buildPlan(
+      input({
+        database: { ...database, sizeBytes: 60 * GIB },
+        measured: { copyBytesPerSecond, parityBytesPerSecond: copyBytesPerSecond },
+      }),
+    );
+  const assumed = buildPlan(input({ database: { ...database, sizeBytes: 60 * GIB } }));
+  const [slow, slower, quick] = [measured(21e6), measured(8e6), measured(1e12)];
+  expect([assumed, slow, slower, quick].map(({ strategy }) => strategy)).toEqual([
+    ...['live', 'live', 'live', 'window'],
+  ]);
+  for (const plan of [slow, slower]) {
+    expect(plan.strategyChoice).not.toEqual(assumed.strategyChoice);
+    expect(planDigest(plan)).toBe(planDigest(assumed));
+  }
+  expect(planDigest(quick)).not.toBe(planDigest(assumed));
+});
+
 test('a forecast that does not fit is told with the reason, and blocks nothing yet', () => {
   const plan = buildPlan(input({ config: { ...config, strategy: 'window', downtimeBudgetMs: 1_000 } }));
   expect(blockersIn(plan.items)).toEqual([]);
