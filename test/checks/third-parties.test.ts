@@ -202,6 +202,19 @@ test('what is still paid for is told with what ends it', () => {
   expect(costChecks(undefined, [], true)).toMatchObject([{ state: 'passed' }]);
 });
 
+test('what both sides cost is told from the plan, and a sum that lacks something says so', () => {
+  const planned = {
+    before: { usdPerMonth: 650, complete: true, lines: [] },
+    after: { usdPerMonth: 97.1, complete: false, lines: [] },
+  };
+  expect(costChecks(planned, [], false)).toEqual([
+    {
+      ...{ id: 'cost/both-sides', area: 'cost', what: 'What both sides cost a month', state: 'told' },
+      found: '$650.00 on Heroku before, at least $97.10 with DigitalOcean by the plan',
+    },
+  ]);
+});
+
 const HOUR = 3_600_000;
 const wayBack = (more: Partial<WayBack> = {}): WayBack => ({
   lag: { rows: 3, bytes: 1e6, seconds: 30, whole: [] },
