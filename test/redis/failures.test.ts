@@ -380,19 +380,36 @@ test('a wrong password and a wrong certificate are told for the side that they a
   expect(await copying({ source, target })).toMatchObject({ keys: 1 });
 });
 
-/** Cuts one side, or both, so long after the call. */
+/** Cuts one side, or both, while `body` is under way on connections that are open. */
 async function cutDuring<T>(
   sides: Failing,
   which: ('source' | 'target')[],
-  afterMs: number,
+  phase: Phase,
   body: () => Promise<T>,
 ): Promise<T | Error> {
-  const running = body().catch((error: unknown) =>
-    error instanceof Error ? error : new Error(String(error)),
-  );
-  await delay(afterMs);
-  for (const side of which) sides.proxies[side].cut();
+  const proxies = Object.values(sides.proxies);
+  // So that it lasts: every question takes ten milliseconds.
+  for (const { knobs } of proxies) knobs.delayMs = 5;
+  if (phase === 'copy') slow(sides);
+  let isOver = false;
+  const running = body()
+    .catch((error: unknown) => (error instanceof Error ? error : new Error(String(error))))
+    .finally(() => (isOver = true));
+  if (phase === 'copy') await untilInTheMiddle(sides, 100);
+  while (!proxies.every((proxy) => proxy.connections() > 1)) await delay(1);
+  await delay(phase === 'preflight' ? 80 : 15);
+  expect(isOver).toBe(false);
+  cut(sides, which);
+  fast(sides);
+  for (const { knobs } of proxies) knobs.delayMs = 0;
   return running;
+}
+
+function cut(sides: Failing, which: ('source' | 'target')[]): void {
+  for (const side of which) {
+    expect(sides.proxies[side].connections()).toBeGreaterThan(0);
+    sides.proxies[side].cut();
+  }
 }
 
 const phases = ['preflight', 'copy', 'idle', 'catch up', 'fence', 'finish', 'still'] as const;
@@ -401,26 +418,22 @@ type Phase = (typeof phases)[number];
 /** A whole following whose connections to one side are cut in one phase. */
 async function followCut(sides: Failing, which: ('source' | 'target')[], phase: Phase): Promise<void> {
   const from = sides.from();
-  const cutNow = (): void => {
-    for (const side of which) sides.proxies[side].cut();
-  };
-  const afterMs = { preflight: 5, copy: 120, 'catch up': 3, finish: 2, idle: 0, fence: 0, still: 0 }[phase];
   const during = <T>(mine: Phase, body: () => Promise<T>): Promise<T | Error> =>
-    mine === phase ? cutDuring(sides, which, afterMs, body) : body();
+    mine === phase ? cutDuring(sides, which, phase, body) : body();
   const begun = await during(phase === 'preflight' ? phase : 'copy', () => sides.follow());
   if (begun instanceof Error) throw begun;
   try {
     await from.set('new', phase);
     await from.append('big:string', phase);
-    if (phase === 'idle') cutNow();
+    if (phase === 'idle') cut(sides, which);
     // What was cut is done again: the next attempt finds connections anew.
     if ((await during('catch up', () => begun.catchUp())) instanceof Error) await begun.catchUp();
     await from.hset('hash:1', phase, phase);
     await from.del('string:7');
-    if (phase === 'fence') cutNow();
+    if (phase === 'fence') cut(sides, which);
     if ((await during('finish', () => begun.finish())) instanceof Error) await begun.finish();
     await requireEqual(sides);
-    if (phase === 'still') cutNow();
+    if (phase === 'still') cut(sides, which);
     await begun.assertStill();
   } finally {
     await begun.close();
