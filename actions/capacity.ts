@@ -69,17 +69,19 @@ async function lookAt(workspace: string, parties: Parties): Promise<Check[]> {
           source: oldSide.database,
           target: newSide.owner,
         });
-  return [...capacityChecks(report, capacity), await connections(parties, await poolsIn(workspace))];
+  return [...capacityChecks(report, capacity), await connectionBudget(workspace, parties)];
 }
 
 const NOTHING = {
   ...{ known: false, compared: [], left: [], warmed: null, unanalyzed: [], smaller: [], milliseconds: 0 },
 };
 
-async function connections(
-  { subject, oldSide, newSide, signal }: Parties,
-  pools: PoolFacts[],
+/** All connection pools together against the cluster's limit; `workspace` has the checkout, which tells the pools. */
+export async function connectionBudget(
+  workspace: string,
+  { subject, oldSide, newSide, signal }: Pick<Parties, 'subject' | 'oldSide' | 'newSide' | 'signal'>,
 ): Promise<Check> {
+  const pools = await poolsIn(workspace);
   const session = { applicationName: 'h2d capacity', signal };
   const [limit, open, values] = await Promise.all([
     withConnection(newSide.owner, session, readConnectionLimit),

@@ -20,9 +20,7 @@ import { gatherParties, withLease } from '../parties.ts';
 import { copiedStrategy, plannedStrategy } from '../strategy.ts';
 import type { Subject } from '../subject.ts';
 import { readSubject, recordPhase, refuseUnsupported } from '../subject.ts';
-import { driftFindings } from './drift.ts';
-import { dueJobsFinding } from './due-jobs.ts';
-import type { Finding } from './findings.ts';
+import { beforeItBegins } from './before-it-begins.ts';
 import { refuseUnlessWell } from './findings.ts';
 import { expectedTimeline, forecastOf } from './forecast.ts';
 import { waitForGuard } from './guard-watches.ts';
@@ -61,7 +59,9 @@ export async function cutover(edge: Edge): Promise<void> {
     try {
       const lowered = await journal.steps(LOWERING_PHASE);
       const looking = withNames(edge, parties);
-      await preFlight(looking, await strategyOf(subject, journal), await beforeItBegins(parties), lowered);
+      const strategy = await strategyOf(subject, journal);
+      const begin = await beforeItBegins(edge.environment.workspace, parties, strategy);
+      await preFlight(looking, strategy, begin, lowered);
     } finally {
       await journal.close();
     }
@@ -84,9 +84,7 @@ export async function cutover(edge: Edge): Promise<void> {
       const parties = withNames(edge, gathered);
       await refuseDuringRollBack(journal);
       const strategy = await strategyOf(subject, journal);
-      const checks = checksOf(edge, parties, journal, planDigest, async () =>
-        preFlight(parties, strategy, [], await journal.steps(LOWERING_PHASE)),
-      );
+      const checks = checksOf(edge, parties, strategy, journal, planDigest);
       const still = { ...parties, dashboard: dashboardOf(edge) };
       const { changed } = await runSteps(journal, lease, cutoverSteps(still, checks, strategy), {
         phase: 'cutover',
@@ -144,12 +142,6 @@ async function signWaiting(edge: Edge, subject: Subject, journal: Journal): Prom
   }
 }
 
-/** What a cutover must meet to begin, and no longer once it has begun. */
-async function beforeItBegins(parties: Parties): Promise<Finding[]> {
-  const { subject, clock } = parties;
-  return [windowFinding(subject, clock), dueJobsFinding(subject, clock), ...(await driftFindings(parties))];
-}
-
 /** A roll-back that has begun may have closed the new side or opened Heroku: only itself knows how to go on. */
 async function refuseDuringRollBack(journal: Journal): Promise<void> {
   const begun = (await journal.steps('roll-back')).filter(({ status }) => status !== 'undone');
@@ -178,15 +170,16 @@ async function strategyOf(subject: Subject, journal: Journal): Promise<Strategy>
 function checksOf(
   edge: Edge,
   parties: Parties,
+  strategy: Strategy,
   journal: Journal,
   recordedDigest: string,
-  preFlight: Checks['preFlight'],
 ): Checks {
   const { subject } = parties;
   return {
     gate: async () => {
       refuseOtherDecisions(subject);
-      const unchanged = refuseUnlessWell(await beforeItBegins(parties), edge.log);
+      const begin = await beforeItBegins(edge.environment.workspace, parties, strategy);
+      const unchanged = refuseUnlessWell(begin, edge.log);
       const evidence = await checkGate({
         mode: edge.inputs.choice('gate', ['environment', 'second-dispatch', 'none'] satisfies GateMode[]),
         environment: edge.inputs.required('github-environment'),
@@ -201,7 +194,7 @@ function checksOf(
       const rehearsed = await rehearsalChecks(edge, subject);
       return { ...evidence, checks: [...evidence.checks, ...unchanged, ...rehearsed] };
     },
-    preFlight,
+    preFlight: async () => preFlight(parties, strategy, [], await journal.steps(LOWERING_PHASE)),
     guard: () => waitForGuard(edge, journal, parties.signal),
   };
 }

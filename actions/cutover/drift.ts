@@ -7,6 +7,7 @@ import { releasedSince } from '../../src/heroku/released-since.ts';
 import type { MigrationRecord } from '../../src/migration/record.ts';
 import type { Parties } from '../parties.ts';
 import type { Finding } from './findings.ts';
+import { schemaFindings } from './schema-drift.ts';
 
 const planned = z.object({
   planDigest: z.string(),
@@ -34,9 +35,10 @@ type OldApp = Pick<Parties, 'subject' | 'oldSide'>;
 
 /**
  * Whether the app on Heroku is still what the plan saw, and with it the approver: the code that runs, the config vars, the
- * formation. Only before a cutover begins: what it stops itself is no drift.
+ * formation, and the schema that was copied. Only before a cutover begins: what it stops itself is no drift.
  */
-export async function driftFindings({ subject, oldSide }: OldApp): Promise<Finding[]> {
+export async function driftFindings(parties: OldApp & Pick<Parties, 'signal'>): Promise<Finding[]> {
+  const { subject, oldSide } = parties;
   const { heroku, app } = oldSide;
   const plan = plannedApp(subject.record);
   if (plan === undefined) {
@@ -44,12 +46,18 @@ export async function driftFindings({ subject, oldSide }: OldApp): Promise<Findi
       { what: 'changes since the plan', found: 'the record holds no plan', remedy: 'Run assess first.' },
     ];
   }
-  const [since, formation, configVars] = await Promise.all([
+  const [since, formation, configVars, schema] = await Promise.all([
     releasedSince(heroku, app, plan.at),
     readFormation(heroku, app),
     readConfigVars(heroku, app),
+    schemaFindings(parties),
   ]);
-  return [codeFinding(since), formationFinding(plan, formation), configFinding(plan, configVars, since)];
+  return [
+    codeFinding(since),
+    formationFinding(plan, formation),
+    configFinding(plan, configVars, since),
+    ...schema,
+  ];
 }
 
 /**

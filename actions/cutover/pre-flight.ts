@@ -22,6 +22,7 @@ import { captureLimits, describeLag, forward, lagProblem, liveOptions } from '..
 import type { Parties } from '../parties.ts';
 import { recordedStrategy } from '../strategy.ts';
 import { autoscalerFindings } from './autoscaler-findings.ts';
+import { diskFinding } from './disk.ts';
 import { dnsFindings } from './dns-pre-flight.ts';
 import type { Finding } from './findings.ts';
 import { refuseUnlessWell } from './findings.ts';
@@ -29,9 +30,9 @@ import { forecastOf } from './forecast.ts';
 import { frontDoorReady } from './front-door-pre-flight.ts';
 
 /**
- * Everything that can be known before anything is touched: the new side is deployed, healthy, certified and closed, DNS
- * can be written, Heroku's token may change the app, and the forecast fits the budget. Changes nothing. Throws one
- * ConfigurationError that lists all that is not. `beforeItBegins` is told with it: what only a cutover that has not begun
+ * Everything that can be known before anything is touched: the new side is deployed, healthy, certified, closed and large
+ * enough, DNS can be written, Heroku's token may change the app, and the forecast fits the budget. Changes nothing. Throws
+ * one ConfigurationError that lists all that is not. `beforeItBegins` is told with it: what only a cutover that has not begun
  * yet must meet. `lowered` is what the journal knows of `provision application`, which lowers the records' lifetime.
  */
 export async function preFlight(
@@ -47,6 +48,7 @@ export async function preFlight(
       loneRedis(parties),
       listedDynos(parties),
       closedTarget(parties),
+      diskFinding(parties),
       deployedApp(parties),
       dnsFindings(parties, lowered),
       fittingCopy(parties, strategy),

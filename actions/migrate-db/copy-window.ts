@@ -1,3 +1,4 @@
+import { schemaFingerprint } from '../../src/postgres/schema-fingerprint.ts';
 import { copyBoth } from '../copy-both.ts';
 import type { Parties } from '../parties.ts';
 import { compareBoth, movedOn, quietly } from '../prove-equal.ts';
@@ -10,7 +11,9 @@ import { perSecond } from './per-second.ts';
  * differ fail it. Rows that differ are told: without a capture nothing tells them from what Heroku has written since.
  */
 export async function copyForPractice(parties: Parties): Promise<Copied> {
-  const { log } = parties;
+  const { log, oldSide, signal } = parties;
+  // Before anything is copied: a change meanwhile is one that may not be in the copy.
+  const schema = await schemaFingerprint(oldSide.database, signal);
   const { postgres, redis } = await log.group('Copy Postgres and Redis', () => copyBoth(parties));
   const parities = await log.group('Compare both sides', () => compareBoth(quietly(parties)));
   if (parities.postgres.catalogue.length > 0) {
@@ -31,6 +34,7 @@ export async function copyForPractice(parties: Parties): Promise<Copied> {
     keys: copied?.keys ?? 0,
     redis: copied,
     removed: postgres.removed.map(({ entry, reason }) => `${entry}: ${reason}`),
+    schema,
     movedOn: written.slice(0, 50),
     measured: [
       { name: 'copy', milliseconds: postgres.milliseconds },

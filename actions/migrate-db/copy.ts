@@ -36,6 +36,8 @@ export interface Copied {
   keys: number;
   redis: CopiedRedis | null;
   removed: string[];
+  /** Of a copy for a window: the fingerprint of the schema that was copied. A live copy keeps its own beside its capture. */
+  schema?: string;
   /**
    * Rows and keys that differ, which the old side may have written meanwhile; with the live strategy of Redis only, since
    * there the capture tells. Differences of the catalogue are failures and never get here.

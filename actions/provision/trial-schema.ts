@@ -4,6 +4,7 @@ import type { Target } from '../../src/migration/target.ts';
 import { withPrivateDirectory } from '../../src/postgres/child.ts';
 import { withConnection, type PostgresAddress } from '../../src/postgres/connect.ts';
 import { readPreparationFacts, type PreparationFacts } from '../../src/postgres/facts.ts';
+import { MIGRATION_LEDGERS } from '../../src/postgres/migration-ledgers.ts';
 import { quoteQualified } from '../../src/postgres/names.ts';
 import { readDump, titleOf, writeDump } from '../../src/postgres/schema-archive.ts';
 import { applySettings } from '../../src/postgres/settings.ts';
@@ -22,16 +23,11 @@ export interface SourceSchema {
   ledgers: { schema: string; table: string; rows: string }[];
 }
 
-/** Where Rails, Django, Knex, Sequelize, Prisma and Flyway note their migrations. */
+/** Where migrations are noted, and what Rails and Django note beside them. */
 const LEDGERS = [
-  'schema_migrations',
+  ...MIGRATION_LEDGERS.map(({ table }) => table),
   'ar_internal_metadata',
-  'django_migrations',
   'django_content_type',
-  'knex_migrations',
-  'SequelizeMeta',
-  '_prisma_migrations',
-  'flyway_schema_history',
 ];
 
 /**

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ConfigurationError } from '../errors.ts';
 import type { HerokuClient } from './client.ts';
 import { emptyAmong, releaseSchema } from './release.ts';
 
@@ -27,7 +28,11 @@ export async function releasedSince(client: HerokuClient, app: string, since: Da
     (one) => !isEmpty(one) && one.slug != null && !['failed', 'expired'].includes(one.status),
   );
   const running = working[0];
-  if (running === undefined) throw new Error(`${app} has no release with a slug.`);
+  if (running === undefined) {
+    throw new ConfigurationError(
+      `${app} has no release with a slug (a container image, or never deployed): this version cannot park such an app.`,
+    );
+  }
   const then = working.find((one) => !isLater(one));
   return {
     running: `v${running.version}`,

@@ -37,7 +37,7 @@ afterAll(async () => {
 });
 
 /** An app that a plan has just seen; Heroku's times are whole seconds. */
-async function plannedParties(): Promise<Pick<Parties, 'subject' | 'oldSide'>> {
+async function plannedParties(): Promise<Pick<Parties, 'subject' | 'oldSide' | 'signal'>> {
   number += 1;
   app = await world.createApp({
     name: `shop-${number}`,
@@ -50,10 +50,16 @@ async function plannedParties(): Promise<Pick<Parties, 'subject' | 'oldSide'>> {
   });
   const record = plannedRecord(app);
   await delay(1000);
-  return { subject: { record }, oldSide: { heroku, app: app.name } } as unknown as Parties;
+  return {
+    subject: { record },
+    oldSide: { heroku, app: app.name },
+    signal: new AbortController().signal,
+  } as unknown as Parties;
 }
 
-async function driftOf(parties: Pick<Parties, 'subject' | 'oldSide'>): Promise<Record<string, string>> {
+async function driftOf(
+  parties: Pick<Parties, 'subject' | 'oldSide' | 'signal'>,
+): Promise<Record<string, string>> {
   const findings = await driftFindings(parties);
   return Object.fromEntries(
     findings.map(({ what, found, remedy }) => [what, `${remedy ? 'NO: ' : ''}${found}`]),
@@ -104,16 +110,16 @@ test('dynos that were added and config vars that were changed are drift, and nam
 
 test('without a plan in the record, and when the releases do not reach back to it, nothing passes', async () => {
   const parties = await plannedParties();
-  const { subject, oldSide } = parties;
+  const { subject, oldSide, signal } = parties;
   const empty = emptyRecord({ migrationId: 'shop-staging', application: 'shop', environment: 'staging' });
-  expect(await driftOf({ oldSide, subject: { ...subject, record: empty } })).toEqual({
+  expect(await driftOf({ oldSide, signal, subject: { ...subject, record: empty } })).toEqual({
     'changes since the plan': 'NO: the record holds no plan',
   });
   const older = {
     ...subject.record,
     sections: subject.record.sections.map((one) => ({ ...one, at: '2020-01-01T00:00:00.000Z' })),
   };
-  expect((await driftOf({ oldSide, subject: { ...subject, record: older } }))['code since the plan']).toBe(
-    'NO: not known: the releases do not reach back so far',
-  );
+  expect(
+    (await driftOf({ oldSide, signal, subject: { ...subject, record: older } }))['code since the plan'],
+  ).toBe('NO: not known: the releases do not reach back so far');
 });
