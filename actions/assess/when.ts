@@ -23,7 +23,8 @@ export function when({ map, note }: SampledWeek): string[] {
   ];
 }
 
-function windowText({ day, hour, hours, perSecond, share, writesPerSecond, queued }: QuietWindow): string {
+function windowText(quiet: QuietWindow): string {
+  const { day, hour, hours, perSecond, share, writesPerSecond, queued, requests } = quiet;
   const clock = (at: number): string => `${String(at % 24).padStart(2, '0')}:00`;
   const end = hour + hours;
   const next = DAYS[(DAYS.indexOf(day) + 1) % DAYS.length] ?? day;
@@ -31,6 +32,7 @@ function windowText({ day, hour, hours, perSecond, share, writesPerSecond, queue
     `${day} from ${clock(hour)} to ${end >= 24 ? `${next} ` : ''}${clock(end)} UTC`,
     `${perSecond.toFixed(1)} transactions a second, ${Math.round(share * 100)} % of the average`,
     ...(writesPerSecond === null ? [] : [`${writesPerSecond.toFixed(1)} rows written a second`]),
+    ...(requests === null ? [] : [`${requests.toFixed(1)} requests a second`]),
     ...(queued === null ? [] : [`${queued.toFixed(1)} jobs waiting`]),
   ].join('; ');
 }

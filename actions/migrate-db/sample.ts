@@ -1,5 +1,8 @@
 import { messageOf } from '../../src/errors.ts';
 import type { Edge } from '../../src/github/run.ts';
+import type { HerokuClient } from '../../src/heroku/client.ts';
+import { requestsPerSecond } from '../../src/heroku/request-rate.ts';
+import { readRouterLog } from '../../src/heroku/router-log.ts';
 import type { ActivityReading } from '../../src/migration/quiet-hours.ts';
 import { readSource } from '../../src/migration/source.ts';
 import { readActivity } from '../../src/postgres/activity.ts';
@@ -11,10 +14,12 @@ import { herokuOf } from '../parties.ts';
 import type { Subject } from '../subject.ts';
 
 const PATIENCE_MS = 60_000;
+/** As often as the schedule samples, when it is on time. */
+const HOUR_MS = 3_600_000;
 
 /**
  * How busy production is at this moment, for the hours of the week that assess proposes: counters of the database on Heroku,
- * and the jobs that wait in its Redis. Reading only, and nothing depends on it: undefined when it cannot be read, or when
+ * the jobs that wait in its Redis, and the requests of the last hour in the log of Heroku's router. Reading only, and nothing depends on it: undefined when it cannot be read, or when
  * Heroku no longer serves.
  */
 export async function sampleActivity(
@@ -23,19 +28,25 @@ export async function sampleActivity(
 ): Promise<ActivityReading | undefined> {
   const signal = AbortSignal.any([edge.signal, AbortSignal.timeout(PATIENCE_MS)]);
   try {
-    const source = await readSource(herokuOf(edge, signal), environment.herokuApp, edge);
+    const heroku = herokuOf(edge, signal);
+    const source = await readSource(heroku, environment.herokuApp, edge);
     if (source.postgres === undefined) return undefined;
     if ((await readFence(source.postgres, environment.migrationId, { signal })) === 'closed')
       return undefined;
-    const [activity, queued] = await Promise.all([
+    const [activity, queued, requests] = await Promise.all([
       withConnection(
         source.postgres,
         { applicationName: 'h2d activity', statementTimeoutMs: 10_000, signal },
         readActivity,
       ),
       source.redis === undefined ? undefined : waitingJobs(edge, source.redis, signal),
+      requestRate(edge, heroku, environment.herokuApp),
     ]);
-    return { ...activity, ...(queued === undefined ? {} : { queued }) };
+    return {
+      ...activity,
+      ...(queued === undefined ? {} : { queued }),
+      ...(requests === undefined ? {} : { requests }),
+    };
   } catch (error) {
     edge.signal.throwIfAborted();
     edge.log.info(`How busy production is was not sampled: ${messageOf(error)}`);
@@ -54,4 +65,19 @@ async function waitingJobs(
     log.info(`The jobs that wait were not counted: ${messageOf(error)}`);
     return undefined;
   }
+}
+
+async function requestRate(
+  { log, clock }: Edge,
+  heroku: HerokuClient,
+  app: string,
+): Promise<number | undefined> {
+  try {
+    const lines = await readRouterLog(heroku, app);
+    if (lines !== undefined) return requestsPerSecond(lines, clock.now(), HOUR_MS);
+    log.info("Requests were not counted: the log of Heroku's router could not be read.");
+  } catch (error) {
+    log.info(`Requests were not counted: ${messageOf(error)}`);
+  }
+  return undefined;
 }

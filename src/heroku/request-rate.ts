@@ -6,13 +6,17 @@ const RECENT_MS = 60_000;
 const LEAST_MS = 1_000;
 
 /**
- * Requests a second that reached the app in the last minute; or since the oldest line, where the log is full of newer
- * ones. `lines` as `readRouterLog` answers them, oldest first.
+ * Requests a second that reached the app in the last minute, or in as many milliseconds as are given; or since the oldest
+ * line, where the log is full of newer ones. `lines` as `readRouterLog` answers them, oldest first.
  */
-export function requestsPerSecond(lines: readonly RoutedRequest[], now: Date): number {
-  const minuteAgo = now.getTime() - RECENT_MS;
+export function requestsPerSecond(
+  lines: readonly RoutedRequest[],
+  now: Date,
+  recentMs: number = RECENT_MS,
+): number {
+  const begin = now.getTime() - recentMs;
   const oldest = lines[0]?.at.getTime();
-  const since = lines.length >= LOG_LINES && oldest !== undefined ? Math.max(oldest, minuteAgo) : minuteAgo;
+  const since = lines.length >= LOG_LINES && oldest !== undefined ? Math.max(oldest, begin) : begin;
   const recent = lines.filter(({ at }) => at.getTime() >= since).length;
   return (recent * 1000) / Math.max(now.getTime() - since, LEAST_MS);
 }

@@ -15,8 +15,10 @@ export const activitySchema = z.object({
   writes: z.number().nonnegative().optional(),
   /** Jobs that waited in queues at that moment; absent where nobody could tell. */
   queued: z.number().nonnegative().optional(),
+  /** Requests a second that reached the app in the hour before; absent where the router's log could not be read. */
+  requests: z.number().nonnegative().optional(),
 });
-/** One reading of counters that only grow, such as `xact_commit` of `pg_stat_database`, and of what waits. */
+/** One reading of counters that only grow, such as `xact_commit` of `pg_stat_database`, of what waits and what arrives. */
 export type ActivityReading = z.infer<typeof activitySchema>;
 
 /** Figures by day (Monday first) and hour (UTC); null where nothing was sampled. */
@@ -29,6 +31,8 @@ export interface HeatMap {
   writesPerSecond: Week;
   /** Jobs that waited, on average. */
   queued: Week;
+  /** Requests a second, on average. */
+  requests: Week;
   /** How much of the week has a figure of transactions, 0 to 1. */
   covered: number;
 }
@@ -42,9 +46,10 @@ export interface QuietWindow {
   perSecond: number;
   /** Of the transactions, as a share of the week's average, 0 to 1 and above. */
   share: number;
-  /** Null in both: not sampled throughout. */
+  /** Null in these: not sampled throughout. */
   writesPerSecond: number | null;
   queued: number | null;
+  requests: number | null;
 }
 
 // Between two readings that are farther apart nobody knows when the work was done.
@@ -62,6 +67,7 @@ export function heatMapOf(readings: readonly ActivityReading[]): HeatMap {
   const transactions = emptyCells();
   const writes = emptyCells();
   const waiting = emptyCells();
+  const arriving = emptyCells();
   for (const [index, to] of sorted.entries()) {
     const from = sorted[index - 1];
     if (from === undefined) continue;
@@ -74,12 +80,14 @@ export function heatMapOf(readings: readonly ActivityReading[]): HeatMap {
     if (from.queued !== undefined && to.queued !== undefined) {
       spread(waiting, from.at, to.at, (from.queued + to.queued) / 2);
     }
+    if (to.requests !== undefined) spread(arriving, from.at, to.at, to.requests);
   }
   const cells = averages(transactions);
   return {
     perSecond: weekOf(cells),
     writesPerSecond: weekOf(averages(writes)),
     queued: weekOf(averages(waiting)),
+    requests: weekOf(averages(arriving)),
     covered: cells.filter((cell) => cell !== null).length / WEEK_HOURS,
   };
 }
@@ -116,16 +124,16 @@ function weekOf(cells: readonly (number | null)[]): Week {
 /**
  * The quietest stretch of whole hours, over midnight and over the end of the week too. Only stretches that were sampled
  * throughout count; undefined when there is none. Quiet is what has the smallest share of the week's averages:
- * transactions, and as heavy as these, written rows and waiting jobs where they are known for as many hours.
+ * transactions, and as heavy as these, written rows, waiting jobs and requests where they are known for as many hours.
  */
 export function quietestWindow(
-  { perSecond, writesPerSecond, queued }: HeatMap,
+  { perSecond, writesPerSecond, queued, requests }: HeatMap,
   hours = 2,
 ): QuietWindow | undefined {
   const transactions = perSecond.flat();
   const average = averageOf(transactions);
-  const measures = [transactions, writesPerSecond.flat(), queued.flat()].filter((cells) =>
-    cells.every((cell, index) => cell !== null || transactions[index] === null),
+  const measures = [transactions, ...[writesPerSecond, queued, requests].map((week) => week.flat())].filter(
+    (cells) => cells.every((cell, index) => cell !== null || transactions[index] === null),
   );
   let best: { score: number; start: number; perSecond: number } | undefined;
   for (let start = 0; start < WEEK_HOURS; start += 1) {
@@ -145,6 +153,7 @@ export function quietestWindow(
     share: shareOf(best.perSecond, average),
     writesPerSecond: stretchOf(writesPerSecond.flat(), best.start, hours),
     queued: stretchOf(queued.flat(), best.start, hours),
+    requests: stretchOf(requests.flat(), best.start, hours),
   };
 }
 

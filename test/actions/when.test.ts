@@ -27,6 +27,8 @@ test('the quietest window is proposed with its hours, its time zone and what hap
       '0.5 rows written a second; 3.0 jobs waiting.',
   );
   expect(text(week([51, 52]))).toContain('in UTC; 100 % of the week has been sampled');
+  const withRequests = week([51, 52]).map((reading) => ({ ...reading, requests: 7 }));
+  expect(text(withRequests)).toContain('0.5 rows written a second; 7.0 requests a second; 3.0 jobs waiting.');
   expect(text(week([167, 0]))).toContain('Sunday from 23:00 to Monday 01:00 UTC');
 });
 

@@ -94,3 +94,22 @@ test('written rows and waiting jobs weigh as much as transactions, where they ar
     queued: null,
   });
 });
+
+test('requests weigh as much, where the router’s log could be read in as many hours', () => {
+  // Transactions alone would choose Sunday at 3; visitors of another continent come then, and read what a cache holds.
+  const readings = aWeek().map((reading, hour) => {
+    // Each tells of the hour before it.
+    const before = hour - 1;
+    const evening = Math.floor(before / 24) === 6 && before % 24 >= 2 && before % 24 < 5;
+    return { ...reading, requests: evening ? 900 : 20 };
+  });
+  const map = heatMapOf(readings);
+  expect(map.requests[6]?.slice(1, 6)).toEqual([20, 900, 900, 900, 20]);
+  const quiet = quietestWindow(map);
+  expect(quiet).toMatchObject({ perSecond: 10, requests: 20 });
+  expect(quiet?.day === 'Sunday' && [1, 2, 3, 4].includes(quiet.hour)).toBe(false);
+  const mixed = readings.map(({ at, count, requests }, hour) =>
+    hour < 100 ? { at, count, requests } : { at, count },
+  );
+  expect(quietestWindow(heatMapOf(mixed))).toMatchObject({ day: 'Sunday', hour: 3, requests: null });
+});
