@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import { connectRedis, type RedisAddress, type RedisOptions } from './connect.ts';
 import { OUR_PREFIX } from './key-choice.ts';
 import { defineScript, runScript } from './scripts.ts';
+import { INVALIDATIONS } from './tracking.ts';
 
 /** What one server lets its user do, asked of the server itself. */
 export interface Abilities {
@@ -11,7 +12,7 @@ export interface Abilities {
   memoryUsage: boolean;
   /** PEXPIRETIME, since Redis 7. */
   expireTime: boolean;
-  /** CLIENT TRACKING in broadcasting mode over RESP3. */
+  /** CLIENT TRACKING in broadcasting mode, told to a subscriber. */
   tracking: boolean;
   /**
    * Keyspace notifications for all kinds of events are on: they arrive for writes of ours. Also false where it was not
@@ -126,10 +127,14 @@ async function withOwn(
   }
 }
 
-/** Asked for our own prefix only, on a connection of its own: nothing of the application's is pushed to us. */
+/**
+ * As the feed listens, for our own prefix only, on a connection of its own: nothing of the application's is pushed to us.
+ */
 export async function mayTrack(own: Redis): Promise<boolean> {
-  await own.call('HELLO', '3');
-  return (await own.call('CLIENT', 'TRACKING', 'ON', 'BCAST', 'PREFIX', OUR_PREFIX)) === 'OK';
+  const id = String(await own.client('ID'));
+  await own.call('CLIENT', 'TRACKING', 'ON', 'REDIRECT', id, 'BCAST', 'PREFIX', OUR_PREFIX);
+  await own.subscribe(INVALIDATIONS);
+  return true;
 }
 
 /** CONFIG says it where it is allowed; on Heroku only a write shows it. */

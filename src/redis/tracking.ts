@@ -1,6 +1,7 @@
 import type { Listening } from './listening.ts';
 
-const CHANNEL = '__redis__:invalidate';
+/** Where a connection of the older protocol hears of changes. */
+export const INVALIDATIONS = '__redis__:invalidate';
 
 /**
  * The server tells the name of every key whose value or expiry changes (client-side caching in broadcasting mode, since
@@ -22,6 +23,6 @@ export const tracking: Listening = {
       for (const name of readable ? names : [null]) told(name);
     });
     await redis.call('CLIENT', 'TRACKING', 'ON', 'REDIRECT', id, 'BCAST');
-    await redis.subscribe(CHANNEL);
+    await redis.subscribe(INVALIDATIONS);
   },
 };
