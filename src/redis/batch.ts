@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import { messageOf } from '../errors.ts';
 import { packing, type Abilities } from './abilities.ts';
 import { BIG_KEY_BYTES } from './big-key.ts';
+import { guessFunction, guessSizes } from './guessed-size.ts';
 import type { Lane, Sides } from './lanes.ts';
 import { packNames } from './packed-names.ts';
 import { pipelined } from './scan.ts';
@@ -59,16 +60,15 @@ local function at(k) local left = call('PTTL', k) if left < 0 then return -1 end
 
 /** Answers how many keys it took, the places of those that are too big, how many it packed, their size, and the pack. */
 function packingScript(abilities: Abilities): Script {
-  const isBig = abilities.memoryUsage
-    ? `(call('MEMORY', 'USAGE', k) or 0) > ${BIG_KEY_BYTES}`
-    : 'false';
+  const size = abilities.memoryUsage ? "call('MEMORY', 'USAGE', k) or 0" : 'guess(k)';
   return defineScript(`local call = redis.call
+${abilities.memoryUsage ? '' : guessFunction}
 ${expiryFunction(abilities)}
 local keys = cmsgpack.unpack(ARGV[1])
 local pack, size, n, bytes, big, packed = {}, 0, #keys, 0, {}, 0
 for i = 1, n do
   local k = keys[i]
-  if ${isBig} then
+  if (${size}) > ${BIG_KEY_BYTES} then
     big[#big + 1] = i
   else
     local value = call('DUMP', k)
@@ -190,8 +190,9 @@ async function apartFromBig(
   keys: readonly Buffer[],
   abilities: Abilities,
 ): Promise<{ taken: number; small: Buffer[]; left: Buffer[] }> {
-  if (!abilities.memoryUsage) return { taken: keys.length, small: [...keys], left: [] };
-  const sizes = await pipelined(from, [...keys], (pipeline, key) => pipeline.memory('USAGE', key));
+  const sizes = abilities.memoryUsage
+    ? await pipelined(from, [...keys], (pipeline, key) => pipeline.memory('USAGE', key))
+    : await guessSizes(from, keys);
   const small: Buffer[] = [];
   const left: Buffer[] = [];
   let bytes = 0;

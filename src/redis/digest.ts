@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import { messageOf } from '../errors.ts';
 import type { Abilities } from './abilities.ts';
 import { BIG_KEY_BYTES } from './big-key.ts';
+import { ELEMENT_BYTES, guessFunction, LENGTHS } from './guessed-size.ts';
 import { packNames } from './packed-names.ts';
 import { pipelined } from './scan.ts';
 import { defineScript, runScript } from './scripts.ts';
@@ -42,16 +43,6 @@ const TEXT_ENCODINGS = ['int', 'embstr', 'raw'];
 /** Those that a server leaves when a value grows: never big. */
 const SMALL_ENCODINGS = ['listpack', 'ziplist', 'intset'];
 
-/** Where a server does not tell memory, sizes are guessed from lengths: so many bytes for each element. */
-const ELEMENT_BYTES = 100;
-const LENGTHS = new Map([
-  ['list', 'LLEN'],
-  ['set', 'SCARD'],
-  ['hash', 'HLEN'],
-  ['zset', 'ZCARD'],
-  ['stream', 'XLEN'],
-]);
-
 /**
  * A string is digested as it is (serialising compresses it, which costs more than all the rest), what has an order as it
  * is serialised. A hash table has its own order on every server: its elements are sorted by their bytes, which a server
@@ -68,7 +59,7 @@ local knowsUsage, knowsExpireTime = ARGV[5] == '1', ARGV[6] == '1'
 local call, sha1 = redis.call, redis.sha1hex
 local text = { ${TEXT_ENCODINGS.map((name) => `${name} = true`).join(', ')} }
 local small = { ${SMALL_ENCODINGS.map((name) => `${name} = true`).join(', ')} }
-local lengths = { ${[...LENGTHS].map(([type, command]) => `${type} = '${command}'`).join(', ')} }
+${guessFunction}
 
 local function clock()
   local time = call('TIME')
@@ -84,8 +75,7 @@ end
 
 local function usage(key)
   if knowsUsage then return call('MEMORY', 'USAGE', key) or 0 end
-  local length = lengths[call('TYPE', key).ok]
-  return length and call(length, key) * ${ELEMENT_BYTES} or 0
+  return guess(key)
 end
 
 local byBytes = nil

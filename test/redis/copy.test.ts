@@ -1,7 +1,11 @@
 import { expect, test } from '@jest/globals';
+import { systemClock } from '../../src/clock.ts';
+import { silentLog } from '../../src/log.ts';
+import { followRedis } from '../../src/redis/follow.ts';
 import { testRedis } from '../support/servers.ts';
 import { globToRegExp } from '../../src/redis/key-choice.ts';
 import { endStaleConnections } from '../../src/redis/settle.ts';
+import { fillMixed } from './mixed-data.ts';
 import { clientOf, twoRedis } from './two-sides.ts';
 
 test('every type of value, binary keys and several logical databases arrive equal', async () => {
@@ -30,6 +34,36 @@ test('every type of value, binary keys and several logical databases arrive equa
   await to.select(0);
   expect(await to.xpending('stream', 'group')).toContain(1);
 });
+
+const without = (...commands: string[]): string[] => commands.map((name) => `rename-command ${name} ""`);
+test.each([
+  ['scripts', without('EVALSHA', 'EVALSHA_RO')],
+  ['read-only scripts', without('EVALSHA_RO')],
+  ['MEMORY', without('MEMORY')],
+  ['PEXPIRETIME', without('PEXPIRETIME')],
+  ['MEMORY and PEXPIRETIME, as the scripts see it', without('MEMORY', 'PEXPIRETIME')],
+  ['any of these', without('EVALSHA', 'EVALSHA_RO', 'MEMORY', 'PEXPIRETIME')],
+])(
+  'a source without %s is copied and followed as any other: large keys by element, times exact',
+  async (_what, lines) => {
+    const { source, target, from, to, compare } = await twoRedis([], lines);
+    await fillMixed(from, { small: 3_000, bigBytes: 1_500_000 });
+    const brief = Array.from({ length: 50 }, (_, n) => `brief:${n}`);
+    for (const key of brief) await from.set(key, key, 'PX', 60_000);
+    const options = { skip: [], migrationId: 'shop-test', log: silentLog, clock: systemClock };
+    const follow = await followRedis({ source, target, ...options });
+    expect(follow.copied).toMatchObject({ keys: 3_000 + 300 + 6 + 50, bigKeys: 6 });
+    await from.multi().set('new', 1, 'PX', 500_000).del('string:7').hset('big:hash', 'a', 1).exec();
+    await follow.catchUp();
+    await from.multi().lpush('big:list', 'last').pexpire('string:14', 40_000).del('string:21').exec();
+    expect(await follow.finish()).toMatchObject({ how: 'changes', paused: true });
+    await follow.close();
+    expect(await compare()).toMatchObject({ equal: true, differences: [] });
+    expect(await to.exists('string:7', 'string:21')).toBe(0);
+    for (const key of [...brief, 'new', 'string:14', 'session:6', 'big:hash'])
+      expect(Math.abs((await from.pttl(key)) - (await to.pttl(key)))).toBeLessThan(1_000);
+  },
+);
 
 test('times to live arrive within a second, keys without one stay for ever, expired ones do not come back', async () => {
   const { from, to, copy, compare } = await twoRedis();
