@@ -67,6 +67,18 @@ const WITH_NOTICES = [...SECRETS, ...OF_THE_ZONE, 'NOTIFY_SLACK_URL', 'NOTIFY_WE
 const PREPARING = [...WITH_NOTICES, 'CHECK_SECRETS', 'REGISTRY_USERNAME', 'REGISTRY_PASSWORD'];
 const CONTENTS = 'contents: read # to check out migration.yml';
 
+/** What is tried on the day before. */
+const OF_THE_CUTOVER = [
+  '    dry-run:',
+  "      description: Production's cutover only checks what can be checked and prints the timeline to expect; it changes nothing",
+  '      type: boolean',
+  '      default: false',
+  '    notify-test:',
+  "      description: Production's cutover only sends a test on every channel that is told, and does nothing else",
+  '      type: boolean',
+  '      default: false',
+];
+
 function migrate(both: boolean): Caller {
   return {
     title: 'Migrate to DigitalOcean',
@@ -81,12 +93,16 @@ function migrate(both: boolean): Caller {
       '      type: choice',
       `      options: [${both ? 'staging, prepare, production' : 'staging'}]`,
       '      default: staging',
+      ...(both ? OF_THE_CUTOVER : []),
     ],
     job: 'migrate',
     permissions: [CONTENTS, "actions: read # to read the environment's rules and this run's approvals"],
     calls: 'migrate',
     secrets: PREPARING,
-    inputs: ['through: ${{ inputs.through }}'],
+    inputs: [
+      'through: ${{ inputs.through }}',
+      ...(both ? ['dry-run: ${{ inputs.dry-run }}', 'notify-test: ${{ inputs.notify-test }}'] : []),
+    ],
     ...(both ? { attests: true } : {}),
   };
 }
@@ -157,12 +173,16 @@ function rollBack(environments: string[]): Caller {
       '      description: Which environment to take back',
       '      type: choice',
       `      options: [${environments.join(', ')}]`,
+      '    dry-run:',
+      '      description: Only say which way back there is, and change nothing',
+      '      type: boolean',
+      '      default: false',
     ],
     job: 'roll-back',
     permissions: [CONTENTS],
     calls: 'roll-back',
     secrets: WITH_NOTICES,
-    inputs: ['environment: ${{ inputs.environment }}'],
+    inputs: ['environment: ${{ inputs.environment }}', 'dry-run: ${{ inputs.dry-run }}'],
   };
 }
 

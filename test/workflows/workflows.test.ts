@@ -121,7 +121,7 @@ test('in the reviewed environment stand the cutover and its guard, which begin t
         .replace(/ \}\}$/, '')
         .replace(without, '')
         .replace(/^ && /, '');
-    expect(begins(guard?.if, 'always() && inputs.guard')).toBe(
+    expect(begins(guard?.if, 'always() && inputs.guard && !inputs.dry-run && !inputs.notify-test')).toBe(
       begins(cutover?.if, '!failure() && !cancelled()'),
     );
     expect(guard?.steps?.map((step) => step.if)).toEqual(['always()', 'always()', 'always()']);
@@ -152,6 +152,42 @@ test('one run at a time acts on an application, nothing is cancelled half-way, a
   }
   const callers = [...examples, join(root, '.github/workflows/prepare.yml')];
   for (const file of callers) expect(readWorkflow(file, root).concurrency).toBeUndefined();
+});
+
+test('the way back waits behind no run that moves, and both ways of moving wait for each other', () => {
+  const groupOf = (name: string): unknown => {
+    const { concurrency } = readWorkflow(join(root, `.github/workflows/${name}.yml`), root);
+    return (concurrency as { group: string }).group;
+  };
+  expect(groupOf('cutover')).toBe(groupOf('migrate'));
+  for (const name of ['migrate', 'cutover', 'catch-up', 'rehearse-staging', 'destroy'])
+    expect(groupOf('roll-back')).not.toBe(groupOf(name));
+});
+
+test('the cutover and the way back can be tried without anything being changed, by what we ship and by who calls it', () => {
+  for (const [name, asked] of [
+    ['cutover', ['dry-run', 'notify-test']],
+    ['migrate', ['dry-run', 'notify-test']],
+    ['roll-back', ['dry-run']],
+  ] as const) {
+    const { on, jobs } = readWorkflow(join(root, '.github/workflows', `${name}.yml`), root);
+    const example = readWorkflow(join(root, 'examples', `${name}.yml`), root);
+    const acting = jobs[name === 'roll-back' ? 'roll-back' : 'cutover'];
+    const step = acting?.steps?.find(({ uses = '' }) => /actions\/(cutover|roll-back)$/.test(uses));
+    for (const input of asked) {
+      for (const inputs of [
+        on.workflow_dispatch?.inputs,
+        on.workflow_call?.inputs,
+        example.on.workflow_dispatch?.inputs,
+      ])
+        expect(inputs?.[input]).toMatchObject({ type: 'boolean', default: false });
+      for (const given of [step?.with, Object.values(example.jobs)[0]?.with])
+        expect(given?.[input]).toBe(`\${{ inputs.${input} }}`);
+    }
+    // What was only tried is neither watched nor verified; staging's jobs know nothing of it.
+    for (const other of name === 'roll-back' ? [] : [jobs.guard, jobs.verify])
+      expect(other?.if).toContain('!inputs.dry-run && !inputs.notify-test');
+  }
 });
 
 test('the record of an environment travels under one name and is kept whatever a phase did', () => {
