@@ -51,8 +51,8 @@ export async function assess(edge: Edge): Promise<void> {
     now: edge.clock.now(),
   };
   // This very record's copy is newer than any that was rehearsed.
-  const measured = { ...rehearsed.measured, ...measuredBefore(subject.record) };
-  const planned = { ...decided, ...under, ...measured };
+  const measured = { ...rehearsed.measured.measured, ...measuredBefore(subject.record).measured };
+  const planned = { ...decided, ...under, measured };
   const answer = await askAboutApp(edge, assessmentOf(found, planned));
   const own = assessmentOf(found, { ...planned, answer });
   const others = othersFound && assessOthers(othersFound, decidedFor, under);

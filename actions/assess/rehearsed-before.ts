@@ -4,9 +4,10 @@ import { readEarlierRecords } from '../../src/github/earlier-records.ts';
 import type { Edge } from '../../src/github/run.ts';
 import type { EnvironmentConfig, MigrationConfig } from '../../src/migration/config.ts';
 import type { PlanInput } from '../../src/migration/plan.ts';
-import type { MigrationRecord } from '../../src/migration/record.ts';
+import { latestSection, type MigrationRecord } from '../../src/migration/record.ts';
 import { offersIn, type RecordedOffer } from '../../src/migration/recorded-offer.ts';
 import { depths, rehearsalOutcomes } from '../../src/migration/rehearsal-record.ts';
+import type { RehearsedSteps } from '../../src/migration/rehearsed-steps.ts';
 import { formatDuration } from '../../src/report/format.ts';
 import { measuredBefore } from './earlier-runs.ts';
 
@@ -16,6 +17,18 @@ export interface RehearsedBefore {
   told: string[];
   offers: RecordedOffer[];
 }
+
+const cutover = z.object({
+  outcome: z.literal('moved'),
+  steps: z.array(
+    z.object({
+      name: z.string(),
+      status: z.string(),
+      begunAt: z.iso.datetime(),
+      finishedAt: z.iso.datetime().nullable(),
+    }),
+  ),
+});
 
 const section = z.object({
   depth: z.enum(depths),
@@ -32,7 +45,7 @@ const LOOKED_BACK = { days: 90, most: 4 };
 
 /**
  * From the newest rehearsal of this environment on a throw-away target the speeds of its copy, and from the newest full one
- * how far off the forecast was. Needs `actions: read`; what cannot be read is a line of the log, and nothing depends on it but
+ * what the steps of its cutover took, and how far off the forecast was. Needs `actions: read`; what cannot be read is a line of the log, and nothing depends on it but
  * a forecast. Before there is a migration.yml nothing was rehearsed.
  */
 export async function rehearsedBefore(
@@ -53,8 +66,13 @@ export async function rehearsedBefore(
       : read(edge, `migration-record-${staging.name}`, staging.name, staging.migrationId),
   ]);
   const newest = byTime(copies)[0];
+  const rehearsed = lastCutover(cutovers);
+  const measured = {
+    ...(newest === undefined ? {} : measuredBefore(newest).measured),
+    ...(rehearsed === undefined ? {} : { rehearsed }),
+  };
   return {
-    measured: newest === undefined ? {} : measuredBefore(newest),
+    measured: Object.keys(measured).length === 0 ? {} : { measured },
     told: [...lastOf(copies, copied), ...lastOf(cutovers, 'full')],
     offers: offersIn([...copies, ...cutovers]),
   };
@@ -87,6 +105,26 @@ async function read(
 function byTime(records: readonly MigrationRecord[]): MigrationRecord[] {
   const at = ({ sections }: MigrationRecord): number => Date.parse(sections.at(-1)?.at ?? '');
   return records.filter(({ sections }) => sections.length > 0).sort((a, b) => at(b) - at(a));
+}
+
+/** What each step of the newest cutover took; one that was left and done again counts from its last beginning. */
+function lastCutover(records: readonly MigrationRecord[]): RehearsedSteps | undefined {
+  for (const record of byTime(records)) {
+    const moved = latestSection(record, 'cutover', cutover);
+    if (moved === undefined) continue;
+    const steps = moved.steps.flatMap(({ name, status, begunAt, finishedAt }) =>
+      status === 'done' && finishedAt !== null
+        ? [{ name, milliseconds: Date.parse(finishedAt) - Date.parse(begunAt), finishedAt }]
+        : [],
+    );
+    const day = steps.at(-1)?.finishedAt.slice(0, 10);
+    if (day === undefined) continue;
+    return {
+      from: `the cutover of ${record.environment} of ${day}`,
+      steps: steps.map(({ name, milliseconds }) => ({ name, milliseconds })),
+    };
+  }
+  return undefined;
 }
 
 function lastOf(records: readonly MigrationRecord[], depth: string): string[] {

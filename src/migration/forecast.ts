@@ -1,3 +1,5 @@
+import { asRehearsed, type RehearsedSteps } from './rehearsed-steps.ts';
+
 /** How Postgres moves; `auto` is decided before anything is forecast. */
 export type Strategy = 'window' | 'live';
 
@@ -42,7 +44,8 @@ export interface Forecast {
 const LOW = 0.8;
 const HIGH = 1.5;
 
-type Allowance = Omit<ForecastPhase, 'basis'>;
+/** What is allowed for a step while nobody has measured it. */
+export type Allowance = Omit<ForecastPhase, 'basis'>;
 
 /**
  * The steps of the window that no practice has, in the order of the cutover. Heroku's
@@ -142,11 +145,13 @@ export function forecastDowntime(o: {
   dnsTtlMs?: number;
   /** Visitors wait in the forwarder and are led on by it: no maintenance page, no names in the window. */
   frontDoor?: boolean;
+  /** The newest cutover of a rehearsal: what its steps took is expected again. */
+  rehearsed?: RehearsedSteps | undefined;
 }): Forecast {
   const steps = o.frontDoor === true ? [...ALLOWED.filter(isInFrontDoor), FRONT_DOOR_RELEASE] : ALLOWED;
   const allowed = [...steps, ...(o.strategy === 'live' ? ALLOWED_LIVE : [])];
   const phases = [
-    ...allowed.map((phase) => ({ ...phase, basis: 'allowed' as const })),
+    ...asRehearsed(allowed, o.rehearsed),
     ...o.parts,
     ...(o.dnsTtlMs === undefined ? [] : [resolversPhase(o.dnsTtlMs)]),
   ];

@@ -12,6 +12,7 @@ import {
   type Strategy,
 } from './forecast.ts';
 import { lastDrain, type LastDrainInput } from './last-drain.ts';
+import type { RehearsedSteps } from './rehearsed-steps.ts';
 
 export type { Strategy } from './forecast.ts';
 
@@ -80,18 +81,19 @@ export interface StrategyInput {
   quietTimeoutMs: number;
   /** How busy the database is; it makes the last drain longer, and no choice hangs on it, since it differs by the hour. */
   activity?: Pick<Activity, 'writesPerSecond' | 'average'> | undefined;
-  /** From an earlier practice copy of this environment; the assumptions below without one. */
-  measured?: MeasuredCopy | undefined;
+  /** What was measured before; the assumptions below without it. */
+  measured?: MeasuredBefore | undefined;
 }
 
-/** What a practice copy tells of the next one. */
-export interface MeasuredCopy {
+/** What an earlier practice copy of the environment tells of the next one, and a rehearsed cutover of the real one. */
+export interface MeasuredBefore {
   copyBytesPerSecond?: number;
   parityBytesPerSecond?: number;
   /** Of a live one that had enough to drain. */
   drainRowsPerSecond?: number;
   /** The last pass of the window, in practice, and the look for jobs that follows it. */
   redis?: { finalPassMs: number; jobsMs: number };
+  rehearsed?: RehearsedSteps;
 }
 
 /** Bytes in one second: what is careful to expect, the usual, and what a good day gives; and where they are from. */
@@ -289,7 +291,7 @@ interface Rates {
   copy: Throughput;
   parity: Throughput;
   /** What its last pass took in practice, or from its size. */
-  redis: Throughput | NonNullable<MeasuredCopy['redis']>;
+  redis: Throughput | NonNullable<MeasuredBefore['redis']>;
 }
 
 function ratesOf({ measured }: StrategyInput): Rates {
@@ -358,9 +360,9 @@ function sized(name: string, bytes: number, { slow, usual, fast, source }: Throu
 }
 
 function forecastOf(strategy: Strategy, parts: ForecastPhase[], input: StrategyInput): Forecast {
-  const { budgetMs, dnsTtlMs, frontDoor = false } = input;
+  const { budgetMs, dnsTtlMs, frontDoor = false, measured } = input;
   const names = dnsTtlMs === undefined || frontDoor ? {} : { dnsTtlMs };
-  return forecastDowntime({ strategy, parts, budgetMs, frontDoor, ...names });
+  return forecastDowntime({ strategy, parts, budgetMs, frontDoor, ...names, rehearsed: measured?.rehearsed });
 }
 
 /** What would make a part of the window shorter; the parts by their names. */
@@ -401,7 +403,9 @@ function inShort(
       share: expected === 0 ? 0 : longest.expected / expected,
       shorten:
         SHORTEN[longest.name] ??
-        'It is a fixed allowance; the practice copy and staging show what it really takes.',
+        (longest.basis === 'measured'
+          ? 'It is what the last rehearsal took; the timeline of its cutover shows where.'
+          : 'It is a fixed allowance; a rehearsal shows what it really takes.'),
     },
     phases: phases.map((phase) => ({
       name: phase.name,
@@ -421,13 +425,17 @@ function arithmeticOf(
 ): string[] {
   const spell = ({ name, expected, high, reason }: ForecastPhase): string =>
     `${name}: ${formatDuration(expected)}, at most ${formatDuration(high)} (${reason})`;
-  const common = forecasts.window.phases.filter(({ basis }) => basis === 'allowed' || basis === 'dns');
+  const stepsOf = ({ phases }: Forecast, own: readonly ForecastPhase[]): ForecastPhase[] =>
+    phases.filter(({ name }) => !own.some((part) => part.name === name));
+  const common = stepsOf(forecasts.window, parts.window);
+  const rehearsed = stepsOf(forecasts.live, parts.live).filter(({ basis }) => basis === 'measured');
   const total = (of: (phase: ForecastPhase) => number): number =>
     common.reduce((sum, phase) => sum + of(phase), 0);
   const free = input.live?.freeConnections;
   return [
     `Database ${formatBytes(sizes.all)}, of which ${formatBytes(sizes.keyless)} in ${sizes.keylessTables} tables without a usable key and ${formatBytes(sizes.largeObjects)} of large objects: live cannot follow these and copies them inside the window.`,
     `Both strategies need ${formatDuration(total(({ expected }) => expected))}, at most ${formatDuration(total(({ high }) => high))}, for dynos to end, the fence, the switch and DNS.`,
+    ...rehearsed.map((step) => `Of these, ${spell(step)}.`),
     ...parts.window.map((part) => `Window, ${spell(part)}.`),
     ...parts.live.map((part) => `Live, ${spell(part)}.`),
     free === undefined || free === null

@@ -109,6 +109,41 @@ test('what the last pass over Redis took, and how quick many rows were drained, 
   expect(await measuredOf({ redis: { lastPassMs: 3 } })).toEqual(speed);
 });
 
+test('what each step of the last rehearsed cutover took is in the next forecast, whatever came of older ones', async () => {
+  const at = (seconds: number): string => new Date(Date.UTC(2026, 10, 20, 3, 0, seconds)).toISOString();
+  const step = (name: string, from: number, to: number | null, status = 'done') => ({
+    ...{ name, status, begunAt: at(from) },
+    finishedAt: to === null ? null : at(to),
+  });
+  const cutover = (outcome: string, steps: unknown[]): [Phase, Record<string, unknown>] => [
+    'cutover',
+    { outcome, steps },
+  ];
+  keep(STAGING, 9, [cutover('moved', [step('park', 0, 50)])]);
+  keep(STAGING, 3, [
+    cutover('moved', [
+      step('park', 2, 9),
+      step('fence', 9, 10),
+      step('smoke', 10, 12, 'failed'),
+      step('settle', 12, null, 'begun'),
+    ]),
+    ended('full', 20_000, 25_000),
+  ]);
+  keep(STAGING, 1, [cutover('undone', [step('park', 0, 30, 'undone'), step('fence', 30, 60)])]);
+  const { measured } = await rehearsedBefore(edge(), config, production);
+  expect(measured).toEqual({
+    measured: {
+      rehearsed: {
+        from: 'the cutover of staging of 2026-11-20',
+        steps: [
+          { name: 'park', milliseconds: 7_000 },
+          { name: 'fence', milliseconds: 1_000 },
+        ],
+      },
+    },
+  });
+});
+
 test('what the clusters of rehearsals said that they offer is known to the next plan', async () => {
   keep(SHADOW, 3, [offered('1.6'), copied(1)]);
   keep(STAGING, 2, [offered('1.7')]);

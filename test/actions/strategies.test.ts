@@ -7,14 +7,16 @@ import { rollBackSteps } from '../../actions/roll-back/steps.ts';
 import { copiedStrategy, plannedStrategy } from '../../actions/strategy.ts';
 import type { Subject } from '../../actions/subject.ts';
 import { environmentOf, parseMigrationConfig } from '../../src/migration/config.ts';
+import { forecastDowntime } from '../../src/migration/forecast.ts';
 import { openJournal, type StepRow } from '../../src/migration/journal.ts';
 import { addSection, emptyRecord } from '../../src/migration/record.ts';
 import { together } from '../../src/together.ts';
 import { journalDatabase } from '../migration/support/journal-database.ts';
 import { CONFIG } from './played-sides.ts';
 
-function subjectOf(strategy: string): Subject {
-  const config = parseMigrationConfig(CONFIG.replace('strategy: window', strategy), 'migration.yml');
+function subjectOf(strategy: string, traffic = 'dns'): Subject {
+  const file = CONFIG.replace('strategy: window', strategy).replace('traffic: dns', `traffic: ${traffic}`);
+  const config = parseMigrationConfig(file, 'migration.yml');
   const environment = environmentOf(config, 'staging');
   const { migrationId } = environment;
   const record = emptyRecord({ migrationId, application: 'shop', environment: 'staging' });
@@ -101,6 +103,30 @@ describe('the steps of a cutover', () => {
       'watch-names',
     ]);
   });
+
+  test.each(['dns', 'front-door'])(
+    'what they took is found again by the next forecast (traffic: %s)',
+    (mode) => {
+      const subject = subjectOf('strategy: live', mode);
+      const steps = cutoverSteps(
+        { ...parties, subject },
+        { gate: never, preFlight: never, guard: never },
+        'live',
+      ).map(({ name }) => ({ name, milliseconds: 1_000 }));
+      const { phases } = forecastDowntime({
+        strategy: 'live',
+        parts: [],
+        budgetMs: 0,
+        frontDoor: mode === 'front-door',
+        rehearsed: { from: 'a cutover', steps },
+      });
+      expect(phases.filter(({ basis }) => basis !== 'measured').map(({ name }) => name)).toEqual([
+        ...(mode === 'dns' ? ['DNS: records are changed'] : []),
+        // Part of the last drain.
+        'sequences, foreign keys and triggers',
+      ]);
+    },
+  );
 
   test('whatever was done under a fence that is gone is done again by a continued run', () => {
     for (const strategy of ['window', 'live'] as const) {

@@ -88,6 +88,52 @@ test('live adds what it does inside the fence whatever the size is, and nothing 
   ]);
 });
 
+const rehearsed = {
+  from: 'the cutover of staging of 2026-11-20',
+  steps: [
+    { name: 'maintenance-mode', milliseconds: 400 },
+    { name: 'park', milliseconds: 3_000 },
+    { name: 'stray-sessions', milliseconds: 500 },
+    { name: 'fence', milliseconds: 19_500 },
+    { name: 'dns staging.example.com', milliseconds: 100 },
+  ],
+};
+
+test('what a rehearsed cutover took for a step is expected again; the upper end is never below what is allowed', () => {
+  const forecast = forecastDowntime({ strategy: 'live', parts, budgetMs: 5 * MINUTE, rehearsed });
+  const phase = (name: string) => forecast.phases.find((one) => one.name.startsWith(name));
+  expect(phase('Heroku: maintenance mode')).toMatchObject({ basis: 'measured', expected: 400, high: 5_000 });
+  // One step for both: 3 s in parts of the 15 s that they are allowed.
+  expect(phase('Heroku: dynos end')).toMatchObject({ basis: 'measured', expected: 2_000, high: 30_000 });
+  expect(phase('Heroku: parking release')).toMatchObject({ expected: 1_000, high: 15_000 });
+  expect(phase('Heroku: dynos end')?.reason).toMatch(
+    /^the cutover of staging of 2026-11-20 took 3.0 s for park;/,
+  );
+  // It took longer than is allowed: that may happen again, and half as long again.
+  expect(phase('fence')).toMatchObject({ low: 100, expected: 20_000, high: 30_000 });
+  // Not all of its steps were made there, and names are others here.
+  for (const name of ['point of no return', 'capture on the new side', 'DNS: records', 'sequences'])
+    expect(phase(name)?.basis).toBe('allowed');
+  for (const { low, expected, high } of forecast.phases) {
+    expect(low).toBeLessThanOrEqual(expected);
+    expect(expected).toBeLessThanOrEqual(high);
+  }
+});
+
+test('steps of another mode of traffic tell nothing', () => {
+  const of = (more: object) =>
+    forecastDowntime({ strategy: 'live', parts, budgetMs: 5 * MINUTE, frontDoor: true, ...more }).phases;
+  const withoutFence = { ...rehearsed, steps: rehearsed.steps.slice(0, 2) };
+  expect(of({ rehearsed: withoutFence })).toEqual(of({}));
+  const steps = [
+    { name: 'front-door', milliseconds: 2_200 },
+    { name: 'front-door-forward', milliseconds: 100 },
+  ];
+  const held = of({ rehearsed: { ...rehearsed, steps } }).filter(({ name }) => name.startsWith('Heroku'));
+  expect(held.map(({ basis }) => basis)).toEqual(['measured', 'measured']);
+  expect(held.reduce((sum, { expected }) => sum + expected, 0)).toBe(2_300);
+});
+
 test('a part says how it was measured', () => {
   const part = measuredPart({ name: 'final drain', milliseconds: 100, from: '200 rows at 2,000 rows/s' });
   expect(part.reason).toMatch(/^200 rows at 2,000 rows\/s; /);

@@ -143,6 +143,16 @@ test('what a practice copy drained, and what its last pass over Redis took, take
   ).toBe('');
 });
 
+test('what a rehearsed cutover took for its steps is told, with the cutover that it was', () => {
+  const from = 'the cutover of staging of 2026-11-20';
+  const measured = { rehearsed: { from, steps: [{ name: 'park', milliseconds: 3_000 }] } };
+  const of = (changes: Partial<StrategyInput>) => chooseStrategy(input(0.5 * GB, changes));
+  const text = of({ measured }).arithmetic.join('\n');
+  expect(text).toContain(`Of these, Heroku: dynos end: 2.0 s, at most 30.0 s (${from} took 3.0 s for park;`);
+  const expected = (changes: Partial<StrategyInput>): number => of(changes).forecasts?.window.expected ?? 0;
+  expect(expected({}) - expected({ measured })).toBe(12_000);
+});
+
 test('auto takes window when live cannot be, and says why', () => {
   const choice = chooseStrategy(input(50 * GB, { live: { ...live, foreignTables: ['public.audits'] } }));
   expect(choice).toMatchObject({ strategy: 'window', forecasts: { window: { fits: false } } });
