@@ -79,7 +79,8 @@ export function shopEnvironments(
   return { heroku, digitalocean: newSideOf(world, environment) };
 }
 
-function newSideOf(world: World, environment: EnvironmentName): Environment | undefined {
+/** How the new side's databases are reached with every right; undefined while there is none. */
+export function newSideOf(world: World, environment: EnvironmentName): Environment | undefined {
   const migrationId = `shop-${environment}`;
   const cluster = world.digitalOcean.clusters().find(({ name }) => name === migrationId);
   const droplet = world.digitalOcean.droplets().find(({ name }) => name === `${migrationId}-redis`);

@@ -17,6 +17,8 @@ export interface Ingress {
   https: { host: string; port: number };
   /** Sends everybody on to TLS. */
   http: { host: string; port: number };
+  /** Gives a name another certificate, such as one that nobody has renewed. */
+  certify(host: string, validUntil: Date): void;
   stop(): Promise<void>;
 }
 
@@ -29,15 +31,14 @@ const LONGEST_REQUEST_MS = 100_000;
  */
 export async function startIngress(apps: Apps, authority: Authority): Promise<Ingress> {
   const certificates = new Map<string, Promise<SecureContext>>();
-  const certificateOf = (host: string): Promise<SecureContext> => {
-    const known = certificates.get(host);
-    if (known !== undefined) return known;
+  const certify = (host: string, validUntil?: Date): Promise<SecureContext> => {
     const issued = authority
-      .issue([host])
+      .issue([host], validUntil)
       .then(({ certificate, key }) => createSecureContext({ cert: certificate, key }));
     certificates.set(host, issued);
     return issued;
   };
+  const certificateOf = (host: string): Promise<SecureContext> => certificates.get(host) ?? certify(host);
   const server = createServer(
     {
       SNICallback: (name, done) => {
@@ -71,6 +72,7 @@ export async function startIngress(apps: Apps, authority: Authority): Promise<In
   return {
     https: { host: '127.0.0.1', port: portOf(server) },
     http: { host: '127.0.0.1', port: portOf(plain) },
+    certify: (host, validUntil) => void certify(host, validUntil),
     stop: async () => {
       for (const one of [server, plain]) {
         const closed = new Promise<void>((resolve) => one.close(() => resolve()));

@@ -4,6 +4,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parse, stringify } from 'yaml';
 import { MIGRATION_KEY } from '../../../rehearsal/pipeline.ts';
 import type { WorkflowResult } from '../../../rehearsal/runner/options.ts';
+import { newSideOf } from '../../../rehearsal/end-state.ts';
+import { openRedis } from '../../../rehearsal/shop/redis.ts';
 import type { Check } from '../../../src/checks/result.ts';
 import { runEntry, type PhaseRun } from '../../actions/run-entry.ts';
 import { cutOver, expectConclusion, full, openShop, prepare, type Shop } from './shop-under-migration.ts';
@@ -24,6 +26,9 @@ inFull('verify', () => {
     expectConclusion(prepared, 'success');
   }, 240_000);
   afterAll(() => shop.close());
+
+  /** The name that App Platform gave the app. */
+  const ingress = (): string => new URL(shop.world.digitalOcean.apps()[0]?.defaultIngress ?? '').host;
 
   interface Seen extends PhaseRun {
     checks: Check[];
@@ -163,8 +168,33 @@ inFull('verify', () => {
       'security/redis-firewall',
       'third-parties/config',
       'jobs/sync-stock',
+      'third-parties/rows',
+      `function/certificate/${ingress()}`,
+      `security/tls-only/${ingress()}`,
     ])
-      expect(seen.checks.find((check) => check.id === id)).toMatchObject({ state: 'passed' });
+      expect([id, seen.checks.find((check) => check.id === id)?.state]).toEqual([id, 'passed']);
+    for (const id of ['third-parties/code', 'cost/both-sides'])
+      expect([id, seen.checks.find((check) => check.id === id)?.state]).toEqual([id, 'told']);
+  }, 120_000);
+
+  test('without any check declared the front page is asked of the new side, and of both', async () => {
+    const { checks } = await verify({ inputs: { command: 'compare' }, config: { checks: [] } });
+    const ids = checks.map(({ id }) => id);
+    expect(ids.filter((id) => /^(function|compare)\/(?!certificate)/.test(id))).toEqual([
+      ...['function//', 'compare//'],
+    ]);
+  }, 120_000);
+
+  test('an object that only one side has is found', async () => {
+    const cluster = shop.world.digitalOcean.clusters()[0];
+    await cluster?.query('shop', 'create index surprise on orders (side)');
+    try {
+      const { failed, checks } = await verify();
+      expect(failed).toEqual(['data/objects']);
+      expect(checks.find(({ id }) => id === 'data/objects')?.found).toContain('surprise');
+    } finally {
+      await cluster?.query('shop', 'drop index surprise');
+    }
   }, 120_000);
 
   test('the look before the cutover compares both sides without the data, and needs the plan', async () => {
@@ -279,7 +309,77 @@ inFull('verify', () => {
         code: seen.code,
         log: seen.code === 0 ? '' : seen.log.slice(-3000),
       }).toEqual({ failed: [], code: 0, log: '' });
-      expect(seen.checks.find(({ id }) => id === 'data/explained')).toMatchObject({ state: 'passed' });
+      for (const id of [
+        'data/explained',
+        'data/lost-rows',
+        'jobs/sync-stock',
+        'third-parties/rows',
+        ...[ingress(), shop.side.hostName].flatMap((host) => [
+          `function/certificate/${host}`,
+          `security/tls-only/${host}`,
+        ]),
+      ])
+        expect([id, seen.checks.find((check) => check.id === id)?.state]).toEqual([id, 'passed']);
+      expect(seen.checks.map(({ id }) => id)).toEqual(
+        expect.arrayContaining(['third-parties/old-traffic', 'third-parties/code', 'cost/both-sides']),
+      );
+      expect(seen.checks.find(({ id }) => id === 'cost/still-paid')).toMatchObject({
+        ...{ state: 'told', found: expect.stringContaining('heroku-postgresql') },
+        remedy: expect.stringContaining('heroku addons:destroy'),
+      });
+    }, 180_000);
+
+    test('what the application has deleted since is not lost', async () => {
+      await shop.world.digitalOcean
+        .clusters()[0]
+        ?.query('shop', 'delete from order_lines where order_id = (select min(order_id) from order_lines)');
+      const { code, failed, checks } = await verify({ from: moved });
+      expect({ code, failed }).toEqual({ code: 0, failed: [] });
+      expect(checks.find(({ id }) => id === 'data/lost-rows')).toMatchObject({ state: 'passed' });
+    }, 180_000);
+
+    test('a certificate that expired is found under the name that has it', async () => {
+      const { hostName } = shop.side;
+      const { certify } = shop.world.digitalOcean.ingress;
+      certify(hostName, new Date(Date.now() - 3_600_000));
+      try {
+        const { failed, checks } = await verify({ from: moved });
+        expect(failed).toEqual(['function//health', `function/certificate/${hostName}`]);
+        expect(checks.find(({ id }) => id === `function/certificate/${hostName}`)?.found).toContain(
+          'has expired',
+        );
+      } finally {
+        certify(hostName, new Date(Date.now() + 90 * 86_400_000));
+      }
+    }, 180_000);
+
+    test('schedules that were due since the switch and have not fired are found, on App Platform as in sidekiq-cron', async () => {
+      const cluster = shop.world.digitalOcean.clusters()[0];
+      const shift = (sign: '+' | '-'): Promise<unknown> | undefined =>
+        cluster?.query(
+          'migration_journal',
+          `update journal.step set finished_at = finished_at ${sign} interval '3 hours'
+            where phase = 'cutover' and name = 'open-new-side'`,
+        );
+      const redis = openRedis(newSideOf(shop.world, 'production') ?? {});
+      await redis.sadd('cron_jobs:default', 'cron_job:default:stale');
+      await redis.hset('cron_job:default:stale', {
+        ...{ name: 'stale', cron: '0 * * * *', status: 'enabled' },
+        last_enqueue_time: '2026-01-01 00:00:00 UTC',
+      });
+      await shift('-');
+      try {
+        const { failed, checks } = await verify({ from: moved });
+        // In this world nothing fires.
+        expect([...failed].sort()).toEqual(['jobs/nightly-report', 'jobs/stale', 'jobs/sync-stock']);
+        const found = (name: string) => checks.find(({ id }) => id === `jobs/${name}`)?.found;
+        expect(found('stale')).toMatch(/was due at .* and fired last at 2026-01-01T00:00:00.000Z/);
+        expect(found('sync-stock')).toMatch(/was due at .* and has never fired/);
+      } finally {
+        await shift('+');
+        await redis.del('cron_jobs:default', 'cron_job:default:stale');
+        redis.disconnect();
+      }
     }, 180_000);
 
     test('a record that begins anew tells what it cannot account for', async () => {
@@ -304,7 +404,7 @@ inFull('verify', () => {
       await shop.world.digitalOcean.clusters()[0]?.query('shop', 'alter table orders drop column surprise');
     }, 180_000);
 
-    test.each([
+    test.each<[name: string, sql: string, id: string, says?: string]>([
       [
         'a missing row',
         'delete from categories where id = (select max(id) from categories)',
@@ -315,13 +415,20 @@ inFull('verify', () => {
         "update categories set name = name || '.' where id = (select min(id) from categories)",
         'data/explained',
       ],
-      ['a row too many', "insert into categories (id, name) values (900000, 'doubled')", 'data/explained'],
+      ['a row too many', "insert into categories (id, name) values (900000, 'of nobody')", 'data/explained'],
+      [
+        'a doubled row of a table without a key',
+        'insert into ledger_entries select * from ledger_entries limit 1',
+        'data/explained',
+        'table public.ledger_entries differs, and nothing was written to it since the switch',
+      ],
     ])(
       '%s that nobody has written is found',
-      async (_name, sql, id) => {
+      async (_name, sql, id, says = '') => {
         await secretly(sql);
-        const { failed } = await verify({ from: moved });
+        const { failed, checks } = await verify({ from: moved });
         expect(failed).toContain(id);
+        expect(checks.find((check) => check.id === id)?.found).toContain(says);
       },
       180_000,
     );
