@@ -16,7 +16,7 @@ export async function readOfferedExtensions(client: pg.Client): Promise<OfferedE
   const { rows } = await client.query<OfferedExtensions>(`
     WITH permitted AS (
       SELECT pg_catalog.string_to_array(
-               pg_catalog.replace(pg_catalog.current_setting('extwlist.extensions', true), ' ', ''), ',') AS names)
+               pg_catalog.translate(pg_catalog.current_setting('extwlist.extensions', true), ' "', ''), ',') AS names)
     SELECT pg_catalog.current_setting('server_version_num')::integer / 10000 AS major,
            COALESCE(pg_catalog.json_object_agg(available.name, available.default_version ORDER BY available.name), '{}')
              AS extensions

@@ -20,7 +20,7 @@ test('a server says itself what it offers, and in which version', async () => {
 
 test('what the provider’s own list does not permit is not offered, although its files are there', async () => {
   const { loader, onTarget } = await twoSides();
-  await onTarget(`ALTER DATABASE ${loader.database} SET extwlist.extensions = 'dblink, postgres_fdw'`);
+  await onTarget(`ALTER DATABASE ${loader.database} SET extwlist.extensions = '"dblink", postgres_fdw'`);
   const { extensions } = await withConnection(loader, session, readOfferedExtensions);
   // Trusted, on the list, and neither.
   const offered = ['citext', 'dblink', 'xml2'].filter((name) => name in extensions);
