@@ -11,18 +11,7 @@ import {
   ensureFirewall,
   findFirewall,
 } from '../../src/digitalocean/firewall.ts';
-import {
-  certificateGeneration,
-  redisAuthority,
-  validity,
-} from '../../src/digitalocean/redis-certificates.ts';
 import { renderRedisCloudInit } from '../../src/digitalocean/redis-cloud-init.ts';
-import {
-  certificateEnd,
-  renewCertificate,
-  runImage,
-  runningImage,
-} from '../../src/digitalocean/redis-maintenance.ts';
 import { nightHour, timeZoneOf } from '../../src/digitalocean/region.ts';
 import type { Vpc } from '../../src/digitalocean/vpc.ts';
 import { ConfigurationError, messageOf } from '../../src/errors.ts';
@@ -31,6 +20,7 @@ import { readTargetRedis, redisSecrets, type TargetRedis } from '../../src/migra
 import { withRedis } from '../../src/redis/connect.ts';
 import { redisIs } from '../../src/redis/rights.ts';
 import type { Provisioning } from './provision.ts';
+import { certificateStep, imageSteps, redisCertificates } from './redis-renewal.ts';
 import { passwordsStep, presentAdmin } from './redis-passwords.ts';
 import { coresOf } from './redis-plan.ts';
 import { targetSubject } from './target-subject.ts';
@@ -50,8 +40,8 @@ export function redisSteps(p: Provisioning, vpc: Vpc, runner: string): Step[] {
     dropletStep(p, redis, vpc.id),
     answersStep(p, redis.port, runner),
     passwordsStep(p, () => theRedis(p)),
-    certificateStep(p),
-    ...imageSteps(p),
+    certificateStep(p, () => theRedis(p)),
+    ...imageSteps(p, () => theRedis(p)),
     alertsStep(p, redis.size),
   ];
 }
@@ -123,47 +113,6 @@ function answersStep(p: Provisioning, port: number, runner: string): Step {
   });
 }
 
-/** Renews the certificate once there is a later generation of it, as from 2031 on: the application notices nothing. */
-function certificateStep(p: Provisioning): Step {
-  const { edge } = p;
-  const end = validity(certificateGeneration(edge.clock.now())).notAfter;
-  return defineStep({
-    name: 'redis-certificate',
-    settle: async () => ((await certificateEnd((await theRedis(p)).admin)) >= end ? 'done' : 'not-done'),
-    act: async () => {
-      const { admin } = await theRedis(p);
-      if ((await certificateEnd(admin)) >= end) return { until: end.toISOString() };
-      const certificates = await redisCertificates(p);
-      const fresh = { certificate: certificates.certificate, ca: certificates.ca, end };
-      await renewCertificate(admin, fresh, { clock: edge.clock, log: edge.log, signal: edge.signal });
-      edge.log.info(`Redis shows a certificate that is valid until ${end.toISOString().slice(0, 10)}.`);
-      return { until: end.toISOString() };
-    },
-  });
-}
-
-/** Only an image that migration.yml names is put in another one's place: Redis restarts for it. */
-function imageSteps(p: Provisioning): Step[] {
-  const { edge } = p;
-  const { image } = p.subject.config.redis;
-  if (image === undefined) return [];
-  return [
-    defineStep({
-      name: 'redis-image',
-      settle: async () => ((await runningImage((await theRedis(p)).admin)) === image ? 'done' : 'not-done'),
-      act: async () => {
-        const { admin } = await theRedis(p);
-        const { migrationId } = p.subject.environment;
-        const authoritySeed = redisSecrets(targetSubject(p)).ca;
-        const waiting = { clock: edge.clock, log: edge.log, signal: edge.signal };
-        await runImage(admin, { authoritySeed, migrationId, image }, waiting);
-        edge.log.info(`Redis runs ${image}.`);
-        return { image };
-      },
-    }),
-  ];
-}
-
 /** E-mail to the account's address when memory, disk, CPU or load run out. */
 function alertsStep({ client, names, edge }: Provisioning, size: string): Step {
   const cores = coresOf(size);
@@ -196,13 +145,6 @@ async function theRedis(p: Provisioning): Promise<TargetRedis> {
   const redis = await readTargetRedis(p.client, targetSubject(p));
   if (redis === undefined) throw new Error(`The droplet ${p.names.droplet} is gone: run this again.`);
   return redis;
-}
-
-async function redisCertificates(p: Provisioning): Promise<{ ca: string; certificate: string; key: string }> {
-  const { migrationId } = p.subject.environment;
-  const secrets = redisSecrets(targetSubject(p));
-  const authority = await redisAuthority(secrets.ca, migrationId, certificateGeneration(p.edge.clock.now()));
-  return { ca: authority.pem, ...(await authority.issue(secrets.server, p.names.redisServerName)) };
 }
 
 /** The cloud-config with everything that follows from the migration key. */

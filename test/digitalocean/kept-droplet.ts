@@ -21,7 +21,7 @@ export const SERVER_NAME = 'redis.shop-test.internal';
 export const MIGRATION = 'shop-test';
 /** Certificates of 2021 to 2030, as if the droplet were five years old. */
 export const OLD_GENERATION = 0;
-const KEY = requireMigrationKey('0123456789abcdef0123456789abcdef');
+export const KEY = requireMigrationKey('0123456789abcdef0123456789abcdef');
 
 /** Images that the played registry has: the first is what the droplet begins with, the last never starts. */
 export const IMAGES = ['first', 'second', 'broken'].map(
