@@ -10,6 +10,7 @@ import type { FailedOutcome } from '../failed-phase.ts';
 import type { Channel, Notifier, SentNotice } from '../notifier.ts';
 import { notifierOf } from '../notifier.ts';
 import type { Subject } from '../subject.ts';
+import { FRONT_DOOR } from './front-door-traffic.ts';
 
 /** What of a cutover is told to whom, and when. */
 export interface CutoverNotices {
@@ -23,6 +24,8 @@ export interface CutoverNotices {
 
 const WHEN_DONE: Record<string, Milestone> = {
   'maintenance-mode': 'maintenance-on',
+  // Only one of the two is ever a step of the same cutover.
+  [FRONT_DOOR]: 'visitors-wait',
   'point-of-no-return': 'point-of-no-return',
   'open-new-side': 'opened',
   smoke: 'traffic-moved',

@@ -33,6 +33,13 @@ export async function standingOf({ subject, oldSide }: Parties, journal: Journal
 export async function refuseUnlessHerokuServes(parties: Parties, journal: Journal): Promise<void> {
   const { migrationId } = parties.subject.environment;
   const standing = await standingOf(parties, journal);
+  const finalized = await finalizedAt(journal);
+  if (finalized !== undefined) {
+    throw new NotSupportedError(
+      `${migrationId} has been cut over, and its way back was ended on purpose at ${finalized.toISOString()}: DigitalOcean alone holds ` +
+        'what was written since, and copying again would overwrite it. Nothing was changed. To move back is a migration of its own.',
+    );
+  }
   if (standing.serves === 'digitalocean') {
     throw new NotSupportedError(
       `${migrationId} has been cut over: DigitalOcean holds the newer data, and copying again would overwrite it. ` +

@@ -2,6 +2,7 @@
 export type Milestone =
   | 'cutover-begun'
   | 'maintenance-on'
+  | 'visitors-wait'
   | 'point-of-no-return'
   | 'opened'
   | 'traffic-moved'
@@ -34,6 +35,7 @@ export interface Notice {
 const WORDS: Record<Milestone, string> = {
   'cutover-begun': 'the cutover to DigitalOcean has begun; Heroku still serves',
   'maintenance-on': "Heroku's maintenance page stands: the downtime has begun",
+  'visitors-wait': 'visitors wait in the front door: their requests are held, and nothing is refused',
   'point-of-no-return': 'the point of no return is passed: the data is on DigitalOcean, complete and proven',
   opened: 'DigitalOcean takes writes',
   'traffic-moved': 'visitors reach DigitalOcean, and the checks pass there',

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, expect, test } from '@jest/globals';
 import { finalizeSummary } from '../../actions/roll-back/finalize/summary.ts';
 import { remainsOf } from '../../actions/roll-back/finalize/remains.ts';
+import { refuseUnlessHerokuServes } from '../../actions/migrate-db/state.ts';
 import { refuseFinalized } from '../../actions/roll-back/finalize/finalize.ts';
 import { residueOf } from '../../actions/roll-back/finalize/residue.ts';
 import { backward, liveOptions } from '../../actions/live.ts';
@@ -87,6 +88,10 @@ test('everything of ours is gone from both sides, the schema on Heroku is as it 
   await expect(refuseFinalized(shop.journal, parties.subject)).rejects.toThrow(
     /The way back of staging was ended on purpose at .*Nothing was changed/,
   );
+  // Nor is it copied over, whatever Heroku still holds; and nobody is sent to a roll-back that is refused.
+  const refused = await failure(refuseUnlessHerokuServes(parties, shop.journal));
+  expect(refused.message).toMatch(/has been cut over, and its way back was ended on purpose at/);
+  expect(refused.message).not.toMatch(/run roll-back/);
 
   expect((await shop.finalize()).changed).toBe(false);
 }, 120_000);

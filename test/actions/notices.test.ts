@@ -3,6 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 
 import { cutoverNotices } from '../../actions/cutover/notices.ts';
+import { trafficSteps } from '../../actions/cutover/traffic.ts';
+import type { Parties } from '../../actions/parties.ts';
 import { rollBackNotices } from '../../actions/roll-back/notices.ts';
 import type { Subject } from '../../actions/subject.ts';
 import { systemClock } from '../../src/clock.ts';
@@ -86,6 +88,17 @@ test('the milestones of a cutover, in their order; the customers hear of it once
   expect(notifications).toHaveLength(2 * told.length + 1);
   expect(notifications.every(({ problem }) => problem === null)).toBe(true);
   expect(JSON.stringify(notifications)).not.toContain(base);
+});
+
+test('with the front door it is told that visitors wait, and of no maintenance page', async () => {
+  const { hold, lead } = trafficSteps({
+    ...{ subject: { ...subject, config: { ...config, traffic: 'front-door' } }, oldSide: {}, newSide: {} },
+  } as unknown as Parties);
+  const notices = cutoverNotices(edge(), subject);
+  for (const { name } of [...hold, ...lead]) notices.onStep(step(name));
+  await notices.finished(false);
+  expect(milestonesAt('/hook')).toEqual(['visitors-wait']);
+  expect(milestonesAt('/slack')).toEqual([expect.stringContaining('visitors wait in the front door')]);
 });
 
 test('a continued run tells nothing twice, and one that changes nothing tells nothing', async () => {
