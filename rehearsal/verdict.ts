@@ -83,6 +83,7 @@ export function conclude(evidence: Evidence): { verdict: Verdict; reasons: strin
     // Before the switch the new side holds the practice copy's jobs, and is closed.
     ['jobs stranded on the other side', evidence.authoritative === 'heroku' ? 0 : judgement.stranded],
     ['orders that were acknowledged and then not found', load.forgottenOrders],
+    ['changes of the side on which schedules fired, beyond the moves', changesTooMany(evidence)],
     ['webhook deliveries never acknowledged', load.webhooks.outstanding],
     ['rows different at the point of no return', rows.different],
     ['Redis keys different at the point of no return', keys.different],
@@ -116,6 +117,16 @@ export function conclude(evidence: Evidence): { verdict: Verdict; reasons: strin
       evidence: evidence.evidence,
     },
   };
+}
+
+/**
+ * Schedules fire on the side that serves: after a cutover on the other one, after a roll-back on the first again. More
+ * changes mean that both sides fired at the same time; each firing is a job of its own, so none of them ran twice.
+ */
+function changesTooMany({ judgement, authoritative, sections }: Evidence): number {
+  const back = sections.some(({ phase }) => phase === 'roll-back') ? 2 : 0;
+  const moves = authoritative === 'digitalocean' ? 1 : back;
+  return Math.max(0, judgement.schedules.sideChanges - moves);
 }
 
 /** The newest section of a phase that has what is asked for. */
