@@ -128,6 +128,7 @@ testInFull(
     expect(outputs['pull-request']).toBe('https://github.com/acme/shop/pull/1');
     expect(files()).toEqual([
       '.github/workflows/destroy.yml',
+      '.github/workflows/finalize.yml',
       '.github/workflows/migrate.yml',
       '.github/workflows/rehearse-staging.yml',
       '.github/workflows/roll-back.yml',
