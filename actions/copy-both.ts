@@ -1,5 +1,5 @@
 import { copyDatabase } from '../src/postgres/copy.ts';
-import type { CopyResult } from '../src/postgres/copy.ts';
+import type { CopyOptions, CopyResult } from '../src/postgres/copy.ts';
 import { terminateStale } from '../src/postgres/settle.ts';
 import { copyRedis } from '../src/redis/copy.ts';
 import type { RedisCopyOptions, RedisCopyResult } from '../src/redis/copy.ts';
@@ -12,10 +12,19 @@ export interface BothCopies {
   redis: RedisCopyResult | null;
 }
 
-/** The practice copy of `migrate-db`: Postgres and Redis side by side. */
-export async function copyBoth(parties: Parties): Promise<BothCopies> {
+/**
+ * The practice copy of `migrate-db`: Postgres and Redis side by side. `whenCopied` is called with the snapshot that Postgres
+ * was copied under, and the parties whose signal ends with the other part.
+ */
+export async function copyBoth(
+  parties: Parties,
+  whenCopied: (snapshot: string, parties: Parties) => Promise<void>,
+): Promise<BothCopies> {
   const [postgres, redis] = await together(parties.signal, [
-    (signal) => copyOnlyPostgres({ ...parties, signal }),
+    (signal) => {
+      const own = { ...parties, signal };
+      return copyOnlyPostgres(own, (snapshot) => whenCopied(snapshot, own));
+    },
     (signal) => copyOnlyRedis({ ...parties, signal }),
   ]);
   return { postgres, redis };
@@ -25,7 +34,10 @@ export async function copyBoth(parties: Parties): Promise<BothCopies> {
  * Copies Postgres: the practice copy of `migrate-db` and the copy inside the fence are this one function. It replaces
  * only what carries this migration's stamp and leaves the new side closed.
  */
-export async function copyOnlyPostgres(parties: Parties): Promise<CopyResult> {
+export async function copyOnlyPostgres(
+  parties: Parties,
+  whenCopied?: CopyOptions['whenCopied'],
+): Promise<CopyResult> {
   const { subject, oldSide, newSide, log, clock, signal } = parties;
   await endOlderCopies(parties);
   return copyDatabase({
@@ -40,6 +52,7 @@ export async function copyOnlyPostgres(parties: Parties): Promise<CopyResult> {
     clock,
     signal,
     beforeChange: parties.checkLease,
+    ...(whenCopied === undefined ? {} : { whenCopied }),
   });
 }
 

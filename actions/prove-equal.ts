@@ -35,6 +35,20 @@ function compareOnlyPostgres(
   return compareDatabases({ source: oldSide.database, target: newSide.owner, announced, log, signal });
 }
 
+/**
+ * Compares every row of the old side as a snapshot of it shows them, which the caller holds: what it wrote since makes no
+ * difference. Sequences are no part of a snapshot.
+ */
+export function compareAtSnapshot(
+  { oldSide, newSide, log, signal }: Parties,
+  snapshot: string,
+): Promise<DatabaseParity> {
+  return compareDatabases({
+    ...{ source: oldSide.database, target: newSide.owner, log, signal },
+    ...{ snapshots: { source: snapshot }, sequences: false },
+  });
+}
+
 /** Compares every key of both sides by content; `null` for an application without a Redis. */
 export function compareOnlyRedis({
   subject,

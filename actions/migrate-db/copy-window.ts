@@ -1,30 +1,39 @@
+import { readFileNodes } from '../../src/postgres/file-nodes.ts';
+import type { DatabaseParity } from '../../src/postgres/parity.ts';
 import { schemaFingerprint } from '../../src/postgres/schema-fingerprint.ts';
 import { copyBoth } from '../copy-both.ts';
 import type { Parties } from '../parties.ts';
-import { compareBoth, movedOn, quietly } from '../prove-equal.ts';
+import { compareAtSnapshot, compareOnlyRedis, quietly } from '../prove-equal.ts';
 import { copiedRedis, redisPart } from './copied-redis.ts';
 import type { Copied } from './copy.ts';
 import { perSecond } from './per-second.ts';
 
 /**
- * The practice copy of the window strategy: the cutover copies Postgres by the same function inside the fence. Objects that
- * differ fail it. Rows that differ are told: without a capture nothing tells them from what Heroku has written since.
+ * The practice copy of the window strategy: the cutover copies Postgres by the same function inside the fence. Every row is
+ * compared under the snapshot that was copied, so what Heroku writes meanwhile makes no difference, and any that there is
+ * fails it. Only a table that got another file on Heroku meanwhile is told: an older snapshot may not see its rows.
  */
 export async function copyForPractice(parties: Parties): Promise<Copied> {
-  const { log, oldSide, signal } = parties;
+  const { log, oldSide, clock, signal } = parties;
   // Before anything is copied: a change meanwhile is one that may not be in the copy.
   const schema = await schemaFingerprint(oldSide.database, signal);
-  const { postgres, redis } = await log.group('Copy Postgres and Redis', () => copyBoth(parties));
-  const parities = await log.group('Compare both sides', () => compareBoth(quietly(parties)));
-  if (parities.postgres.catalogue.length > 0) {
-    throw new Error(
-      ['The copy lacks or alters objects:', ...parities.postgres.catalogue.map((line) => `  ${line}`)].join(
-        '\n',
-      ),
-    );
-  }
-  const copied = await copiedRedis(parties, redis, parities.redis);
-  const written = movedOn(parities);
+  const files = await readFileNodes(oldSide.database, signal);
+  const parity = { milliseconds: 0, movedOn: [] as string[] };
+  const { postgres, redis } = await log.group('Copy Postgres and Redis, and compare every row', () =>
+    copyBoth(parties, async (snapshot, during) => {
+      const started = clock.now().getTime();
+      const compared = await compareAtSnapshot(quietly(during), snapshot);
+      parity.milliseconds = clock.now().getTime() - started;
+      const now = await readFileNodes(oldSide.database, during.signal);
+      parity.movedOn = refuseWrongCopy(compared, files, now);
+    }),
+  );
+  const keys = await compareOnlyRedis(quietly(parties));
+  const copied = await copiedRedis(parties, redis, keys);
+  const written = [
+    ...parity.movedOn,
+    ...(keys === null || keys.keys.different === 0 ? [] : [`${keys.keys.different} Redis keys`]),
+  ];
   for (const line of written)
     log.info(`Differs, which Heroku may have written since the copy began: ${line}`);
   return {
@@ -38,12 +47,41 @@ export async function copyForPractice(parties: Parties): Promise<Copied> {
     movedOn: written.slice(0, 50),
     measured: [
       { name: 'copy', milliseconds: postgres.milliseconds },
-      { name: 'parity', milliseconds: parities.postgresMs },
-      ...redisPart(copied, parities.postgresMs),
+      { name: 'parity', milliseconds: parity.milliseconds },
+      ...redisPart(copied, parity.milliseconds),
     ],
     speed: {
       copyBytesPerSecond: perSecond(postgres.bytes, postgres.milliseconds),
-      parityBytesPerSecond: perSecond(postgres.bytes, parities.postgresMs),
+      parityBytesPerSecond: perSecond(postgres.bytes, parity.milliseconds),
     },
   };
+}
+
+/** Tables that differ and were written anew on Heroku meanwhile, one line each. Error for any other difference. */
+function refuseWrongCopy(
+  { tables, catalogue }: DatabaseParity,
+  before: ReadonlyMap<string, string>,
+  after: ReadonlyMap<string, string>,
+): string[] {
+  const different = tables.filter(({ equal }) => !equal);
+  const isRewritten = ({ name }: DatabaseParity['tables'][number]): boolean =>
+    before.has(name) && before.get(name) !== after.get(name);
+  const wrong = different.filter((table) => !isRewritten(table));
+  if (wrong.length > 0 || catalogue.length > 0) {
+    throw new Error(
+      [
+        'The copy is not what was copied:',
+        ...wrong.map(
+          ({ name, rows }) =>
+            `  table ${name}: ${rows.source} rows under the snapshot of the copy, ${rows.target} on DigitalOcean, and they are not the same`,
+        ),
+        ...catalogue.map((line) => `  ${line}`),
+      ].join('\n'),
+    );
+  }
+  return different
+    .filter(isRewritten)
+    .map(
+      ({ name }) => `table ${name}: written anew on Heroku (TRUNCATE, ALTER TABLE, VACUUM FULL or CLUSTER)`,
+    );
 }

@@ -39,8 +39,8 @@ export interface Copied {
   /** Of a copy for a window: the fingerprint of the schema that was copied. A live copy keeps its own beside its capture. */
   schema?: string;
   /**
-   * Rows and keys that differ, which the old side may have written meanwhile; with the live strategy of Redis only, since
-   * there the capture tells. Differences of the catalogue are failures and never get here.
+   * What differs and the old side may have written meanwhile: keys of Redis, and with the window strategy tables that it
+   * wrote anew. Any other difference is a failure and never gets here.
    */
   movedOn: string[];
   /** Parts of the window. */

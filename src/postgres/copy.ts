@@ -79,6 +79,11 @@ export interface CopyOptions {
   signal?: AbortSignal;
   /** Called before each step that changes the target: throws when a newer epoch has begun. */
   beforeChange?: () => Promise<void>;
+  /**
+   * Called with the copy's snapshot when everything is there, before it is let go: what is compared under it is exactly
+   * what was copied, whatever the source wrote since. Its time is none of the copy's.
+   */
+  whenCopied?: (snapshot: string) => Promise<void>;
 }
 
 export interface CopyResult {
@@ -124,11 +129,12 @@ export async function copyDatabase(options: CopyOptions): Promise<CopyResult> {
         }),
       ),
     );
-    const milliseconds = options.clock.now().getTime() - started;
+    const { endedAt, ...result } = copied;
+    const milliseconds = endedAt - started;
     options.log.info(
       `Copied ${copied.tables} tables (${formatBytes(copied.bytes)}) to ${describeAddress(options.owner)} in ${(milliseconds / 1000).toFixed(1)} s.`,
     );
-    return { ...copied, milliseconds };
+    return { ...result, milliseconds };
   } catch (thrown) {
     options.signal?.throwIfAborted();
     throw isOpenTarget(thrown)
@@ -167,7 +173,10 @@ async function underSnapshots<T>(options: CopyOptions, body: (snapshot: Snapshot
   }
 }
 
-async function copyUnder(snapshot: Snapshot, copy: Copy): Promise<Omit<CopyResult, 'milliseconds'>> {
+async function copyUnder(
+  snapshot: Snapshot,
+  copy: Copy,
+): Promise<Omit<CopyResult, 'milliseconds'> & { endedAt: number }> {
   const { run, sides } = copy;
   const { file, seen } = await lookAtBoth(snapshot, copy);
   const archive = await readDump(file, {
@@ -200,7 +209,10 @@ async function copyUnder(snapshot: Snapshot, copy: Copy): Promise<Omit<CopyResul
       ...{ log: copy.log, clock: copy.clock, ...signalOf(copy) },
     });
   await finish(snapshot, seen, archive, copy);
+  const endedAt = copy.clock.now().getTime();
+  await copy.whenCopied?.(snapshot.id);
   return {
+    endedAt,
     tables: copied.tables,
     rows: copied.rows,
     bytes: seen.facts.sizeBytes,

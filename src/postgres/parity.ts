@@ -38,8 +38,8 @@ export interface ParityOptions {
   source: PostgresAddress;
   /** A role that may read every table: the owner. */
   target: PostgresAddress;
-  /** Exported snapshots to read at, held by the caller meanwhile; without them each side is read as it is now. */
-  snapshots?: { source: string; target: string };
+  /** Exported snapshots to read at, held by the caller meanwhile; a side without one is read as it is now. */
+  snapshots?: { source: string; target?: string };
   /** `sampled`: of large tables only a share of the rows is compared by content; `confidence` tells what that is worth. */
   mode?: 'full' | 'sampled';
   /**
