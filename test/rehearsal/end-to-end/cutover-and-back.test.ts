@@ -10,8 +10,11 @@ import {
   accessOfTheRunner,
   at,
   catchUp,
+  askDigitalOcean,
   changesAmong,
+  changesOfApps,
   cutOver,
+  cutsOverWithoutDeployment,
   errorsOf,
   expectConclusion,
   expectReached,
@@ -74,6 +77,40 @@ test('a Heroku token that may only read: the cutover stops before anything is to
   expect(shop.side.app.releases()).toEqual(releases);
   await herokuServesAsBefore(shop, before);
 }, 60_000);
+
+test('a migration that is pending on the new side blocks the cutover: its release phase cannot write there', async () => {
+  const { digitalOcean } = shop.world;
+  const cluster = digitalOcean.clusters().find(({ name }) => name === 'shop-production');
+  const app = digitalOcean.apps().find(({ name }) => name === 'shop-production');
+  if (cluster === undefined || app === undefined) throw new Error('The new side is not there.');
+  const deploy = async (): Promise<string> => {
+    await askDigitalOcean(shop, 'POST', `/apps/${app.id}/deployments`, { force_build: false });
+    await digitalOcean
+      .apps()
+      .find(({ id }) => id === app.id)
+      ?.settled();
+    return digitalOcean.apps().find(({ id }) => id === app.id)?.phase ?? '';
+  };
+  const newest = await cluster.query<{ version: string }>(
+    'shop',
+    'DELETE FROM schema_migrations WHERE version = (SELECT max(version) FROM schema_migrations) RETURNING version',
+  );
+  expect(newest).toHaveLength(1);
+  const releases = shop.side.app.releases();
+  const asked = digitalOcean.requests.length;
+  const failed = await deploy();
+  const result = await cutOver(shop, prepared);
+  // As before, for the tests that follow.
+  await cluster.query('shop', 'INSERT INTO schema_migrations (version) VALUES ($1)', [newest[0]?.version]);
+  expect([failed, await deploy()]).toEqual(['ERROR', 'ACTIVE']);
+  // Ours alone: what looks for deployments at the cutover sees them.
+  expect(changesOfApps(shop, asked)).toHaveLength(2);
+  expect(app.logs('release').join('\n')).toMatch(/The release failed: .*permission denied/);
+  expectConclusion(result, 'failure');
+  expect(errorsOf(result)).toMatch(/the newest is ERROR.*a migration that is pending cannot run/);
+  expect(shop.side.app.releases()).toEqual(releases);
+  await herokuServesAsBefore(shop, before);
+}, 90_000);
 
 test.each(
   full
@@ -261,7 +298,7 @@ test('after writes and jobs on the new side a roll-back brings all of them to He
 }, 120_000);
 
 test('and then it moves forward again, with what Heroku has taken meanwhile, and workers run there', async () => {
-  expectConclusion(await cutOver(shop, prepared), 'success');
+  await cutsOverWithoutDeployment(shop, prepared);
   await isWhere(shop, 'digitalocean');
   await untilNamesExpire();
   await serves(shop, 'digitalocean');

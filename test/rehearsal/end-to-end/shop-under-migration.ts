@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { expect } from '@jest/globals';
+import { z } from 'zod';
 import { endState, shopEnvironments } from '../../../rehearsal/end-state.ts';
 import { judge } from '../../../rehearsal/load/judge.ts';
 import { startLoad } from '../../../rehearsal/load/load.ts';
@@ -24,6 +25,7 @@ import {
   type ZoneServer,
 } from '../../../rehearsal/world.ts';
 import { silentLog } from '../../../src/log.ts';
+import { readRecord } from '../../../src/migration/record.ts';
 import { onlyReads } from '../../support/only-reads.ts';
 
 /** Printed, and taken from TEST_SEED to see a failure again. */
@@ -329,6 +331,66 @@ export async function isWhere(shop: Shop, expected: 'heroku' | 'digitalocean'): 
     broken: [],
   });
 }
+
+/** Asks DigitalOcean's API as the operator would. */
+export async function askDigitalOcean<T>(
+  { world }: Shop,
+  method: 'GET' | 'POST',
+  path: string,
+  body?: unknown,
+): Promise<T> {
+  const response = await fetch(`${world.digitalOcean.apiUrl}/v2${path}`, {
+    method,
+    headers: { authorization: `Bearer ${world.tokens.digitalOcean}` },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+  return (await response.json()) as T;
+}
+
+/** The processes of the new app, and how often it was deployed. */
+export async function deployedNow(shop: Shop): Promise<{ deployments: number; web: number[] }> {
+  const [app] = shop.world.digitalOcean.apps().filter(({ name }) => name === `shop-${shop.environment}`);
+  if (app === undefined) throw new Error('The new app is not there.');
+  const { deployments } = await askDigitalOcean<{ deployments: unknown[] }>(
+    shop,
+    'GET',
+    `/apps/${app.id}/deployments?per_page=200`,
+  );
+  const web = app.components.filter(({ kind }) => kind === 'service').flatMap(({ pids }) => pids);
+  expect(web.length).toBeGreaterThan(0);
+  return { deployments: deployments.length, web };
+}
+
+/** What App Platform was asked to change since so many requests. */
+export function changesOfApps({ world }: Shop, since: number): string[] {
+  return changesAmong(world.digitalOcean.requests.slice(since)).filter((change) =>
+    /\/apps(\/|$)/.test(change),
+  );
+}
+
+/**
+ * A cutover that succeeds, opens the new side at once, and lets App Platform alone: what was deployed and warm before is
+ * what serves after it.
+ */
+export async function cutsOverWithoutDeployment(shop: Shop, prepared: WorkflowResult): Promise<void> {
+  const before = await deployedNow(shop);
+  const asked = shop.world.digitalOcean.requests.length;
+  const result = await cutOver(shop, prepared);
+  expectConclusion(result, 'success');
+  expect(changesOfApps(shop, asked)).toEqual([]);
+  expect(await deployedNow(shop)).toEqual(before);
+  const path = join(result.artifacts, `migration-record-${shop.environment}`, 'migration-record.json');
+  const { sections } = await readRecord(path);
+  const { steps } = timelineSchema.parse(sections.findLast(({ phase }) => phase === 'cutover')?.data);
+  const opened = steps.find(({ name }) => name === 'open-new-side');
+  // Some milliseconds on an idle machine; a deployment takes minutes.
+  expect(Date.parse(opened?.finishedAt ?? '') - Date.parse(opened?.begunAt ?? '')).toBeLessThan(1_500);
+}
+
+const timelineSchema = z.looseObject({
+  steps: z.array(z.object({ name: z.string(), begunAt: z.string(), finishedAt: z.string().nullable() })),
+});
 
 /** What a person reads of a run: for the message of a failed expectation, and to look for words in it. */
 export function logOf({ jobs }: WorkflowResult, job?: string): string {
