@@ -159,7 +159,7 @@ function commitOf({ edge }: Provisioning, names: readonly string[]): string | un
     );
   if (commit === undefined && names.includes('HEROKU_SLUG_COMMIT'))
     edge.log.warning(
-      'The code reads HEROKU_SLUG_COMMIT, and nobody says which commit the image holds: give it as the input `commit`. Nothing sets it.',
+      'The code reads HEROKU_SLUG_COMMIT, and nobody says which commit the image holds: give it as the input `commit`, or set the variable under `config: { set }` in migration.yml. Nothing sets it.',
     );
   return commit;
 }

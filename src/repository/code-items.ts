@@ -74,7 +74,7 @@ function dynoMetadata({ facts, app }: ItemContext): Item[] {
 const REMEDIES: Readonly<Record<string, string | undefined>> = {
   DYNO: "Every instance would get the same value from a setting: read the container's host name (`HOSTNAME`) instead, and DIGITALOCEAN_APP to know that it is not Heroku.",
   HEROKU_SLUG_COMMIT:
-    '`prepare.yml` knows the commit of the image that it builds; for one that you give, say it with the input `commit` of provision.',
+    '`prepare.yml` knows the commit of the image that it builds; for one that you give, say it with the input `commit` of provision, or set the variable in migration.yml.',
   HEROKU_APP_NAME: "In migration.yml: `config: { set: { HEROKU_APP_NAME: '…' } }`, or read DIGITALOCEAN_APP.",
 };
 
