@@ -28,18 +28,25 @@ export function quietWorkers({ subject, oldSide, log, clock }: Parties): Step {
       const told = await sumOfEach(oldSide, { log, signal }, quietJobs);
       const started = clock.now().getTime();
       const waited = (): number => clock.now().getTime() - started;
-      const limitMs = subject.config.workers.quietTimeoutMs;
+      const { quietTimeoutMs: limitMs, whenBusy } = subject.config.workers;
+      let stillBusy = 0;
       await inEachDatabase(oldSide, { log, signal }, async (redis) => {
         const left = Math.max(0, limitMs - waited());
         const { idle, busy } = await waitUntilIdle(redis, { limitMs: left, log, clock, signal });
-        if (!idle) {
+        if (idle) return;
+        const problem = `${busy} jobs were still running ${Math.round(limitMs / 1000)} s after the workers were told to go quiet`;
+        if (whenBusy === 'abort') {
           throw new Error(
-            `${busy} jobs were still running ${Math.round(limitMs / 1000)} s after the workers were told to go quiet. ` +
-              'Raise `workers.quiet-timeout` in migration.yml or choose a time without long jobs.',
+            `${problem}. Raise \`workers.quiet-timeout\` in migration.yml, choose a time without long jobs, or write ` +
+              '`workers.when-busy: go-on` if they may be broken off and run again.',
           );
         }
+        stillBusy += busy;
+        log.warning(
+          `${problem}. Their workers are stopped all the same, as a deploy does: what they put back runs again on the new side.`,
+        );
       });
-      return { told, waitedMs: waited() };
+      return { told, waitedMs: waited(), stillBusy };
     },
     settle: async () => ((await runsWorkers()) ? 'not-done' : 'done'),
     // A quiet Sidekiq stays quiet until it is restarted, and one that was told reports it up to 10 s later: so it is

@@ -298,6 +298,12 @@ export const configSchema = z
         'quiet-timeout': duration
           .default('60s')
           .describe('How long running jobs may take to end before the cutover is given up.'),
+        'when-busy': z
+          .enum(['abort', 'go-on'])
+          .default('abort')
+          .describe(
+            'What to do with jobs that are still running then: give the cutover up, or stop their workers all the same, as a deploy does; what a library puts back runs again on the new side.',
+          ),
       })
       .prefault({})
       .describe('Background workers.'),

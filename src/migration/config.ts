@@ -30,7 +30,7 @@ export interface MigrationConfig {
   redis: RedisConfig;
   /** Of the processes; undefined: read from the buildpacks. */
   language: Language | undefined;
-  workers: { quietTimeoutMs: number };
+  workers: { quietTimeoutMs: number; whenBusy: 'abort' | 'go-on' };
   schedule: ScheduledJob[];
   /** The simple ones: the new side must pass them before and after the cutover. */
   checks: HttpCheck[];
@@ -335,7 +335,10 @@ function fromFile(file: ConfigFile): MigrationConfig {
       passwords: file.redis.passwords,
     },
     language: file.language,
-    workers: { quietTimeoutMs: milliseconds(file.workers['quiet-timeout']) },
+    workers: {
+      quietTimeoutMs: milliseconds(file.workers['quiet-timeout']),
+      whenBusy: file.workers['when-busy'],
+    },
     schedule: file.schedule.map(({ name, command, cron, 'time-zone': timeZone, 'runs-in': runsIn }) => ({
       name,
       command,

@@ -220,6 +220,52 @@ describe('before the point of no return', () => {
   }, 90_000);
 });
 
+describe('a job that never ends', () => {
+  const WORKER = 'worker.1:4:abc';
+  const LONG = JSON.stringify({ class: 'Export', jid: 'long', args: [1], queue: 'default' });
+  const config = (whenBusy: string): string =>
+    CONFIG.replace('\nchecks:', `\nworkers: { quiet-timeout: 1s, when-busy: ${whenBusy} }\nchecks:`);
+
+  /** A Sidekiq process of Heroku that runs the job: Sidekiq keeps it in memory, and tells of it in its hash. */
+  async function busy({ from }: MovingSides): Promise<void> {
+    await from.sadd('processes', WORKER);
+    await from.hset(WORKER, { info: '{}', busy: 1, beat: Date.now() / 1000, quiet: 'true' });
+    const work = { queue: 'default', payload: LONG, run_at: Math.floor(Date.now() / 1000) };
+    await from.hset(`${WORKER}:work`, 't0', JSON.stringify(work));
+  }
+
+  test('abort: the cutover is undone with what to do, before anybody could notice, and workers are started anew', async () => {
+    const moving = await open({ config: config('abort') });
+    await busy(moving);
+    const workers = (): (number | undefined)[] =>
+      moving.app.dynos().flatMap(({ type, pid }) => (type === 'worker' ? [pid] : []));
+    const before = workers();
+    const error = await failure(moving.cutOver());
+    expect(error).toBeInstanceOf(UndoneError);
+    expect(error.message).toMatch(
+      /stopped at "quiet-workers": .*1 jobs were still running 1 s after .*Raise `workers\.quiet-timeout`.*`workers\.when-busy: go-on`/s,
+    );
+    await expectHerokuAsBefore(moving);
+    expect(workers()).toHaveLength(1);
+    expect(workers()).not.toEqual(before);
+  }, 90_000);
+
+  test('go-on: it is broken off as by a deploy, and waits once on the new side, first of its queue', async () => {
+    const moving = await open({ config: config('go-on') });
+    await busy(moving);
+    const { from, to, cutOver, log } = moving;
+    // What Sidekiq does on SIGTERM with a job that does not end in time, while its dyno is stopped.
+    const putBack = async (): Promise<void> => {
+      await from.multi().rpush('queue:default', LONG).del(WORKER, `${WORKER}:work`).exec();
+    };
+    const results = await cutOver({ before: { 'maintenance-mode': putBack } });
+    expect(results['quiet-workers']).toMatchObject({ stillBusy: 1 });
+    expect(log.lines.join('\n')).toMatch(/1 jobs were still running .* stopped all the same/);
+    expect(await to.lrange('queue:default', 0, -1)).toEqual([JOB, JOB, LONG]);
+    expect(await from.keys('queue:*')).toEqual([]);
+  }, 90_000);
+});
+
 describe('the practice copy', () => {
   const config = CONFIG.replace('\nchecks:', "\nredis: { kind: droplet, skip: ['cache:*'] }\nchecks:");
 

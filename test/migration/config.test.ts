@@ -47,7 +47,7 @@ describe('migration.yml', () => {
     expect(config).toMatchObject({
       application: 'shop',
       downtimeBudgetMs: 300_000,
-      workers: { quietTimeoutMs: 60_000 },
+      workers: { quietTimeoutMs: 60_000, whenBusy: 'abort' },
       redis: { kind: 'droplet', size: 's-1vcpu-1gb', port: 6379, skip: ['cache:*'] },
       dns: { provider: 'digitalocean', zone: 'example.com', ttl: 30 },
       schedule: [{ name: 'nightly-report', cron: '0 3 * * *', timeZone: 'UTC' }],

@@ -147,6 +147,7 @@ test.each([
   ['a config var with another value', "config: { set: { FLAG: 'on' } }"],
   ['a check', 'checks: [{ path: /health }]'],
   ['the time for running jobs to end', 'workers: { quiet-timeout: 2m }'],
+  ['what becomes of jobs that do not end', 'workers: { when-busy: go-on }'],
 ])('each decision of migration.yml changes it: %s', (_name, text) => {
   const digest = (file: MigrationConfig): string =>
     planDigest(
