@@ -67,7 +67,8 @@ function capacityPart(checks: readonly Check[]): string[] {
 
 const WHAT_NOW: Record<Strategy, string> = {
   window:
-    'The new side is closed for writes. This is a practice copy: the cutover copies Postgres again inside the fence and proves every row. ' +
+    'The new side is closed for writes. Every row was compared under the snapshot that was copied. ' +
+    'This is a practice copy: the cutover copies Postgres again inside the fence and proves every row. ' +
     'Redis is brought up to date and proven before the fence; inside it only the last changes move.',
   live:
     'The new side is closed for writes and follows Heroku: `catch-up` keeps it in step, and the cutover drains what is left. ' +
