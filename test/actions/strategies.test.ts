@@ -15,7 +15,9 @@ import { journalDatabase } from '../migration/support/journal-database.ts';
 import { CONFIG } from './played-sides.ts';
 
 function subjectOf(strategy: string, traffic = 'dns'): Subject {
-  const file = CONFIG.replace('strategy: window', strategy).replace('traffic: dns', `traffic: ${traffic}`);
+  const file = CONFIG.replace('strategy: window', strategy)
+    .replace('traffic: dns', `traffic: ${traffic}`)
+    .replace('provider: digitalocean', `provider: ${traffic === 'cdn' ? 'cloudflare' : 'digitalocean'}`);
   const config = parseMigrationConfig(file, 'migration.yml');
   const environment = environmentOf(config, 'staging');
   const { migrationId } = environment;
@@ -101,6 +103,30 @@ describe('the steps of a cutover', () => {
       'smoke',
       'settle',
       'watch-names',
+    ]);
+  });
+
+  test('with the front door visitors wait in it in place of a maintenance page, and names follow last; a CDN is led elsewhere where DNS would be', () => {
+    const named = (strategy: 'window' | 'live', traffic: string): string[] => {
+      const subject = subjectOf('strategy: live', traffic);
+      const checks = { gate: never, preFlight: never, guard: never };
+      return cutoverSteps({ ...parties, subject }, checks, strategy).map(({ name }) => name);
+    };
+    const before = ['gate', 'pre-flight', 'guard-watches', 'stand-still', 'preboot-off'];
+    const quiet = ['follow-redis', 'one-off-dynos', 'quiet-workers', 'stop-workers'];
+    const held = ['stray-sessions', 'fence', 'return-taken-jobs'];
+    const proven = ['reverse-capture', 'prove-held', 'count-jobs', 'point-of-no-return'];
+    const opened = ['prove-closed', 'set-old-jobs-aside', 'open-new-side'];
+    expect(named('live', 'front-door')).toEqual([
+      ...[...before, 'catch-up', ...quiet],
+      ...['front-door-state', 'front-door', ...held, 'final-drain', ...proven, ...opened],
+      // Served from here on; each name waits for its certificate.
+      ...['front-door-forward', 'smoke', 'settle', 'dns staging.shop.example.com'],
+    ]);
+    expect(named('window', 'cdn')).toEqual([
+      ...[...before, ...quiet],
+      ...['maintenance-mode', 'park', ...held, 'copy', 'parity', ...proven, ...opened],
+      ...['cdn staging.shop.example.com', 'smoke'],
     ]);
   });
 
