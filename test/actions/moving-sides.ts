@@ -71,6 +71,8 @@ export interface MovingOptions {
   config?: string;
   /** The old server does not let us hold its writers. */
   withoutPause?: boolean;
+  /** What the plan of the old Redis holds, as redis.conf says it; default: no limit. */
+  oldMaxMemory?: string;
   withoutRedis?: boolean;
   sql?: string;
   /** The record holds a plan that saw the app as it is at the start. */
@@ -279,7 +281,7 @@ async function startApp(world: HerokuWorld): Promise<HerokuApp> {
 }
 
 /** As on Heroku without CONFIG; as a user of its own where holding writers is to be refused. */
-async function redisServers({ withoutPause }: MovingOptions): Promise<{
+async function redisServers({ withoutPause, oldMaxMemory }: MovingOptions): Promise<{
   source: RedisAddress;
   target: RedisAddress;
   from: Redis;
@@ -287,7 +289,7 @@ async function redisServers({ withoutPause }: MovingOptions): Promise<{
 }> {
   const user = `user app on >${PASSWORD} ~* &* +@all${withoutPause === true ? ' -client|pause -client|unpause' : ''}`;
   const [one, other] = await Promise.all([
-    testRedis(['rename-command CONFIG ""', user]),
+    testRedis([`maxmemory ${oldMaxMemory ?? '0'}`, 'rename-command CONFIG ""', user]),
     testRedis(['maxmemory-policy noeviction', `user app on >${PASSWORD} ~* &* +@all -@dangerous -@write`]),
   ]);
   const tls = { mode: 'off' } as const;

@@ -207,6 +207,15 @@ describe('the way back', () => {
     }
   }, 90_000);
 
+  test('an old Redis whose plan is too small by now refuses it while the new side goes on serving', async () => {
+    const shop = await moved({ oldMaxMemory: '8mb' });
+    for (let n = 0; n < 12; n += 1) await shop.to.set(`grown:${n}`, 'x'.repeat(1_000_000));
+    const error = await failure(shop.goBack());
+    expect(error.message).toMatch(/too small: .*heroku addons:upgrade/s);
+    expect(await isOpen(shop)).toBe(true);
+    expect(await shop.from.exists('grown:0')).toBe(0);
+  }, 90_000);
+
   testInFull(
     'an application without a Redis goes back',
     async () => {
