@@ -65,7 +65,7 @@ function storesFindings({ dataServices }: HerokuInventory): Finding[] {
 /** What could not be asked may be a consumer. */
 function unreadable({ unknown }: HerokuInventory): Finding[] {
   return unknown
-    .filter(({ what }) => /^(followers|data links|which other apps) /.test(what))
+    .filter(({ what }) => /^(followers|data links|which other apps)\b/.test(what))
     .map(({ what, why, permission }) => ({
       what,
       found: `not known: ${why}`,
