@@ -1,15 +1,10 @@
-import { z } from 'zod';
-
-import { ConfigurationError } from '../../src/errors.ts';
 import type { GateMode } from '../../src/github/gate.ts';
 import { checkGate } from '../../src/github/gate.ts';
 import type { Edge } from '../../src/github/run.ts';
 import type { Journal } from '../../src/migration/journal.ts';
-import { decisionsDigest } from '../../src/migration/decisions.ts';
-import { latestSection, recordedPlanDigest } from '../../src/migration/record.ts';
+import { recordedPlanDigest } from '../../src/migration/record.ts';
 import { runSteps } from '../../src/migration/saga.ts';
 import type { Strategy } from '../../src/migration/strategy.ts';
-import { openWatch } from '../../src/migration/watch.ts';
 import { keepEvidence } from '../evidence-page.ts';
 import { dashboardOf } from '../dashboard.ts';
 import type { FailedOutcome } from '../failed-phase.ts';
@@ -25,6 +20,7 @@ import { refuseUnlessWell } from './findings.ts';
 import { expectedTimeline, forecastOf } from './forecast.ts';
 import { waitForGuard } from './guard-watches.ts';
 import { LOWERING_PHASE } from './lowered-ttl.ts';
+import { refuseDuringRollBack, refuseOtherDecisions, waitsForItsWindow } from './may-begin.ts';
 import { cutoverNotices } from './notices.ts';
 import { preFlight } from './pre-flight.ts';
 import { rehearsalChecks, triedDecisions } from './rehearsed.ts';
@@ -32,7 +28,7 @@ import type { Checks } from './steps.ts';
 import { cutoverSteps } from './steps.ts';
 import { CUTOVER_FAILED, cutoverSummary } from './summary.ts';
 import { timelineOf } from './timeline.ts';
-import { opensAt, waitForWindow, windowFinding } from './window.ts';
+import { waitForWindow, windowFinding } from './window.ts';
 
 /**
  * Moves production: gate, quiesce, fence, final copy (or, with the live strategy, the last drain), proof, point of no
@@ -72,7 +68,12 @@ export async function cutover(edge: Edge): Promise<void> {
     edge.setOutput('changed', false);
     return;
   }
-  if (edge.inputs.boolean('wait-for-window')) await waitUntilItMayBegin(edge, subject);
+  if (edge.inputs.boolean('wait-for-window') && windowFinding(subject, edge.clock).remedy !== undefined) {
+    const { journal } = await gatherParties(edge, subject);
+    const waits = await waitsForItsWindow(edge, subject, journal).finally(() => journal.close());
+    // No lease and no session is held meanwhile.
+    if (waits) await waitForWindow(subject, edge);
+  }
 
   const decisions = await triedDecisions(edge);
   const told = {
@@ -113,53 +114,6 @@ export async function cutover(edge: Edge): Promise<void> {
   edge.setOutput('downtime-ms', moved.downtimeMs);
   await edge.summary(cutoverSummary(subject, moved));
   await keepEvidence(edge, subject);
-}
-
-/** Only before it begins: a cutover that has begun is continued at any hour. No lease is held meanwhile. */
-async function waitUntilItMayBegin(edge: Edge, subject: Subject): Promise<void> {
-  if (windowFinding(subject, edge.clock).remedy === undefined) return;
-  const { journal } = await gatherParties(edge, subject);
-  const begun = await journal
-    .steps('cutover')
-    .then(async (steps) => {
-      const hasBegun = steps.some(({ status }) => status !== 'undone');
-      if (!hasBegun) await signWaiting(edge, subject, journal);
-      return hasBegun;
-    })
-    .finally(() => journal.close());
-  if (!begun) await waitForWindow(subject, edge);
-}
-
-/** The guard beside this cutover is patient until then. */
-async function signWaiting(edge: Edge, subject: Subject, journal: Journal): Promise<void> {
-  const waitingUntil = opensAt(subject, edge.clock);
-  if (waitingUntil === undefined) return;
-  const watch = await openWatch(journal.address, journal.migrationId);
-  try {
-    await watch.sign(edge.environment, { waitingUntil });
-  } finally {
-    await watch.close();
-  }
-}
-
-/** A roll-back that has begun may have closed the new side or opened Heroku: only itself knows how to go on. */
-async function refuseDuringRollBack(journal: Journal): Promise<void> {
-  const begun = (await journal.steps('roll-back')).filter(({ status }) => status !== 'undone');
-  if (begun.length === 0) return;
-  throw new ConfigurationError(
-    `A roll-back has begun and is not finished (it stopped at "${begun.at(-1)?.name ?? ''}"). Nothing was changed here. ` +
-      'Run roll-back again until it ends well; a new cutover can begin after it.',
-  );
-}
-
-/** The record's plan was made from this very migration.yml, or the approval was for something else. */
-function refuseOtherDecisions({ config, environment, record }: Subject): void {
-  const planned = latestSection(record, 'assess', z.object({ plan: z.object({ decisions: z.string() }) }));
-  if (planned?.plan.decisions === decisionsDigest(config, environment)) return;
-  throw new ConfigurationError(
-    `migration.yml decides something else for ${environment.name} than it did when the plan was made. Nothing was changed. ` +
-      'Run migrate.yml again from assess on, and have the new plan approved.',
-  );
 }
 
 /** That of the copy which the cutover finishes; without one the plan's, and the pre-flight says that a copy is missing. */
