@@ -48894,7 +48894,7 @@ exports.visitAsync = visitAsync;
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony import */ var _src_github_run_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4212);
-/* harmony import */ var _rehearsal_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8416);
+/* harmony import */ var _rehearsal_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(734);
 
 
 await (0,_src_github_run_js__WEBPACK_IMPORTED_MODULE_0__/* .runAction */ .C)(_rehearsal_js__WEBPACK_IMPORTED_MODULE_1__/* .rehearsal */ .o);
@@ -48904,7 +48904,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 8416:
+/***/ 734:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -57237,7 +57237,7 @@ const ZodString = /*@__PURE__*/ $constructor("ZodString", (inst, def) => {
         return this.check(_isoDateTime(ZodISODateTime, params));
     },
     date(params) {
-        return this.check(_isoDate(schemas_ZodISODate, params));
+        return this.check(_isoDate(ZodISODate, params));
     },
     time(params) {
         return this.check(_isoTime(schemas_ZodISOTime, params));
@@ -57257,7 +57257,7 @@ const ZodISODateTime = /*@__PURE__*/ $constructor("ZodISODateTime", (inst, def) 
     $ZodISODateTime.init(inst, def);
     ZodStringFormat.init(inst, def);
 });
-const schemas_ZodISODate = /*@__PURE__*/ $constructor("ZodISODate", (inst, def) => {
+const ZodISODate = /*@__PURE__*/ $constructor("ZodISODate", (inst, def) => {
     $ZodISODate.init(inst, def);
     ZodStringFormat.init(inst, def);
 });
@@ -58471,6 +58471,8 @@ const copied = object({
     outcome: schemas_string(),
     tables: schemas_number().optional(),
     keys: schemas_number().optional(),
+    /** What differed from the side that serves and writes on, one line a table. */
+    movedOn: array(schemas_string()).default([]),
     /** Whether the new side bears what the old one bears. */
     checks: array(object({ state: schemas_string(), what: schemas_string() })).default([]),
 });
@@ -58536,8 +58538,9 @@ function judgeShadow(record, { decisions }) {
     return { verdict: 'passed', at: copy.at, found: `shadow: ${copy.found}` };
 }
 /**
- * Whether the newest copy in a record went well: its data was compared in full before it was recorded. The real target's own
- * copy proves what a shadow does, on the very servers that will serve.
+ * Whether the newest copy in a record went well: its data was compared in full before it was recorded. What differed then is
+ * told: the old side may have written it since, and nothing but the proof inside the fence tells whether it has. The real
+ * target's own copy proves what a shadow does, on the very servers that will serve.
  */
 function judgeCopy(record) {
     const section = record.sections.findLast(({ phase, data }) => phase === 'migrate-db' && data?.command !== 'catch-up');
@@ -58553,8 +58556,19 @@ function judgeCopy(record) {
     return {
         verdict: 'passed',
         at,
-        found: `${copy.tables} tables and ${copy.keys ?? 0} keys copied and compared`,
+        found: `${copy.tables} tables and ${copy.keys ?? 0} keys copied and compared${differing(copy.movedOn)}`,
     };
+}
+/** A line of `movedOn` is a table, all sequences, or all keys. */
+function differing(movedOn) {
+    const tables = movedOn.filter((line) => line.startsWith('table ')).length;
+    const named = [
+        ...(tables === 0 ? [] : [`${tables} tables`]),
+        ...movedOn.filter((line) => !line.startsWith('table ')),
+    ];
+    return named.length === 0
+        ? ''
+        : `; ${named.join(' and ')} differ, which Heroku may have written since: only the proof inside the fence can tell`;
 }
 function lastRehearsal(record, depth) {
     for (const { phase, at, data } of record.sections.toReversed()) {
@@ -58860,6 +58874,23 @@ const redis_image_REDIS_IMAGE = 'redis:7.4-alpine@sha256:ff02b58f971e7d7d156a126
 /** An image by digest, as the droplet takes it. */
 const IMAGE_BY_DIGEST = /^[a-z0-9][a-z0-9./_-]*(:[A-Za-z0-9._-]+)?@sha256:[0-9a-f]{64}$/;
 
+;// CONCATENATED MODULE: ./node_modules/zod/v4/classic/iso.js
+
+
+
+function iso_datetime(params) {
+    return _isoDateTime(ZodISODateTime, params);
+}
+function iso_date(params) {
+    return _isoDate(ZodISODate, params);
+}
+function iso_time(params) {
+    return core._isoTime(ZodISOTime, params);
+}
+function iso_duration(params) {
+    return core._isoDuration(ZodISODuration, params);
+}
+
 ;// CONCATENATED MODULE: ./build/src/migration/check-schema.js
 
 
@@ -59054,6 +59085,9 @@ const thirdPartiesSchema = record(schemas_string().regex(/^[a-z][a-z0-9-]*$/, { 
     done: schemas_boolean()
         .default(false)
         .describe('Its addresses of webhooks and logins lead to where the application is.'),
+    'subscriptions-seen': iso_date({ error: 'must be a day such as 2026-11-24' })
+        .optional()
+        .describe('The day on which somebody looked, after the switch, whether all subscriptions are still there.'),
 }))
     .default({})
     .describe('Companies that call the application: who changes the address with them, and whether that is done.');
@@ -59386,6 +59420,9 @@ const config_schema_configSchema = strictObject({
         'quiet-timeout': config_schema_duration
             .default('60s')
             .describe('How long running jobs may take to end before the cutover is given up.'),
+        'when-busy': schemas_enum(['abort', 'go-on'])
+            .default('abort')
+            .describe('What to do with jobs that are still running then: give the cutover up, or stop their workers all the same, as a deploy does; what a library puts back runs again on the new side.'),
     })
         .prefault({})
         .describe('Background workers.'),
@@ -59666,7 +59703,10 @@ function fromFile(file) {
             passwords: file.redis.passwords,
         },
         language: file.language,
-        workers: { quietTimeoutMs: milliseconds(file.workers['quiet-timeout']) },
+        workers: {
+            quietTimeoutMs: milliseconds(file.workers['quiet-timeout']),
+            whenBusy: file.workers['when-busy'],
+        },
         schedule: file.schedule.map(({ name, command, cron, 'time-zone': timeZone, 'runs-in': runsIn }) => ({
             name,
             command,
@@ -59677,7 +59717,10 @@ function fromFile(file) {
         checks: simpleChecks(file.checks),
         declaredChecks: file.checks.map(declaredCheck),
         compare: compareOf(file.compare),
-        thirdParties: Object.fromEntries(Object.entries(file['third-parties']).map(([name, { owner, done }]) => [name, { owner, done }])),
+        thirdParties: Object.fromEntries(Object.entries(file['third-parties']).map(([name, { owner, done, 'subscriptions-seen': seen }]) => [
+            name,
+            { owner, done, subscriptionsSeen: seen },
+        ])),
         capacity: capacityOf(file.capacity),
         decisions: file.decisions,
         config: file.config,
@@ -61059,7 +61102,93 @@ function configOfThrowAway(config) {
     return { ...config, live: { ...config.live, leaseMs } };
 }
 
+;// CONCATENATED MODULE: ./build/src/report/format.js
+const BYTES = (/* unused pure expression or super */ null && (['B', 'kB', 'MB', 'GB', 'TB']));
+/** Decimal units, as DigitalOcean and Heroku sell them: 1500000 → "1.5 MB". */
+function formatBytes(bytes) {
+    let power = Math.min(BYTES.length - 1, Math.floor(Math.log10(Math.max(1, bytes)) / 3));
+    // 999,950 bytes are 1.0 MB, not 1000 kB.
+    if (power < BYTES.length - 1 && Math.round(bytes / 1000 ** power) >= 1000)
+        power += 1;
+    const value = bytes / 1000 ** power;
+    return `${power > 0 && value < 100 ? value.toFixed(1) : Math.round(value)} ${BYTES[power] ?? 'B'}`;
+}
+/** 450 → "450 ms", 12_340 → "12.3 s", 250_000 → "4 min 10 s", 7_500_000 → "2 h 5 min". */
+function formatDuration(milliseconds) {
+    if (milliseconds < 999.5)
+        return `${Math.round(milliseconds)} ms`;
+    if (milliseconds < 59_950)
+        return `${(milliseconds / 1_000).toFixed(1)} s`;
+    const seconds = Math.round(milliseconds / 1_000);
+    if (seconds < 3_600)
+        return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+    const minutes = Math.round(seconds / 60);
+    return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+/** 1234567 → "1,234,567". */
+function formatCount(count) {
+    return Math.round(count).toLocaleString('en-US');
+}
+
+;// CONCATENATED MODULE: ./build/src/migration/rehearsed-steps.js
+
+/**
+ * Allowances, and the steps of the cutover that they stand for. Names are left to their allowance: another environment has
+ * more or fewer of them.
+ */
+const STAND_FOR = [
+    { allowances: ['Heroku: maintenance mode'], steps: ['maintenance-mode'] },
+    { allowances: ['Heroku: dynos end', 'Heroku: parking release'], steps: ['park'] },
+    {
+        allowances: ['Heroku: dynos end', 'Heroku: the forwarder is released, and let go'],
+        steps: ['front-door', 'front-door-forward'],
+    },
+    { allowances: ['fence: locks on every table'], steps: ['stray-sessions', 'fence'] },
+    {
+        allowances: ['point of no return and opening'],
+        steps: ['prove-held', 'point-of-no-return', 'prove-closed', 'set-old-jobs-aside', 'open-new-side'],
+    },
+    { allowances: ['capture on the new side, for the way back'], steps: ['reverse-capture'] },
+];
+/**
+ * The steps that no practice copy has, as they are to be expected since a rehearsal made them. The upper end never comes
+ * below the allowance: the application's dynos, transactions and data there are not those here. Where a step of a group
+ * was not made, or something else stands in this window, its allowances stay as they are.
+ */
+function asRehearsed(allowed, rehearsed) {
+    return allowed.map((allowance) => {
+        const found = rehearsed && shareOf(allowance, allowed, rehearsed.steps);
+        if (found === undefined)
+            return { ...allowance, basis: 'allowed' };
+        const { share, tookMs, steps } = found;
+        const expected = Math.round(allowance.expected * share);
+        return {
+            name: allowance.name,
+            low: Math.min(allowance.low, expected),
+            expected,
+            high: Math.max(allowance.high, Math.round(expected * 1.5)),
+            basis: 'measured',
+            reason: `${rehearsed?.from ?? ''} took ${formatDuration(tookMs)} for ${steps.join(', ')}; at most what is allowed in any case: ${allowance.reason}`,
+        };
+    });
+}
+/** What the steps took, in parts of what all allowances that stand for them would have. */
+function shareOf({ name }, allowed, made) {
+    for (const { allowances, steps } of STAND_FOR) {
+        const group = allowed.filter((one) => allowances.includes(one.name));
+        if (!allowances.includes(name) || group.length < allowances.length)
+            continue;
+        const found = steps.flatMap((step) => made.filter((one) => one.name === step));
+        if (found.length < steps.length)
+            continue;
+        const tookMs = found.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
+        return { share: tookMs / group.reduce((sum, { expected }) => sum + expected, 0), tookMs, steps };
+    }
+    return undefined;
+}
+
 ;// CONCATENATED MODULE: ./build/src/migration/forecast.js
+
 // Assumed, not measured: one practice run tells nothing of the spread. Inside the fence the old side is idle and the
 // copy can be quicker; a busy neighbour or a slower network path can make it slower. A source that grew since the
 // practice copy needs another practice copy, not a wider factor.
@@ -61155,7 +61284,7 @@ function forecastDowntime(o) {
     const steps = o.frontDoor === true ? [...ALLOWED.filter(isInFrontDoor), FRONT_DOOR_RELEASE] : ALLOWED;
     const allowed = [...steps, ...(o.strategy === 'live' ? ALLOWED_LIVE : [])];
     const phases = [
-        ...allowed.map((phase) => ({ ...phase, basis: 'allowed' })),
+        ...asRehearsed(allowed, o.rehearsed),
         ...o.parts,
         ...(o.dnsTtlMs === undefined ? [] : [resolversPhase(o.dnsTtlMs)]),
     ];
@@ -61211,23 +61340,6 @@ function seconds(milliseconds) {
 
 ;// CONCATENATED MODULE: external "node:fs/promises"
 const external_node_fs_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs/promises");
-;// CONCATENATED MODULE: ./node_modules/zod/v4/classic/iso.js
-
-
-
-function iso_datetime(params) {
-    return _isoDateTime(ZodISODateTime, params);
-}
-function iso_date(params) {
-    return core._isoDate(ZodISODate, params);
-}
-function iso_time(params) {
-    return core._isoTime(ZodISOTime, params);
-}
-function iso_duration(params) {
-    return core._isoDuration(ZodISODuration, params);
-}
-
 ;// CONCATENATED MODULE: ./build/src/migration/record.js
 
 
@@ -61661,6 +61773,7 @@ function notInTheCost(plan, before, after) {
         ...(scheduled
             ? ['What scheduled and release jobs cost for the minutes that they run, on both sides.']
             : []),
+        "DigitalOcean's container registry, one for all images of the account: 5 USD a month (basic), unless the account has one or the image is pushed elsewhere.",
         'Traffic beyond what the instance sizes include, builds beyond the free minutes, taxes and support plans.',
         "Heroku's team or enterprise contract, should its prices differ from those that the API names.",
     ];
@@ -61759,34 +61872,6 @@ function costOf({ sections }) {
         usd: Math.round(((usdPerMonth * hours) / HOURS_TO_A_MONTHS_PRICE) * 100) / 100,
         complete: prices.length > 0 && (gone === undefined || prices.every(({ usdPerMonth: usd }) => usd !== null)),
     };
-}
-
-;// CONCATENATED MODULE: ./build/src/report/format.js
-const BYTES = (/* unused pure expression or super */ null && (['B', 'kB', 'MB', 'GB', 'TB']));
-/** Decimal units, as DigitalOcean and Heroku sell them: 1500000 → "1.5 MB". */
-function formatBytes(bytes) {
-    let power = Math.min(BYTES.length - 1, Math.floor(Math.log10(Math.max(1, bytes)) / 3));
-    // 999,950 bytes are 1.0 MB, not 1000 kB.
-    if (power < BYTES.length - 1 && Math.round(bytes / 1000 ** power) >= 1000)
-        power += 1;
-    const value = bytes / 1000 ** power;
-    return `${power > 0 && value < 100 ? value.toFixed(1) : Math.round(value)} ${BYTES[power] ?? 'B'}`;
-}
-/** 450 → "450 ms", 12_340 → "12.3 s", 250_000 → "4 min 10 s", 7_500_000 → "2 h 5 min". */
-function formatDuration(milliseconds) {
-    if (milliseconds < 999.5)
-        return `${Math.round(milliseconds)} ms`;
-    if (milliseconds < 59_950)
-        return `${(milliseconds / 1_000).toFixed(1)} s`;
-    const seconds = Math.round(milliseconds / 1_000);
-    if (seconds < 3_600)
-        return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
-    const minutes = Math.round(seconds / 60);
-    return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-}
-/** 1234567 → "1,234,567". */
-function formatCount(count) {
-    return Math.round(count).toLocaleString('en-US');
 }
 
 ;// CONCATENATED MODULE: ./build/actions/rehearsal/judge.js
