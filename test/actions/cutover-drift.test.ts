@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, expect, test } from '@jest/globals';
+import { copyLive } from '../../actions/migrate-db/copy-live.ts';
 import { stopAll } from '../../rehearsal/servers/process.ts';
+import { restartWorkers } from '../../src/digitalocean/app-restart.ts';
 import { scale } from '../../src/heroku/formation.ts';
 import { deployNewCode } from '../heroku/support/deploy.ts';
 import { movingSides, stopHeroku, type MovingSides } from './moving-sides.ts';
@@ -45,3 +47,18 @@ test('an autoscaler that adds a dyno inside the fence stops the cutover before i
   expect(app.formation()).toMatchObject({ web: { quantity: 1 }, worker: { quantity: 1 } });
   await postgres.onSource(`INSERT INTO orders (note) VALUES ('Heroku takes writes')`);
 }, 90_000);
+
+test.each(['window', 'live'] as const)(
+  '%s: from the fence until it is open nothing at DigitalOcean is changed: a deployment or a rule would be seen by visitors',
+  async (strategy) => {
+    sides = await movingSides({ planned: true });
+    const { parties, cutOver, changesOfTheNewSide: changes } = sides;
+    if (strategy === 'live') await copyLive(parties);
+    await cutOver({ strategy, last: 'open-new-side' });
+    expect(changes).toEqual([]);
+    // What it would have seen.
+    await restartWorkers(parties.newSide.client, 'shop-staging');
+    expect(changes).toEqual(['POST /v2/apps/a1/restart']);
+  },
+  90_000,
+);

@@ -49,6 +49,8 @@ export interface MovingSides {
   allow: (scopes?: Scope[]) => void;
   /** What App Platform was told to start anew. */
   restarts: string[][];
+  /** Every request to DigitalOcean that changes something. */
+  changesOfTheNewSide: string[];
   /**
    * Runs the way back, up to and with `last` (by default all of it), as a process of its own would; `before` as for
    * `cutOver`.
@@ -203,6 +205,7 @@ export async function movingSides(options: MovingOptions = {}): Promise<MovingSi
       }),
     allow: (scopes = ALL_SCOPES) => world.tokens.add(TOKEN, scopes),
     restarts: workers.restarts,
+    changesOfTheNewSide: workers.changes,
     goBack: ({ last, before = {}, signal = never } = {}) =>
       withLease(signal, async (lease, parties) => {
         const all = rollBackSteps(parties, await journal.steps('cutover'));

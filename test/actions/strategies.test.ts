@@ -206,6 +206,22 @@ describe('the steps of a cutover', () => {
     ]);
   });
 
+  test('the way back leads names through the front door to Heroku, and resolvers follow, before it holds visitors and closes the new side', () => {
+    const row = (name: string): StepRow => ({ name, status: 'done', prior: null, result: null }) as StepRow;
+    const done = ['front-door-state', 'front-door', 'reverse-capture', 'point-of-no-return', 'open-new-side'];
+    const past = [...done, 'front-door-forward', 'smoke', 'settle', 'dns staging.shop.example.com'].map(row);
+    const subject = subjectOf('strategy: live', 'front-door');
+    const names = rollBackSteps({ ...parties, subject }, past).map(({ name }) => name);
+    expect(names).toEqual([
+      ...['pre-flight', 'dns staging.shop.example.com', 'resolvers-follow'],
+      ...['catch-up', 'late-jobs', 'follow-redis', 'quiet-workers'],
+      ...['front-door-hold', 'fence', 'close-new-side', 'keep-running-jobs', 'return-taken-jobs'],
+      ...['final-drain', 'carry-jobs', 'count-jobs', 'lift-fence', 'forget-old-jobs'],
+      ...['unpark', 'start-workers', 'front-door-state', 'preboot-on', 'move-again', 'settle'],
+      ...['end-reverse-capture', 'restart-workers-of-new-side'],
+    ]);
+  });
+
   test('nothing that drains runs without the fence', async () => {
     for (const name of ['final-drain', 'reverse-capture']) {
       const step = stepsOf('live').find((one) => one.name === name);

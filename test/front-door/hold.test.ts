@@ -201,6 +201,31 @@ test('told to end while it holds, it sends who waits to those that take its plac
   expect(await forwarder.process.exited).toBe(0);
 });
 
+test('on the way back, told to end after it has forwarded and holds again, it sends who waits to Heroku and nobody to the new side', async () => {
+  const [database, newSide] = [await held(), await startNewSide()];
+  const router = await startNewSide();
+  const forwarder = await startForwarder({
+    newSide: { ...newSide, authority: newSide.authority + router.authority },
+    databaseUrl: database.url,
+  });
+  const headers = { host: router.host };
+  await setFrontDoor(database.address, MIGRATION, 'forward');
+  expect((await ask(`${forwarder.url}/moved`, { headers })).status).toBe(200);
+  expect(newSide.seen.map(({ url }) => url)).toEqual(['/moved']);
+
+  // From here on the new side is closed; roll-back has led the names to Heroku's router before it holds.
+  await setFrontDoor(database.address, MIGRATION, 'hold');
+  await forwarder.said('front-door: holds');
+  await delay(400);
+  router.handle((_request, response) => response.end('the old code'));
+  const waits = ask(`${forwarder.url}/waits`, { headers });
+  await delay(150);
+  forwarder.process.signal('SIGTERM');
+  expect(await waits).toMatchObject({ status: 200, body: 'the old code' });
+  expect(newSide.seen.map(({ url }) => url)).toEqual(['/moved']);
+  expect(await forwarder.process.exited).toBe(0);
+});
+
 test('told to end, it does not outlive its limit: what stands still is cut', async () => {
   const newSide = await startNewSide();
   const forwarder = await startForwarder({ newSide, settings: { shutdownLimitMs: 500 } });
