@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { newestDeployment, readApp, type App } from '../../src/digitalocean/app.ts';
+import { describeDomain, newestDeployment, readApp, type App } from '../../src/digitalocean/app.ts';
 import type { DigitalOcean } from '../../src/digitalocean/client.ts';
 import { ConfigurationError } from '../../src/errors.ts';
 import { hasPreboot } from '../../src/heroku/features.ts';
@@ -176,7 +176,7 @@ async function deployedApp({ subject, newSide, clock }: Parties): Promise<Findin
       what: `certificate of ${domain}`,
       found: ready
         ? `ready${expires === null ? '' : ` until ${expires.slice(0, 10)}`}`
-        : `${state?.phase ?? 'domain not in the app'}${canWait ? ': its visitors come through Heroku until it is ready' : ''}`,
+        : `${state === undefined ? 'domain not in the app' : describeDomain(state)}${canWait ? ': its visitors come through Heroku until it is ready' : ''}`,
       ...(ready || canWait
         ? {}
         : {

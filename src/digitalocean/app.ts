@@ -40,8 +40,17 @@ const domainSchema = z.object({
   spec: z.object({ domain: z.string() }).nullish(),
   validations: z.array(z.object({ txt_name: z.string(), txt_value: z.string() })).nullish(),
   certificate_expires_at: z.string().nullish(),
+  progress: z.object({ steps: z.array(innerStepSchema).nullish() }).nullish(),
 });
 export type AppDomain = z.infer<typeof domainSchema>;
+
+/** The phase of a domain, with the steps that hold it up and why: `PENDING (ensure-certificate: RUNNING)`. */
+export function describeDomain({ phase, progress }: Pick<AppDomain, 'phase' | 'progress'>): string {
+  const open = (progress?.steps ?? [])
+    .filter(({ status }) => status !== 'SUCCESS')
+    .map(({ name, status, reason }) => `${name}: ${reason?.message ?? reason?.code ?? status}`);
+  return open.length === 0 || phase === 'ACTIVE' ? phase : `${phase} (${open.join('; ')})`;
+}
 
 const appSchema = z.object({
   id: z.string(),

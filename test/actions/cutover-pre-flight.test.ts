@@ -392,9 +392,14 @@ const ROWS: Row[] = [
   {
     name: 'a certificate that is not there yet',
     wrong: () => {
-      scene.domain = { phase: 'PENDING' };
+      const done = { name: 'ensure-zone', status: 'SUCCESS' };
+      const open = { name: 'ensure-certificate', status: 'ERROR', reason: { message: 'rate limited' } };
+      scene.domain = { phase: 'PENDING', progress: { steps: [done, open] } };
     },
-    refused: { 'certificate of shop.example.com': /^PENDING\. Without it visitors see TLS errors/ },
+    refused: {
+      'certificate of shop.example.com':
+        /^PENDING \(ensure-certificate: rate limited\)\. Without it visitors see TLS errors/,
+    },
   },
   {
     name: 'a certificate that has expired',
