@@ -24,7 +24,11 @@ export async function lastInvocation(
   job: string,
 ): Promise<JobInvocation | undefined> {
   const query = new URLSearchParams({ job_names: job, page: '1', per_page: String(PAGE) });
-  const answer = await client.request('GET', `/apps/${appId}/job-invocations?${query.toString()}`, invocationsSchema);
+  const answer = await client.request(
+    'GET',
+    `/apps/${appId}/job-invocations?${query.toString()}`,
+    invocationsSchema,
+  );
   // The newest come first, as of deployments; within the page nothing is left to that.
   return (answer.job_invocations ?? [])
     .map(({ phase, created_at: at }) => ({ at: new Date(at), phase }))

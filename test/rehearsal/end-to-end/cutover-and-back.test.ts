@@ -107,7 +107,9 @@ test('a migration that is pending on the new side blocks the cutover: its releas
   expect(changesOfApps(shop, asked)).toHaveLength(2);
   expect(app.logs('release').join('\n')).toMatch(/The release failed: .*permission denied/);
   expectConclusion(result, 'failure');
-  expect(errorsOf(result)).toMatch(/Heroku has run what the new side has not: \d+ \(public\.schema_migrations\)/);
+  expect(errorsOf(result)).toMatch(
+    /Heroku has run what the new side has not: \d+ \(public\.schema_migrations\)/,
+  );
   expect(shop.side.app.releases()).toEqual(releases);
   await herokuServesAsBefore(shop, before);
 }, 90_000);
