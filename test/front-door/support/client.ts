@@ -30,8 +30,13 @@ export function ask(
       headers: { ...ROUTED, ...(headers as Record<string, string>) },
       ...rest,
     });
-    outgoing.once('error', reject);
+    let answered = false;
+    outgoing.on('error', (error) => {
+      // Who is answered early may still be sending.
+      if (!answered) reject(error);
+    });
     outgoing.once('response', (incoming) => {
+      answered = true;
       const chunks: Buffer[] = [];
       incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
       incoming.on('error', () => undefined);
