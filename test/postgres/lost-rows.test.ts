@@ -1,9 +1,9 @@
 import { expect, test } from '@jest/globals';
 import { systemClock } from '../../src/clock.ts';
-import { silentLog } from '../../src/log.ts';
-import { CaptureBroken, installCapture } from '../../src/postgres/capture.ts';
+import { CaptureBroken } from '../../src/postgres/capture.ts';
 import { lostRows, type LostRows } from '../../src/postgres/lost-rows.ts';
-import { twoSides, type TwoSides } from './two-sides.ts';
+import { capturedSides, copiedSides, secretly } from './captured-sides.ts';
+import type { TwoSides } from './two-sides.ts';
 
 // After the switch Heroku still holds what the new side has deleted since, until it has followed. What nobody deleted was lost.
 
@@ -23,17 +23,7 @@ interface Switched extends TwoSides {
 }
 
 async function moved({ captured = true } = {}): Promise<Switched> {
-  const sides = await twoSides(SQL);
-  await sides.copy();
-  if (captured) {
-    await installCapture(sides.owner, {
-      migrationId: 'shop-test',
-      epoch: 1,
-      limits: { logBytes: 1e9, leaseMs: 3_600_000 },
-      log: silentLog,
-      clock: systemClock,
-    });
-  }
+  const sides = captured ? await capturedSides(SQL) : await copiedSides(SQL);
   return {
     ...sides,
     look: (whileWaiting = () => Promise.resolve()) =>
@@ -50,10 +40,6 @@ async function moved({ captured = true } = {}): Promise<Switched> {
       }),
   };
 }
-
-/** As our own drains write, and nobody may: no capture logs it. */
-const secretly = (sql: string): string =>
-  `SET heroku_to_digitalocean.applying = 'shop-test'; ${sql}; RESET heroku_to_digitalocean.applying`;
 
 test('rows that the application has deleted since the switch, or whose key it has changed, are not lost', async () => {
   const { look, onTarget } = await moved();

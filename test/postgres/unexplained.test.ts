@@ -1,9 +1,9 @@
 import { expect, test } from '@jest/globals';
 import { systemClock } from '../../src/clock.ts';
-import { silentLog } from '../../src/log.ts';
-import { CaptureBroken, installCapture } from '../../src/postgres/capture.ts';
+import { CaptureBroken } from '../../src/postgres/capture.ts';
 import { unexplainedRows, type Unexplained } from '../../src/postgres/unexplained.ts';
-import { twoSides, type TwoSides } from './two-sides.ts';
+import { capturedSides, copiedSides, secretly } from './captured-sides.ts';
+import type { TwoSides } from './two-sides.ts';
 
 // After the switch the new side's own writes explain why a row differs; what nobody has written does not.
 
@@ -14,15 +14,7 @@ const SQL = `
   INSERT INTO log VALUES ('one')`;
 
 async function switched(): Promise<TwoSides & { look: () => Promise<Unexplained | undefined> }> {
-  const sides = await twoSides(SQL);
-  await sides.copy();
-  await installCapture(sides.owner, {
-    migrationId: 'shop-test',
-    epoch: 1,
-    limits: { logBytes: 1e9, leaseMs: 3_600_000 },
-    log: silentLog,
-    clock: systemClock,
-  });
+  const sides = await capturedSides(SQL);
   return {
     ...sides,
     look: () =>
@@ -34,10 +26,6 @@ async function switched(): Promise<TwoSides & { look: () => Promise<Unexplained 
       }),
   };
 }
-
-/** As our own drains write: no capture logs it. */
-const secretly = (sql: string): string =>
-  `SET heroku_to_digitalocean.applying = 'shop-test'; ${sql}; RESET heroku_to_digitalocean.applying`;
 
 test('rows that the new side has written, changed or deleted are explained', async () => {
   const { look, onTarget } = await switched();
@@ -65,8 +53,7 @@ test('without a capture nothing is explained, and a broken one is no proof', asy
   const { look, onTarget } = await switched();
   await onTarget(`INSERT INTO heroku_to_digitalocean.broken (reason) VALUES ('played')`);
   await expect(look()).rejects.toThrow(CaptureBroken);
-  const sides = await twoSides(SQL);
-  await sides.copy();
+  const sides = await copiedSides(SQL);
   expect(
     await unexplainedRows(sides.source, sides.owner, {
       migrationId: 'shop-test',
