@@ -8,6 +8,8 @@ export default {
   moduleFileExtensions: ['ts', 'js', 'mjs', 'cjs', 'json', 'node'],
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   testSequencer: '<rootDir>/scripts/longest-first.mjs',
+  globalSetup: '<rootDir>/test/contracts/setup.mjs',
+  globalTeardown: '<rootDir>/test/contracts/teardown.mjs',
   testTimeout: 60_000,
   clearMocks: true,
   // Most of a test's time is waiting for real servers, so that two at a time suit two cores; a test brings several

@@ -1,5 +1,6 @@
 import { copyDatabase } from '../src/postgres/copy.ts';
 import type { CopyOptions, CopyResult } from '../src/postgres/copy.ts';
+import type { Others } from '../src/postgres/shared-copy.ts';
 import { terminateStale } from '../src/postgres/settle.ts';
 import { copyRedis } from '../src/redis/copy.ts';
 import type { RedisCopyOptions, RedisCopyResult } from '../src/redis/copy.ts';
@@ -15,15 +16,18 @@ export interface BothCopies {
 /**
  * The practice copy of `migrate-db`: Postgres and Redis side by side. `whenCopied` is called with the snapshot that Postgres
  * was copied under, and the parties whose signal ends with the other part.
+ *
+ * @param others runners that copy a part of Postgres's rows beside this one
  */
 export async function copyBoth(
   parties: Parties,
   whenCopied: (snapshot: string, parties: Parties) => Promise<void>,
+  others?: Others,
 ): Promise<BothCopies> {
   const [postgres, redis] = await together(parties.signal, [
     (signal) => {
       const own = { ...parties, signal };
-      return copyOnlyPostgres(own, (snapshot) => whenCopied(snapshot, own));
+      return copyOnlyPostgres(own, (snapshot) => whenCopied(snapshot, own), others);
     },
     (signal) => copyOnlyRedis({ ...parties, signal }),
   ]);
@@ -37,6 +41,7 @@ export async function copyBoth(
 export async function copyOnlyPostgres(
   parties: Parties,
   whenCopied?: CopyOptions['whenCopied'],
+  others?: Others,
 ): Promise<CopyResult> {
   const { subject, oldSide, newSide, log, clock, signal } = parties;
   await endOlderCopies(parties);
@@ -53,6 +58,7 @@ export async function copyOnlyPostgres(
     signal,
     beforeChange: parties.checkLease,
     ...(whenCopied === undefined ? {} : { whenCopied }),
+    ...(others === undefined ? {} : { others }),
   });
 }
 

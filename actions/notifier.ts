@@ -64,7 +64,7 @@ const UNDER_WAY = 'it was still on its way when the run ended';
 /** A cancelled run is killed soon, and its record matters more. */
 const PATIENCE_WHEN_CANCELLED_MS = 1_000;
 
-export function createNotifier(
+function createNotifier(
   edge: Pick<Edge, 'log' | 'clock' | 'environment' | 'signal'>,
   { config, environment }: Pick<Subject, 'config' | 'environment'>,
   channels: readonly Channel[],

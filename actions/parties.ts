@@ -78,6 +78,7 @@ export function herokuOf(edge: Edge, signal: AbortSignal | null = edge.signal): 
     dataApiUrl: edge.inputs.url('heroku-data-api-url'),
     log: edge.log,
     clock: edge.clock,
+    redact: (text) => edge.redact(text),
     ...(signal === null ? {} : { signal }),
   });
 }
@@ -88,19 +89,29 @@ export function digitalOceanOf(edge: Edge, signal: AbortSignal | null = edge.sig
     apiUrl: edge.inputs.url('digitalocean-api-url'),
     log: edge.log,
     clock: edge.clock,
+    redact: (text) => edge.redact(text),
     ...(signal === null ? {} : { signal }),
   });
 }
 
-/** Finds both sides again through the APIs and lets this runner in. The journal is open and readable. */
-export async function gatherParties(
-  edge: Edge,
-  subject: Subject,
-): Promise<{ parties: Parties; journal: Journal }> {
-  const { config, environment } = subject;
+/** Both sides as they are found through the APIs, open to this runner. */
+export interface Reached {
+  heroku: HerokuClient;
+  client: DigitalOcean;
+  redis: RedisAddress | undefined;
+  database: PostgresAddress;
+  /** Of `database`. */
+  major: number;
+  target: Target;
+  /** By which this job is let in: its name among all others in the trusted sources. */
+  pass: string;
+  /** Open and readable; to be closed. */
+  journal: Journal;
+}
+
+/** Finds both sides again through the APIs and lets this runner in. */
+export async function reachBothSides(edge: Edge, { config, environment }: Subject): Promise<Reached> {
   const key = requireMigrationKey(edge.inputs.secret('migration-key'));
-  const frontDoorSecret = deriveFrontDoorSecret(key, environment.migrationId);
-  edge.mask(frontDoorSecret);
   // A cancelled run undoes itself, and past the point of no return it finishes: both with these clients.
   const heroku = herokuOf(edge, null);
   const client = digitalOceanOf(edge, null);
@@ -122,10 +133,27 @@ export async function gatherParties(
       `${environment.herokuApp} has a Redis and the new side has none yet: run provision with \`stage: infrastructure\` first.`,
     );
   }
-  const lookAgain = await admitRunner(edge, client, target);
+  const { pass, lookAgain } = await admitRunner(edge, client, target);
   const [journal, major] = await openAsAdmitted(edge, lookAgain, () =>
-    Promise.all([openJournal(target.journal, environment.migrationId), majorOf(database, edge.signal)]),
+    Promise.all([
+      openJournal(target.journal, environment.migrationId, (text) => edge.redact(text)),
+      majorOf(database, edge.signal),
+    ]),
   );
+  return { heroku, client, redis: source.redis, database, major, target, pass: pass.holder, journal };
+}
+
+/** Finds both sides again through the APIs and lets this runner in. The journal is open and readable. */
+export async function gatherParties(
+  edge: Edge,
+  subject: Subject,
+): Promise<{ parties: Parties; journal: Journal }> {
+  const { config, environment } = subject;
+  const key = requireMigrationKey(edge.inputs.secret('migration-key'));
+  const frontDoorSecret = deriveFrontDoorSecret(key, environment.migrationId);
+  edge.mask(frontDoorSecret);
+  const names = targetNames(environment.migrationId, config.application);
+  const { heroku, client, redis, database, major, target, journal } = await reachBothSides(edge, subject);
   const parties: Parties = {
     subject,
     oldSide: {
@@ -133,7 +161,7 @@ export async function gatherParties(
       interruptible: herokuOf(edge),
       app: environment.herokuApp,
       database,
-      redis: source.redis,
+      redis,
     },
     newSide: {
       ...target,

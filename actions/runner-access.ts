@@ -15,14 +15,14 @@ const LONGEST_JOB_MS = { hosted: 6 * HOUR_MS, own: 5 * 24 * HOUR_MS };
 /**
  * Lets this runner reach the new side's databases for as long as the job lasts; `dismissRunner` takes it back.
  *
- * @returns looks whether it is still let in, and lets it in again when a job that began or ended in the same moment has
- *   written over it: DigitalOcean's list is replaced as a whole, and whoever wrote last cannot know of it
+ * @returns `lookAgain` looks whether it is still let in, and lets it in again when a job that began or ended in the same
+ *   moment has written over it: DigitalOcean's list is replaced as a whole, and whoever wrote last cannot know of it
  */
 export async function admitRunner(
   edge: Edge,
   client: DigitalOcean,
   target: Target,
-): Promise<() => Promise<void>> {
+): Promise<{ pass: RunnerPass; lookAgain: () => Promise<void> }> {
   const { redis } = target;
   // Saved before the change, so that the post step knows of it however the job ends.
   if (redis !== undefined) {
@@ -35,7 +35,7 @@ export async function admitRunner(
     if (await firewall.admitRunner(client, redis.firewallId, pass.address, redis.port))
       edge.log.info(`Let this runner (${pass.address}) reach the new Redis for this job.`);
   }
-  return async () => {
+  const lookAgain = async (): Promise<void> => {
     const { added } = await trustedSource.admitRunner(client, target.clusterId, pass);
     if (redis !== undefined) await firewall.admitRunner(client, redis.firewallId, pass.address, redis.port);
     if (added)
@@ -43,6 +43,7 @@ export async function admitRunner(
         `Let this runner (${pass.address}) in again: another job had written over the trusted sources.`,
       );
   };
+  return { pass, lookAgain };
 }
 
 const LOOK_AGAIN_MS = 1000;
@@ -115,10 +116,28 @@ export async function sweepDeadRun(
 ): Promise<void> {
   // Earlier attempts of this very run are swept when its address is let in, and its own must stay.
   if (dead.runId === edge.environment.runId) return;
-  const swept = await trustedSource.sweepDeadRun(client, target.clusterId, dead);
+  await closeTo(await trustedSource.sweepDeadRun(client, target.clusterId, dead), edge, client, target);
+}
+
+/** Other jobs of this very run that died: nobody else could take them out before their time is up. */
+export async function sweepDeadJobs(
+  edge: Edge,
+  client: DigitalOcean,
+  target: Target,
+  dead: readonly string[],
+): Promise<void> {
+  if (dead.length === 0) return;
+  await closeTo(await trustedSource.sweepDeadJobs(client, target.clusterId, dead), edge, client, target);
+}
+
+async function closeTo(
+  swept: readonly string[],
+  edge: Edge,
+  client: DigitalOcean,
+  { redis }: Target,
+): Promise<void> {
   if (swept.length === 0) return;
-  edge.log.warning(`Took out of the trusted sources what a killed run had left: ${swept.join(', ')}.`);
-  const { redis } = target;
+  edge.log.warning(`Took out of the trusted sources what a killed job had left: ${swept.join(', ')}.`);
   if (redis === undefined) return;
   for (const stale of swept) await firewall.dismissRunner(client, redis.firewallId, stale, redis.port);
 }
@@ -147,6 +166,7 @@ export async function dismissRunner(edge: Edge): Promise<void> {
     apiUrl: edge.inputs.url('digitalocean-api-url'),
     log: edge.log,
     clock: edge.clock,
+    redact: (text) => edge.redact(text),
   });
   const cluster = edge.getState('cluster');
   const pass = { address, holder: edge.getState('runner-holder') };
@@ -155,6 +175,12 @@ export async function dismissRunner(edge: Edge): Promise<void> {
   if (closesRedis) await firewall.dismissRunner(client, redis.firewall, address, redis.port);
   const unmarked = edge.getState('runner-unmarked') === 'true';
   if (!(await trustedSource.dismissRunner(client, cluster, pass, unmarked))) {
+    // Who held it a moment ago has gone meanwhile, and saw us still there: nobody else closes Redis.
+    if (redis.firewall !== '' && !closesRedis) {
+      await firewall.dismissRunner(client, redis.firewall, address, redis.port);
+      if (await trustedSource.isHeldByAnother(client, cluster, pass))
+        await firewall.admitRunner(client, redis.firewall, address, redis.port);
+    }
     edge.log.info(`The new databases are closed to this runner (${address}) again.`);
     return;
   }

@@ -21,6 +21,8 @@ export interface SizeResult {
 export interface VariantResult {
   downtimeMs: Spread;
   longestHoldMs: Spread;
+  /** With the front door: how much of a hold was the old release's own. */
+  oldReleaseEndedAfterMs?: Spread;
   refusedRequests: Spread;
   /** Our downtime divided by that of the move by hand, round by round. */
   vsByHand?: Spread;
@@ -31,7 +33,8 @@ const SIZES_MB = [8, 500];
 /** Requests a second from outside. */
 const RATE = 10;
 
-const OURS = {
+/** How each way of ours is told to the rehearsal. */
+export const OURS = {
   'window-dns': { strategy: 'window', traffic: 'dns' },
   'live-dns': { strategy: 'live', traffic: 'dns' },
   'live-front-door': { strategy: 'live', traffic: 'front-door' },
@@ -78,10 +81,12 @@ function variantsOf(rounds: ReadonlyMap<Part<'cutover'>, Interruption[]>): SizeR
     [...rounds].map(([part, seen]) => {
       const downtimes = seen.map(({ downtimeMs }) => downtimeMs);
       const comparable = part !== 'by-hand' && byHand?.length === downtimes.length;
+      const ended = seen.flatMap((one) => one.oldReleaseEndedAfterMs ?? []);
       const variant: VariantResult = {
         downtimeMs: spreadOf(downtimes),
         longestHoldMs: spreadOf(seen.map(({ longestHoldMs }) => longestHoldMs)),
         refusedRequests: spreadOf(seen.map(({ refusedRequests }) => refusedRequests)),
+        ...(ended.length === 0 ? {} : { oldReleaseEndedAfterMs: spreadOf(ended) }),
         ...(comparable ? { vsByHand: ratioOf(downtimes, byHand) } : {}),
       };
       return [part, variant];

@@ -7,9 +7,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
  * - `cut`: the connection is closed without an answer and without acting.
  * - `truncate`: the request **is** acted on, then the connection is cut in the middle of the answer, so the caller
  *   cannot know whether it happened.
+ * - `twice`: the request arrives twice and is acted on twice, as when something on the way repeats it; the caller hears
+ *   the second answer only.
  * - a `PlayedRefusal`: the request is not acted on and is refused in the platform's own form, as for a quota.
  */
-export type FaultKind = 429 | 500 | 503 | 'timeout' | 'cut' | 'truncate' | PlayedRefusal;
+export type FaultKind = 429 | 500 | 503 | 'timeout' | 'cut' | 'truncate' | 'twice' | PlayedRefusal;
 
 export interface PlayedRefusal {
   status: number;
@@ -32,7 +34,8 @@ export interface Fault {
 
 /** The switch by which a test makes a played platform fail. */
 export interface FaultSwitch {
-  inject(fault: Fault): void;
+  /** Answers how many requests have met the fault so far. */
+  inject(fault: Fault): () => number;
   /** Asked by the platform once per request: the fault that this request must suffer, used up by the question. */
   take(method: string, path: string): FaultKind | undefined;
   clear(): void;
@@ -42,7 +45,9 @@ export function createFaultSwitch(): FaultSwitch {
   let orders: { fault: Fault; passing: number; left: number }[] = [];
   return {
     inject: (fault) => {
-      orders.push({ fault, passing: fault.after ?? 0, left: fault.times });
+      const order = { fault, passing: fault.after ?? 0, left: fault.times };
+      orders.push(order);
+      return () => fault.times - order.left;
     },
     take: (method, path) => {
       for (const order of orders) {

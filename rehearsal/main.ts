@@ -10,6 +10,7 @@ import { endState, shopEnvironments } from './end-state.ts';
 import { judge } from './load/judge.ts';
 import { startLoad } from './load/load.ts';
 import type { LoadReport } from './load/report.ts';
+import { worstMoments } from './load/worst-moments.ts';
 import { parseOptions, type RehearsalOptions } from './options.ts';
 import { failOnce, runPipeline } from './pipeline.ts';
 import type { WorkflowResult } from './runner/options.ts';
@@ -39,6 +40,7 @@ async function rehearse(
     seed: options.seed,
     directory,
     strategy: options.strategy,
+    ...(options.runners === 1 ? {} : { runners: options.runners }),
     traffic: options.traffic,
   });
   for (const side of world.oldSides.values()) await side.app.settled();
@@ -80,12 +82,16 @@ async function rehearse(
     ended,
     sections: readSections(kept.record),
     phasesMs: phasesOf(result),
+    strategy: world.strategy,
     traffic: world.traffic,
+    namesKeptMs: world.ttl.playedMs,
+    disturbed: options.fail !== undefined,
     record: kept.record,
     evidence: existsSync(kept.evidence) ? kept.evidence : null,
     conditions,
   });
   for (const line of describeVerdict(world, conclusion)) chapters.line(line);
+  for (const line of worstMoments(report)) chapters.line(`when               ${line}`);
   chapters.line(`step summaries     ${kept.summaries}`);
   chapters.line(
     existsSync(kept.evidence)
@@ -148,6 +154,7 @@ const BEFORE_POINT_OF_NO_RETURN = [
   'pre-flight',
   'preboot-off',
   'catch-up',
+  'last-catch-up',
   'follow-redis',
   'quiet-workers',
   'stop-workers',
@@ -220,7 +227,11 @@ function phasesOf(result: WorkflowResult): Record<string, number> {
 const REPORT_EVERY_MS = 10_000;
 
 // Measured on two cores.
-const ESTIMATE_MS = { staging: 45_000, production: 75_000 };
+const ESTIMATE_MS = { staging: 45_000, production: 75_000, chaos: 90_000 };
+
+function estimateMs({ chaos, environment }: RehearsalOptions): number {
+  return chaos === undefined ? ESTIMATE_MS[environment] : (ESTIMATE_MS.chaos * chaos.runs) / chaos.parallel;
+}
 
 /** What ends a rehearsal early, with the number that its exit code tells, as a shell would. */
 const INTERRUPTIONS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 };
@@ -242,11 +253,11 @@ async function main(): Promise<number> {
       void stopAll().finally(() => process.exit(128 + number));
     });
   }
-  const chapters = createChapters(print, ESTIMATE_MS[options.environment]);
+  const chapters = createChapters(print, estimateMs(options));
   try {
     const verdict =
-      options.chaosRuns > 0
-        ? await chaos({ runs: options.chaosRuns, seed: options.seed }, chapters, interrupted.signal)
+      options.chaos !== undefined
+        ? await chaos({ ...options.chaos, seed: options.seed }, chapters, interrupted.signal)
         : await rehearse(options, chapters, interrupted.signal);
     await stopAll();
     if (options.json) process.stdout.write(`${JSON.stringify(verdict)}\n`);

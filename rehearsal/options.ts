@@ -13,6 +13,8 @@ export interface RehearsalOptions {
   strategy: StrategyName;
   /** How visitors are held and led, as migration.yml says it. */
   traffic: TrafficName;
+  /** How many runners share the copy of Postgres, as migration.yml says it. */
+  runners: number;
   /** The reviewer says no. */
   reject: boolean;
   /** A step that fails once, for example `cutover` and `copy`. */
@@ -21,8 +23,8 @@ export interface RehearsalOptions {
   keep: boolean;
   json: boolean;
   seed: number;
-  /** So many runs in which things go wrong, instead of one in which nothing does; 0 is none. */
-  chaosRuns: number;
+  /** Runs in which things go wrong, instead of one in which nothing does. */
+  chaos: { runs: number; parallel: number } | undefined;
 }
 
 export const USAGE = `npm run rehearse -- [options]
@@ -31,11 +33,13 @@ export const USAGE = `npm run rehearse -- [options]
   --environment staging|production   how far to go; production includes staging (production)
   --strategy window|live|auto        how Postgres moves (window)
   --traffic dns|front-door           how visitors are held and led (dns)
+  --runners <number>                 that share the copy of Postgres (1)
   --reject                           the reviewer refuses the production cutover
   --fail <phase>:<step>              that step fails once, for example cutover:copy or migrate-db:copy
   --seed <number>                    of the data and the load (random, printed)
-  --chaos                            things go wrong at random in the whole pipeline of staging, as the seed draws
+  --chaos                            things go wrong at random in the whole pipeline, as the seed draws
   --runs <number>                    of --chaos, each with the next seed (1)
+  --parallel <number>                so many of these runs at the same time (1)
   --keep                             keep the directory with every log
   --json                             the last line of standard output is one JSON object`;
 
@@ -62,13 +66,39 @@ export function parseOptions(args: readonly string[]): RehearsalOptions {
     environment,
     strategy,
     traffic,
+    runners: number(values.runners, 'runners', 1, 1),
     reject: values.reject ?? false,
     fail: failure(values.fail),
     keep: values.keep ?? false,
     json: values.json ?? false,
-    seed: number(values.seed, 'seed', Math.floor(Math.random() * 1_000_000), 0),
-    chaosRuns: values.chaos === true ? number(values.runs, 'runs', 1, 1) : 0,
+    seed: whole(values.seed, 'seed', Math.floor(Math.random() * 1_000_000), 0),
+    chaos: chaosOf(values),
   };
+}
+
+/** What a chaos run draws for itself, or has no use for. */
+const NOT_OF_CHAOS = [
+  'size',
+  'rate',
+  'environment',
+  'strategy',
+  'traffic',
+  'runners',
+  'reject',
+  'fail',
+  'keep',
+] as const;
+
+function chaosOf(values: ReturnType<typeof parse>): RehearsalOptions['chaos'] {
+  if (values.chaos !== true) {
+    const of = (['runs', 'parallel'] as const).find((name) => values[name] !== undefined);
+    if (of !== undefined) throw wrong(`--${of} is of --chaos: give both, or neither.`);
+    return undefined;
+  }
+  const useless = NOT_OF_CHAOS.find((name) => values[name] !== undefined);
+  if (useless !== undefined)
+    throw wrong(`--${useless} has no effect with --chaos, whose seed draws what is played: leave it out.`);
+  return { runs: whole(values.runs, 'runs', 1, 1), parallel: whole(values.parallel, 'parallel', 1, 1) };
 }
 
 function parse(args: readonly string[]) {
@@ -81,9 +111,11 @@ function parse(args: readonly string[]) {
         environment: { type: 'string' },
         strategy: { type: 'string' },
         traffic: { type: 'string' },
+        runners: { type: 'string' },
         reject: { type: 'boolean' },
         chaos: { type: 'boolean' },
         runs: { type: 'string' },
+        parallel: { type: 'string' },
         fail: { type: 'string' },
         keep: { type: 'boolean' },
         json: { type: 'boolean' },
@@ -100,6 +132,13 @@ function number(text: string | undefined, name: string, otherwise: number, least
   const value = Number(text.replace(/MB$/i, ''));
   if (Number.isFinite(value) && value >= least) return value;
   throw wrong(`--${name} is "${text}"; it takes a number of at least ${least}.`);
+}
+
+function whole(text: string | undefined, name: string, otherwise: number, least: number): number {
+  if (text === undefined) return otherwise;
+  const value = Number(text);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value;
+  throw wrong(`--${name} is "${text}"; it takes a whole number of at least ${least}.`);
 }
 
 function failure(text: string | undefined): RehearsalOptions['fail'] {

@@ -1,8 +1,8 @@
-import { delimiter, dirname, join } from 'node:path';
+import { delimiter, dirname, join, resolve } from 'node:path';
 import type { RehearsalOptions } from './options.ts';
 import type { BuiltIns } from './runner/built-in.ts';
 import type { RunnerEvent } from './runner/events.ts';
-import type { RunWorkflowOptions, WorkflowResult } from './runner/options.ts';
+import type { RunWorkflowOptions, Watch, WorkflowResult } from './runner/options.ts';
 import { runWorkflow } from './runner/run-workflow.ts';
 import { SHOP_IMAGE_DIGEST, type EnvironmentName, type World } from './world.ts';
 
@@ -11,17 +11,21 @@ export const MIGRATION_KEY = 'a-migration-key-for-rehearsals-only-0001';
 const PROJECT = join(import.meta.dirname, '..');
 
 export interface PipelineOptions {
+  /** A shipped workflow by its name, or the path of one in the user's repository. */
   file: string;
   inputs: Record<string, unknown>;
   actor: string;
   directory: string;
   approve: boolean;
   onEvent?: (event: RunnerEvent) => void;
-  killStep?: (job: string, step: string, line: string) => boolean | 'runner' | 'interrupt';
+  killStep?: RunWorkflowOptions['killStep'];
+  machine?: RunWorkflowOptions['machine'];
   rerunOf?: WorkflowResult;
   signal?: AbortSignal;
   /** `workflow_dispatch` unless given; a reusable part is started as its caller would. */
   event?: RunWorkflowOptions['event'];
+  /** Of a schedule, the line that is due. */
+  cron?: string;
   /** The user's repository, when it is not the world's own. */
   workspace?: string;
   /** Secrets of the environments that differ from the right ones; '' is one that was never set. */
@@ -30,11 +34,12 @@ export interface PipelineOptions {
   vars?: Record<string, string>;
   /** Jobs that are left out, by their keys. */
   without?: readonly string[];
+  watch?: Watch;
 }
 
 /** Runs one of the shipped workflow files against the world, as the user's repository would. */
 export function runPipeline(world: World, options: PipelineOptions): Promise<WorkflowResult> {
-  const { onEvent, killStep, rerunOf, signal, without } = options;
+  const { onEvent, killStep, machine, rerunOf, signal, without, watch } = options;
   const secrets = {
     HEROKU_TOKEN: world.tokens.heroku,
     DIGITALOCEAN_TOKEN: world.tokens.digitalOcean,
@@ -46,10 +51,11 @@ export function runPipeline(world: World, options: PipelineOptions): Promise<Wor
     ...options.secrets,
   };
   return runWorkflow({
-    file: join(PROJECT, '.github', 'workflows', options.file),
+    file: resolve(PROJECT, '.github', 'workflows', options.file),
     projectRoot: PROJECT,
     workspace: options.workspace ?? world.workspace,
     event: options.event ?? 'workflow_dispatch',
+    ...(options.cron === undefined ? {} : { cron: options.cron }),
     inputs: options.inputs,
     actor: options.actor,
     vars: {
@@ -72,13 +78,15 @@ export function runPipeline(world: World, options: PipelineOptions): Promise<Wor
       }),
     github: world.github,
     env: processEnvironment(world),
-    builtIns,
+    builtIns: builtInsOf(world),
     directory: options.directory,
     ...(onEvent === undefined ? {} : { onEvent }),
     ...(killStep === undefined ? {} : { killStep }),
+    ...(machine === undefined ? {} : { machine }),
     ...(rerunOf === undefined ? {} : { rerunOf }),
     ...(signal === undefined ? {} : { signal }),
     ...(without === undefined ? {} : { without }),
+    ...(watch === undefined ? {} : { watch }),
   });
 }
 
@@ -98,13 +106,17 @@ export function addressesOf(world: World): Record<string, string> {
   };
 }
 
-/** The played build: the shop's code is its image. */
-const builtIns: BuiltIns = {
-  'docker/build-push-action': (context) => {
-    context.info(`Played: the shop's code is the image ${SHOP_IMAGE_DIGEST}.`);
-    context.setOutput('digest', SHOP_IMAGE_DIGEST);
-  },
-};
+/** The played build: the shop's code is its image. It is pushed into the played registry, which must be there. */
+function builtInsOf({ digitalOcean }: World): BuiltIns {
+  return {
+    'docker/build-push-action': (context) => {
+      context.info(`Played: the shop's code is the image ${SHOP_IMAGE_DIGEST}.`);
+      const tags = (context.inputs.tags ?? '').split('\n').map((tag) => tag.trim());
+      digitalOcean.registries.push(tags, SHOP_IMAGE_DIGEST);
+      context.setOutput('digest', SHOP_IMAGE_DIGEST);
+    },
+  };
+}
 
 /** What a runner's machine gives to every process: tools, the way out, and whom to trust. */
 export function processEnvironment(world: World): Record<string, string> {

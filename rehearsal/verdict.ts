@@ -2,15 +2,22 @@ import { z } from 'zod';
 import type { LoadReport } from './load/report.ts';
 import type { Verdict as Judgement } from './load/judge.ts';
 import { FRONT_DOOR_RESTS_ON } from './heroku/unproved.ts';
+import { seenAround, type Seen } from './load/seen.ts';
+import { promisesBroken } from './promised.ts';
 import type { World } from './world.ts';
 
 /** The figures of one rehearsal: the last line of standard output with `--json`. Milliseconds, US dollars. */
 export interface Verdict {
   verdict: 'passed' | 'failed';
   authoritative: 'heroku' | 'digitalocean';
+  /** From the first step of the cutover on; of everything when none began. */
   downtimeMs: number;
   refusedRequests: number;
   longestHoldMs: number;
+  /** Before that, while all that was copied shared the processors of this one machine with the shop; null: no cutover began. */
+  beforeCutover: Seen | null;
+  /** How much of a hold the dynos of the old release took to end; null without the front door. */
+  oldReleaseEndedAfterMs: number | null;
   writes: { acknowledged: number; found: number; missing: number; doubled: number };
   jobs: { enqueued: number; run: number; retried: number; lost: number; twice: number };
   rows: { compared: number; different: number };
@@ -36,7 +43,13 @@ export interface Evidence {
   /** The sections of the record, or none when there is no record. */
   sections: readonly { phase: string; data: unknown }[];
   phasesMs: Record<string, number>;
-  traffic?: World['traffic'];
+  /** As migration.yml says them; what the record says counts, too. */
+  strategy: World['strategy'];
+  traffic: World['traffic'];
+  /** For how long clients keep a name, milliseconds. */
+  namesKeptMs: number;
+  /** Something was made to fail while visitors noticed: then nobody promised how long they wait. */
+  disturbed: boolean;
   record: string;
   evidence: string | null;
   /** What must hold beside the figures, each true or not. */
@@ -53,6 +66,9 @@ const journalled = z.object({
 const followed = z.object({
   live: z.object({ proof: z.object({ rows: z.object({ compared: z.number() }) }) }),
 });
+const held = z.object({ oldReleaseEndedAfterMs: z.number().nullable() });
+/** Of a cutover that was begun several times, each has a section. */
+const stepped = z.object({ steps: z.array(z.object({ begunAt: z.iso.datetime() })) });
 const cost = z.object({ usdPerMonth: z.number().nullable() });
 const priced = z.object({ plan: z.object({ costs: z.object({ before: cost, after: cost }) }) });
 
@@ -63,11 +79,14 @@ export function conclude(evidence: Evidence): { verdict: Verdict; reasons: strin
   const costs = newest(sections, 'assess', priced)?.plan.costs;
   const { acknowledged, found, missing, doubled } = judgement.writes;
   const { enqueued, run, retried, lost, twice } = judgement.jobs;
-  const before = newest(sections, 'migrate-db', followed)?.live.proof.rows.compared ?? 0;
+  const live = newest(sections, 'migrate-db', followed)?.live;
+  const oldReleaseEndedAfterMs = newest(sections, 'cutover', held)?.oldReleaseEndedAfterMs ?? null;
   const rows = {
-    compared: before + (parity?.rows.compared ?? 0),
+    compared: (live?.proof.rows.compared ?? 0) + (parity?.rows.compared ?? 0),
     different: parity?.rows.different ?? 0,
   };
+  const begun = cutoverBegun(sections);
+  const { before = null, since: noticed = load } = begun === undefined ? {} : seenAround(load, begun);
   const keys = {
     compared: (redis?.caughtUp.compared ?? 0) + (parity?.keys.compared ?? 0),
     different: parity?.keys.different ?? 0,
@@ -88,8 +107,11 @@ export function conclude(evidence: Evidence): { verdict: Verdict; reasons: strin
     ['rows different at the point of no return', rows.different],
     ['Redis keys different at the point of no return', keys.different],
   ];
+  const isLive = evidence.strategy === 'live' || live !== undefined;
+  const promised = isLive && evidence.expected === 'digitalocean' && !evidence.disturbed;
   const reasons = [
     ...mustBeZero.filter(([, count]) => count !== 0).map(([what, count]) => `${count} ${what}`),
+    ...(promised ? promisesBroken({ ...evidence, load: noticed, oldReleaseEndedAfterMs }) : []),
     ...(evidence.ended ? [] : ['the workflow did not end as it was expected to']),
     ...(evidence.authoritative === evidence.expected
       ? []
@@ -103,9 +125,11 @@ export function conclude(evidence: Evidence): { verdict: Verdict; reasons: strin
     verdict: {
       verdict: reasons.length === 0 ? 'passed' : 'failed',
       authoritative: evidence.authoritative,
-      downtimeMs: load.downtimeMs,
-      refusedRequests: load.refusedRequests,
-      longestHoldMs: load.longestHoldMs,
+      downtimeMs: noticed.downtimeMs,
+      refusedRequests: noticed.refusedRequests,
+      longestHoldMs: noticed.longestHoldMs,
+      beforeCutover: before,
+      oldReleaseEndedAfterMs,
       writes: { acknowledged, found, missing, doubled },
       jobs: { enqueued, run, retried, lost, twice },
       rows,
@@ -129,6 +153,15 @@ function changesTooMany({ judgement, authoritative, sections }: Evidence): numbe
   return Math.max(0, judgement.schedules.sideChanges - moves);
 }
 
+/** When the first step of any cutover began, milliseconds since the epoch. */
+function cutoverBegun(sections: Evidence['sections']): number | undefined {
+  const begun = sections.flatMap(({ phase, data }) => {
+    const parsed = phase === 'cutover' ? stepped.safeParse(data) : undefined;
+    return parsed?.success === true ? parsed.data.steps.map(({ begunAt }) => Date.parse(begunAt)) : [];
+  });
+  return begun.length === 0 ? undefined : Math.min(...begun);
+}
+
 /** The newest section of a phase that has what is asked for. */
 function newest<T>(sections: Evidence['sections'], phase: string, schema: z.ZodType<T>): T | undefined {
   for (const section of sections.toReversed()) {
@@ -143,11 +176,20 @@ export function describeVerdict(world: World, { verdict, reasons }: ReturnType<t
   const { writes, jobs, rows, keys, costUsdPerMonth: cost } = verdict;
   const heroku = world.heroku.played;
   const digitalOcean = world.digitalOcean.played;
+  const seconds = (milliseconds: number): string => `${(milliseconds / 1000).toFixed(1)} s`;
+  const ended = verdict.oldReleaseEndedAfterMs;
+  const ownTime = ended === null ? '' : ` (the old release took ${seconds(ended)} of it to end)`;
+  const before = verdict.beforeCutover;
   const money = (usd: number | null): string => (usd === null ? 'unknown' : `$${usd.toFixed(2)}`);
   return [
     verdict.verdict === 'passed' ? 'PASSED' : `FAILED: ${reasons.join('; ')}`,
     `authoritative      ${verdict.authoritative}`,
-    `downtime           ${(verdict.downtimeMs / 1000).toFixed(1)} s, longest hold ${(verdict.longestHoldMs / 1000).toFixed(1)} s, ${verdict.refusedRequests} requests refused (measured from outside)`,
+    `downtime           ${seconds(verdict.downtimeMs)}, longest hold ${seconds(verdict.longestHoldMs)}${ownTime}, ${verdict.refusedRequests} requests refused (measured from outside)`,
+    ...(before === null
+      ? []
+      : [
+          `before the cutover ${before.refusedRequests} requests refused, longest wait ${seconds(before.longestHoldMs)}, while all that was copied shared this machine with the shop`,
+        ]),
     `writes             ${writes.acknowledged} acknowledged, ${writes.found} found, ${writes.missing} missing, ${writes.doubled} doubled`,
     `jobs               ${jobs.enqueued} enqueued, ${jobs.run} run, ${jobs.retried} retried, ${jobs.lost} lost, ${jobs.twice} run twice`,
     `compared           ${rows.compared} rows (${rows.different} different), ${keys.compared} Redis keys (${keys.different} different)`,

@@ -12,7 +12,8 @@ import { answerOf, type PublicZones } from './public-dns/answers.ts';
 import { startResolver, type PlayedResolver } from './public-dns/resolver.ts';
 import { startRoute53, type Route53World } from './route53/world.ts';
 import { startGitHub, type GitHubWorld } from './github/world.ts';
-import { keyValueStoreConfiguration, keyValueStoreUrl } from './heroku/key-value-store.ts';
+import { startKeyValueStore, type KeyValueStoreServer } from './heroku/key-value-store-server.ts';
+import { keyValueStoreUrl } from './heroku/key-value-store.ts';
 import { herokuPostgresSettings, prepareHerokuDatabase } from './heroku/postgres.ts';
 import { unverifiableCertificate } from './heroku/unverifiable-certificate.ts';
 import { startHeroku, type HerokuApp, type HerokuWorld } from './heroku/world.ts';
@@ -22,7 +23,6 @@ import { createAuthority, type Authority } from './servers/certificates.ts';
 import { startForwardProxy } from './servers/forward-proxy.ts';
 import { freePort } from './servers/free-port.ts';
 import { startPostgres, type PostgresServer } from './servers/postgres.ts';
-import { startRedis, type RedisServer } from './servers/redis.ts';
 import { startTcpProxy, type TcpProxy } from './servers/tcp-proxy.ts';
 import { processTypes, scheduledCommands } from './shop/procfile.ts';
 import { seedRedis } from './shop/seed-redis.ts';
@@ -44,6 +44,8 @@ export interface WorldOptions {
   strategy?: StrategyName;
   /** What it says of visitors; `dns` unless given. With `cdn` Cloudflare proxies the shop's names. */
   traffic?: TrafficName;
+  /** How many runners share the copy of Postgres, by what it says; one unless given. */
+  runners?: number;
   /** Who serves the shop's zone; DigitalOcean unless given. */
   serves?: ZoneServer;
   /** A minute of both sides' schedulers, milliseconds; a second unless given. */
@@ -58,7 +60,7 @@ export interface OldSide {
   databaseUrl: string;
   redisUrl: string;
   postgres: PostgresServer;
-  redis: RedisServer;
+  redis: KeyValueStoreServer;
   proxies: { postgres: TcpProxy; redis: TcpProxy };
 }
 
@@ -131,7 +133,11 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     egressAddress: () => EGRESS_ADDRESS,
     namesElsewhere: (name, type) =>
       served.flatMap((zones) => zones.answers(name, type)).map(({ data, ttl }) => ({ value: data, ttl })),
-    images: (reference) => (reference.includes(SHOP_IMAGE_DIGEST) ? { code: SHOP_CODE } : undefined),
+    images: (reference) =>
+      // Node alone, which the probes run: the machine has it.
+      reference.includes(SHOP_IMAGE_DIGEST) || reference === 'library/node:24-alpine'
+        ? { code: SHOP_CODE }
+        : undefined,
     // A rehearsal plays an afternoon of polling in a minute.
     played: { requestsPerMinute: 5000, requestsPerHour: 50_000, ...scheduler },
   });
@@ -213,7 +219,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
         ...resolvers.map((one) => one.stop()),
       ]);
       for (const side of oldSides.values()) {
-        await Promise.all([side.proxies.postgres.close(), side.proxies.redis.close()]);
+        await side.proxies.postgres.close();
         await Promise.all([side.postgres.stop(), side.redis.stop()]);
       }
     },
@@ -294,15 +300,11 @@ async function startOldSide(
       tls,
       settings: herokuPostgresSettings(world.postgres),
     }),
-    startRedis({
-      name: `heroku-${name}`,
-      tls,
-      configuration: keyValueStoreConfiguration({ password: passwords.redis }),
-    }),
+    startKeyValueStore({ name: `heroku-${name}`, tls, password: passwords.redis }),
   ]);
   const proxies = {
     postgres: await startTcpProxy({ target: () => ({ host: postgres.host, port: postgres.port }) }),
-    redis: await startTcpProxy({ target: () => ({ host: redis.host, port: redis.port }) }),
+    redis: redis.proxy,
   };
   const database = await prepareHerokuDatabase(postgres, {
     database: `d${name}`,
@@ -369,7 +371,7 @@ function withAddress(url: string, { host, port }: { host: string; port: number }
 /** What a team commits before it migrates: migration.yml, and a Dockerfile that the played build does not read. */
 async function writeRepository(
   directory: string,
-  { environments, strategy = 'window', serves = 'digitalocean', traffic = 'dns' }: WorldOptions,
+  { environments, strategy = 'window', serves = 'digitalocean', traffic = 'dns', runners }: WorldOptions,
 ): Promise<string> {
   mkdirSync(directory, { recursive: true });
   const config = {
@@ -389,6 +391,7 @@ async function writeRepository(
       ]),
     ),
     dns: { provider: serves, zone: ZONE, ttl: ttlOf(serves) },
+    ...(runners === undefined ? {} : { postgres: { runners } }),
     // A droplet has an address of its own here too; only the port is looked for.
     redis: { kind: 'droplet', port: await freePort('127.0.0.1'), skip: ['cache:*'] },
     language: 'node',

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { licenceNotes, packagesIn } from './licences.ts';
 
 /**
  * Bundles every action into `dist/<action>/` (ncc, ESM, not minified, so that stack traces stay readable).
@@ -19,6 +20,14 @@ const only = process.argv.slice(2).filter((argument) => !argument.startsWith('--
 const actions = readdirSync(join(root, 'actions')).filter(
   (name) => existsSync(join(root, 'actions', name, 'index.ts')) && (only.length === 0 || only.includes(name)),
 );
+const modules = join(root, 'node_modules');
+const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
+  packages: Record<string, { license?: string }>;
+};
+const licences = new Map(
+  Object.entries(lock.packages).map(([path, { license }]) => [path.split('node_modules/').at(-1), license]),
+);
+const licenceOf = (name: string): string | undefined => licences.get(name);
 const digest = (content: string | Buffer) => createHash('sha256').update(content).digest('hex');
 
 // One compilation for all: left to itself, ncc would compile (and check) the whole source once for each bundle.
@@ -36,12 +45,18 @@ for (const action of actions) {
     cache: false,
     quiet: true,
     esm: true,
-    license: 'LICENSES.txt',
+    // One for each chunk, which would else overwrite each other.
+    license: '[id].LICENSES.txt',
     target: 'es2024',
   });
   const folder = join(root, 'dist', action);
   const files = new Map<string, string | Buffer>([['index.js', code]]);
-  for (const [name, asset] of Object.entries(assets)) files.set(name, asset.source);
+  const notes: string[] = [];
+  for (const [name, asset] of Object.entries(assets)) {
+    if (name.endsWith('.LICENSES.txt')) notes.push(asset.source.toString());
+    else files.set(name, asset.source);
+  }
+  files.set('LICENSES.txt', licenceNotes(packagesIn(notes, licenceOf), modules));
   // Without its own package.json a bundle that is moved elsewhere would be read as CommonJS.
   files.set('package.json', '{"type":"module"}\n');
 

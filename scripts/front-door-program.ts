@@ -26,7 +26,7 @@ export async function frontDoorProgramText(root: string): Promise<GeneratedDocum
  * each stands behind what it uses, and the imports of Node's own modules at the top. What is short for two things in two
  * modules is refused by whatever reads the result.
  */
-export async function frontDoorProgram(root: string): Promise<string> {
+async function frontDoorProgram(root: string): Promise<string> {
   const builtIn = new Map<string, Set<string>>();
   const bodies: string[] = [];
   const seen = new Set<string>();

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
 
 import { migrationJsonSchema } from '../src/migration/config.ts';
+import { assumptions, type Assumption } from '../src/probe/assumptions.ts';
+import { probeIds, probes } from '../src/probe/probes.ts';
 import type { ActionFile } from './action-file.ts';
 import { actionNames, readActionFile } from './action-file.ts';
 
@@ -16,13 +18,13 @@ export interface GeneratedDocument {
 }
 
 /**
- * Every document that is made from code: the tables of the actions' READMEs, made from `action.yml`, and the JSON Schema
- * of `migration.yml` for editors. `root` is the project's folder. Reads only. Throws when a README is not there or has
- * no place for its tables.
+ * Every document that is made from code: the tables of the actions' READMEs, made from `action.yml`, the JSON Schema of
+ * `migration.yml` for editors, and the tables of what is assumed of the platforms. `root` is the project's folder. Reads
+ * only. Throws when a README is not there or has no place for its tables.
  */
 export async function generatedDocuments(root: string): Promise<GeneratedDocument[]> {
   const readmes = actionNames(root).map((name) => actionReadme(root, name));
-  return [...(await Promise.all(readmes)), migrationSchema(root)];
+  return [...(await Promise.all(readmes)), migrationSchema(root), ...(await assumptionTables(root))];
 }
 
 /** What is not as it would be made now. */
@@ -44,6 +46,40 @@ async function actionReadme(root: string, name: string): Promise<GeneratedDocume
 function migrationSchema(root: string): GeneratedDocument {
   const path = 'migration.schema.json';
   return { path, current: read(root, path), expected: `${JSON.stringify(migrationJsonSchema(), null, 2)}\n` };
+}
+
+/** None in a project without them: parts of this one are copied for its tests. */
+async function assumptionTables(root: string): Promise<GeneratedDocument[]> {
+  const path = 'docs/assumptions.md';
+  const current = read(root, path);
+  if (current === undefined) return [];
+  const style = (await resolveConfig(join(root, path))) ?? {};
+  let expected = current;
+  for (const [name, rows] of [
+    ['probes', probeTable()],
+    ['heroku', assumptionTable(assumptions.heroku)],
+    ['digitalocean', assumptionTable(assumptions.digitalocean)],
+  ] as const) {
+    expected = between(path, expected, name, await format(rows, { ...style, parser: 'markdown' }));
+  }
+  return [{ path, current, expected }];
+}
+
+function probeTable(): string {
+  const rows = probeIds.map((id) => [code(id), probes[id].at, probes[id].claim]);
+  return markdownTable(['probe', 'at', 'passes when'], rows);
+}
+
+function assumptionTable(rows: readonly Assumption[]): string {
+  return markdownTable(
+    ['assumed', 'from', 'if it is wrong', 'tried by'],
+    rows.map((row) => [
+      `${row.grave === true ? '**!** ' : ''}${row.claim}`,
+      row.source,
+      row.ifWrong,
+      'triedBy' in row ? code(row.triedBy) : `no probe: ${row.untried}`,
+    ]),
+  );
 }
 
 function inputTable(inputs: ActionFile['inputs']): string {

@@ -14,6 +14,13 @@ export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
 
+const LONGEST_QUOTE = 2_000;
+
+/** What somebody else said, as it may stand in a message of ours: an answer of a megabyte tells no more than its beginning. */
+export function quoted(text: string): string {
+  return text.length <= LONGEST_QUOTE ? text : `${text.slice(0, LONGEST_QUOTE).toWellFormed()}…`;
+}
+
 /** A cause as a sentence of a longer message: with one full stop, whether it came with one or not. */
 export function asSentence(text: string): string {
   return /[.!?…]$/.test(text.trimEnd()) ? text.trimEnd() : `${text.trimEnd()}.`;

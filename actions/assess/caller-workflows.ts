@@ -31,6 +31,9 @@ export function callerWorkflows(options: CallerOptions): ProposedFile[] {
   const both = has('staging') && has('production');
   return [
     ...(has('staging') ? [file('migrate', options, migrate(both))] : []),
+    ...(has('staging') || has('production')
+      ? [file('probe', options, probe(['staging', 'production'].filter(has)))]
+      : []),
     ...(has('staging') ? [file('rehearse-staging', options, rehearse(both))] : []),
     ...(has('production') ? [file('catch-up', options, CATCH_UP)] : []),
     ...(has('staging') || has('production')
@@ -186,6 +189,30 @@ function rollBack(environments: string[]): Caller {
   };
 }
 
+function probe(environments: string[]): Caller {
+  return {
+    title: 'Probe the platforms',
+    comments: [],
+    triggers: [
+      'workflow_dispatch:',
+      '  inputs:',
+      '    environment:',
+      '      description: Whose accounts, region and zone are asked',
+      '      type: choice',
+      `      options: [${environments.join(', ')}]`,
+      '    dry-run:',
+      '      description: Only list what would be made and what it costs',
+      '      type: boolean',
+      '      default: true',
+    ],
+    job: 'probe',
+    permissions: [CONTENTS],
+    calls: 'probe',
+    inputs: ['environment: ${{ inputs.environment }}', 'dry-run: ${{ inputs.dry-run }}'],
+    secrets: ['HEROKU_TOKEN', 'DIGITALOCEAN_TOKEN', ...OF_THE_ZONE],
+  };
+}
+
 function destroy(environments: string[]): Caller {
   return {
     title: 'Destroy the new side',
@@ -291,7 +318,7 @@ function attestJob(needs: string, uses: string): string[] {
     '  # Enterprise Cloud (`private-repository: true`); without this job nothing else is different.',
     '  attest:',
     `    needs: ${needs}`,
-    "    if: inputs.through == 'production' && !github.event.repository.private",
+    "    if: inputs.through == 'production' && !inputs.dry-run && !inputs.notify-test && !github.event.repository.private",
     '    permissions:',
     '      id-token: write # to sign the attestation',
     '      attestations: write # to keep it',

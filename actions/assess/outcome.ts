@@ -70,7 +70,11 @@ export function setOutputs(edge: Edge, own: Assessment, others: OtherApps | unde
   edge.setOutput('items-blocked', blockers);
   edge.setOutput('plan-digest', own.digest);
   edge.setOutput('commit', commitOf(own.inventory));
+  edge.setOutput('image-build', own.config.image === undefined ? 'workflow' : 'app-platform');
   edge.setOutput('strategy', strategy);
+  const runners = own.config.postgres.runners ?? 1;
+  edge.setOutput('runners', runners);
+  edge.setOutput('other-shards', JSON.stringify(otherShards(runners)));
   edge.setOutput('blockers', blockers);
   edge.setOutput('warnings', worthKnowingIn(items).length + open);
   edge.setOutput('cost-before', before.usdPerMonth);
@@ -78,6 +82,11 @@ export function setOutputs(edge: Edge, own: Assessment, others: OtherApps | unde
   edge.setOutput('saving-percent', savingPercent(before, after) ?? '');
   edge.setOutput('downtime-expected-ms', expected?.expected ?? '');
   edge.setOutput('downtime-at-most-ms', expected?.high ?? '');
+}
+
+/** What the other runners of a shared copy are told: `2/3` and `3/3` of three. */
+function otherShards(runners: number): string[] {
+  return Array.from({ length: runners - 1 }, (_, index) => `${index + 2}/${runners}`);
 }
 
 /** Of a deployment from git; one of an archive has whatever version its sender gave it. */

@@ -1,9 +1,11 @@
 import { proposeApp, readApp } from '../../src/digitalocean/app.ts';
 import { buildAppSpec } from '../../src/digitalocean/app-spec.ts';
 import { createDigitalOcean, type DigitalOcean } from '../../src/digitalocean/client.ts';
+import { explainGitHubRefusal } from '../../src/digitalocean/github-source.ts';
 import { DigitalOceanError } from '../../src/digitalocean/refusal.ts';
 import { ConfigurationError } from '../../src/errors.ts';
 import type { Edge } from '../../src/github/run.ts';
+import type { SourceBuild } from '../../src/migration/config.ts';
 import { automatic, blocked, told, type Item } from '../../src/migration/item.ts';
 import { targetNames } from '../../src/migration/names.ts';
 import type { Plan } from '../../src/migration/plan.ts';
@@ -37,7 +39,13 @@ export async function askAboutApp(edge: Edge, assessment: Assessment): Promise<I
   const healthPath = config.checks.find(({ status }) => status === 200)?.path;
   try {
     return [
-      await answerOf(createDigitalOcean({ token, apiUrl, log, clock, signal }), name, plan, healthPath),
+      await answerOf(
+        createDigitalOcean({ token, apiUrl, log, clock, signal, redact: (text) => edge.redact(text) }),
+        name,
+        plan,
+        healthPath,
+        config.image,
+      ),
     ];
   } catch (error) {
     signal.throwIfAborted();
@@ -51,14 +59,18 @@ async function answerOf(
   name: string,
   plan: Plan,
   healthPath: string | undefined,
+  build: SourceBuild | undefined,
 ): Promise<Item> {
   // One that is there already may have its name and its domains.
   const live = await readApp(client, name);
   try {
-    const { usdPerMonth, nameAvailable } = await proposeApp(client, specOf(plan, name, healthPath), live?.id);
+    const spec = specOf(plan, name, healthPath, build);
+    const { usdPerMonth, nameAvailable } = await proposeApp(client, spec, live?.id);
     return nameAvailable || live !== undefined ? accepted(plan, usdPerMonth) : nameTaken(name);
   } catch (error) {
     if (!(error instanceof DigitalOceanError) || !REFUSED.includes(error.status)) throw error;
+    const explained = build === undefined ? error : explainGitHubRefusal(error, build);
+    if (explained instanceof ConfigurationError) return refused(explained);
     // It is only a stand-in: what App Platform says of it says nothing about the plan.
     if (/image|registry|repository/i.test(error.message)) throw error;
     return refused(error);
@@ -66,12 +78,17 @@ async function answerOf(
 }
 
 /** As provision will send it, but for its network, which does not exist yet, the image, and every variable. */
-function specOf(plan: Plan, name: string, healthPath: string | undefined): object {
+function specOf(
+  plan: Plan,
+  name: string,
+  healthPath: string | undefined,
+  build: SourceBuild | undefined,
+): object {
   const spec = buildAppSpec({
     name,
     region: plan.region,
     vpcId: '',
-    image: { registry_type: 'DOCKER_HUB', registry: '', repository: '', digest: '' },
+    source: build ?? { registry_type: 'DOCKER_HUB', registry: '', repository: '', digest: '' },
     registryCredentials: undefined,
     processes: plan.components.map(({ schedule, ...component }) => ({
       ...component,
@@ -84,7 +101,9 @@ function specOf(plan: Plan, name: string, healthPath: string | undefined): objec
     gate: { language: plan.language ?? 'node', key: OPEN_KEY },
   });
   const standIn = (components: readonly object[]): object[] =>
-    components.map((component) => ({ ...component, image: STAND_IN }));
+    build === undefined
+      ? components.map((component) => ({ ...component, image: STAND_IN }))
+      : [...components];
   return {
     ...spec,
     vpc: undefined,
@@ -106,7 +125,7 @@ function accepted({ components }: Plan, usdPerMonth: number | null): Item {
   });
 }
 
-function refused({ message }: DigitalOceanError): Item {
+function refused({ message }: Error): Item {
   return blocked({
     ...ABOUT,
     what: 'App Platform does not take the planned app',

@@ -127,7 +127,9 @@ export async function readOffers(
   const { log, clock, signal } = edge;
   const apiUrl = edge.inputs.url('digitalocean-api-url');
   const catalogue = await unknowns.orTell("DigitalOcean's offers", () =>
-    readCatalogue(createDigitalOcean({ token, apiUrl, log, clock, signal })),
+    readCatalogue(
+      createDigitalOcean({ token, apiUrl, log, clock, signal, redact: (text) => edge.redact(text) }),
+    ),
   );
   return { catalogue, unknown: unknowns.found };
 }

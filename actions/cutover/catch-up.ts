@@ -8,11 +8,23 @@ import type { Parties } from '../parties.ts';
 
 /** While the source of `sides` serves: what waits is drained and proven, so that the window compares only what comes after. */
 export function catchUpWhileServing(parties: Parties, sides: Sides, before: () => Promise<void>): Step {
+  return catchUpStep('catch-up', parties, sides, before);
+}
+
+/**
+ * Once more, right before visitors wait: what was written while workers ended, which may take minutes, is then not left to
+ * the window.
+ */
+export function catchUpBeforeHolding(parties: Parties, sides: Sides): Step {
+  return catchUpStep('last-catch-up', parties, sides);
+}
+
+function catchUpStep(name: string, parties: Parties, sides: Sides, before?: () => Promise<void>): Step {
   return defineStep({
-    name: 'catch-up',
+    name,
     always: true,
     act: async (_prior, { signal }) => {
-      await before();
+      await before?.();
       const options = liveOptions({ ...parties, signal });
       const { lag, ...caught } = await catchUp(sides, options);
       await proveLive(sides, options, 'touched');

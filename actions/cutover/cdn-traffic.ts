@@ -32,7 +32,7 @@ const PROXIED_TTL = 300;
  * one request, App Platform is asked for a name that it does not know; the other way round Heroku would be, and says
  * "no such app" with a 404, which a sender of webhooks does not repeat.
  */
-export function moveOrigin(parties: Parties, domain: string): Step {
+function moveOrigin(parties: Parties, domain: string): Step {
   return defineStep<{ records: NameRecord[]; host: string | null }, { records: NameRecord[]; host: string }>({
     name: cdnStepName(domain),
     prior: async () => ({

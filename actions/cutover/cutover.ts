@@ -16,6 +16,7 @@ import { copiedStrategy, plannedStrategy } from '../strategy.ts';
 import type { Subject } from '../subject.ts';
 import { readSubject, recordPhase, refuseUnsupported } from '../subject.ts';
 import { beforeItBegins } from './before-it-begins.ts';
+import type { Finding } from './findings.ts';
 import { refuseUnlessWell } from './findings.ts';
 import { expectedTimeline, forecastOf } from './forecast.ts';
 import { waitForGuard } from './guard-watches.ts';
@@ -23,9 +24,10 @@ import { LOWERING_PHASE } from './lowered-ttl.ts';
 import { refuseDuringRollBack, refuseOtherDecisions, waitsForItsWindow } from './may-begin.ts';
 import { cutoverNotices } from './notices.ts';
 import { preFlight } from './pre-flight.ts';
+import { probeFindings } from './probed.ts';
 import { rehearsalChecks, triedDecisions } from './rehearsed.ts';
 import type { Checks } from './steps.ts';
-import { cutoverSteps } from './steps.ts';
+import { cutoverSteps, resultsOf } from './steps.ts';
 import { CUTOVER_FAILED, cutoverSummary } from './summary.ts';
 import { timelineOf } from './timeline.ts';
 import { waitForWindow, windowFinding } from './window.ts';
@@ -56,7 +58,7 @@ export async function cutover(edge: Edge): Promise<void> {
       const lowered = await journal.steps(LOWERING_PHASE);
       const looking = withNames(edge, parties);
       const strategy = await strategyOf(subject, journal);
-      const begin = await beforeItBegins(edge.environment.workspace, parties, strategy);
+      const begin = await mayBegin(edge, parties, strategy);
       await preFlight(looking, strategy, begin, lowered);
     } finally {
       await journal.close();
@@ -121,6 +123,14 @@ async function strategyOf(subject: Subject, journal: Journal): Promise<Strategy>
   return (await copiedStrategy(journal)) ?? plannedStrategy(subject);
 }
 
+/** What is looked at once, before a cutover begins: the world as it was planned, and what the probes answered. */
+async function mayBegin(edge: Edge, parties: Parties, strategy: Strategy): Promise<Finding[]> {
+  return [
+    ...(await beforeItBegins(edge.environment.workspace, parties, strategy)),
+    ...(await probeFindings(edge, parties, strategy)),
+  ];
+}
+
 function checksOf(
   edge: Edge,
   parties: Parties,
@@ -132,7 +142,7 @@ function checksOf(
   return {
     gate: async () => {
       refuseOtherDecisions(subject);
-      const begin = await beforeItBegins(edge.environment.workspace, parties, strategy);
+      const begin = await mayBegin(edge, parties, strategy);
       const unchanged = refuseUnlessWell(begin, edge.log);
       const evidence = await checkGate({
         mode: edge.inputs.choice('gate', ['environment', 'second-dispatch', 'none'] satisfies GateMode[]),
@@ -150,5 +160,6 @@ function checksOf(
     },
     preFlight: async () => preFlight(parties, strategy, [], await journal.steps(LOWERING_PHASE)),
     guard: () => waitForGuard(edge, journal, parties.signal),
+    resultOf: resultsOf(journal),
   };
 }

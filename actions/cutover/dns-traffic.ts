@@ -3,9 +3,10 @@ import type { DnsProvider } from '../../src/dns/provider.ts';
 import { describeRecords, type NameRecord } from '../../src/dns/record.ts';
 import { expectedOf, watchPropagation, type Propagation } from '../../src/dns/resolvers.ts';
 import { ConfigurationError } from '../../src/errors.ts';
-import { readFormation, restoreFormation, scale, waitUntilNoDynos } from '../../src/heroku/formation.ts';
+import { readFormation, scale, waitUntilNoDynos } from '../../src/heroku/formation.ts';
 import { readMaintenance, setMaintenance } from '../../src/heroku/maintenance.ts';
 import { currentRelease, isParked, parkApp, rollBackRelease } from '../../src/heroku/release.ts';
+import { restoreFormation } from '../../src/heroku/restore-formation.ts';
 import type { Step } from '../../src/migration/saga.ts';
 import { defineStep } from '../../src/migration/saga.ts';
 import type { Parties } from '../parties.ts';
@@ -18,7 +19,7 @@ export function dnsTraffic(parties: Parties): TrafficSteps {
   return {
     hold: [maintenanceMode(parties), park(parties)],
     lead: domains.map((domain) => moveName(parties, domain)),
-    afterwards: domains.length === 0 ? [] : [watchNames(parties)],
+    afterwards: watchNames(parties),
   };
 }
 
@@ -105,8 +106,9 @@ async function recordsOfNewSide({ subject, newSide }: Parties, domain: string): 
 export const GRACE_MS = 15_000;
 
 /** Tells when the public's resolvers lead to the new side. Never fails: the records are written, and others are late. */
-export function watchNames(parties: Parties): Step {
-  return defineStep<null, { domain: string; resolvers: Propagation[] }[]>({
+export function watchNames(parties: Parties): Step[] {
+  if (parties.subject.environment.domains.length === 0) return [];
+  const watch = defineStep<null, { domain: string; resolvers: Propagation[] }[]>({
     name: WATCH_NAMES,
     act: async (_prior, { signal }) => {
       const { subject, resolvers, log, clock } = parties;
@@ -121,6 +123,7 @@ export function watchNames(parties: Parties): Step {
       );
     },
   });
+  return [watch];
 }
 
 export const WATCH_NAMES = 'watch-names';

@@ -18,7 +18,7 @@ const planned = z.object({
 });
 
 /** The app as the plan that was approved saw it, and when; `undefined` without a plan in the record. */
-export function plannedApp(
+function plannedApp(
   record: MigrationRecord,
 ): (z.infer<typeof planned>['inventory'] & { at: Date }) | undefined {
   for (const { phase, at, data } of record.sections.toReversed()) {

@@ -5,8 +5,10 @@ import type { Log } from '../../src/log.ts';
 export interface Finding {
   what: string;
   found: string;
-  /** What to do about it; absent when all is well. */
+  /** What to do about it, before anything may begin; absent when nothing stands in the way. */
   remedy?: string;
+  /** What to do about it although it stands in nobody's way: told as a warning. */
+  advice?: string;
 }
 
 /** Tells all of them, and throws one ConfigurationError that lists those which are not well. */
@@ -15,8 +17,9 @@ export function refuseUnlessWell(
   log: Log,
   subject = 'The cutover',
 ): { what: string; found: string }[] {
-  for (const { what, found, remedy } of findings) {
-    log.info(`${remedy === undefined ? 'ok' : 'NOT OK'}  ${what}: ${found}`);
+  for (const { what, found, remedy, advice } of findings) {
+    if (remedy === undefined && advice !== undefined) log.warning(`${what}: ${found}. ${advice}`);
+    else log.info(`${remedy === undefined ? 'ok' : 'NOT OK'}  ${what}: ${found}`);
   }
   const missing = findings.filter(({ remedy }) => remedy !== undefined);
   if (missing.length > 0) {

@@ -7,17 +7,17 @@ import {
 } from '../../src/front-door/state.ts';
 import {
   readFormation,
-  restoreFormation,
   scale,
   waitUntilNoOneOffDynos,
   waitUntilOldDynosEnded,
 } from '../../src/heroku/formation.ts';
 import { currentRelease, isParked, releaseFrontDoor, rollBackRelease } from '../../src/heroku/release.ts';
+import { restoreFormation } from '../../src/heroku/restore-formation.ts';
 import type { Step } from '../../src/migration/saga.ts';
 import { defineStep } from '../../src/migration/saga.ts';
 import { findForwarder, type FrontDoorParty } from '../front-door.ts';
 import type { Parties } from '../parties.ts';
-import { moveName } from './dns-traffic.ts';
+import { moveName, watchNames } from './dns-traffic.ts';
 import { refuseUncertified } from './edge-certificate.ts';
 import { DYNO_END_LIMIT_MS } from './quiesce.ts';
 import type { TrafficSteps } from './traffic.ts';
@@ -36,7 +36,10 @@ export function frontDoorTraffic(parties: Parties): TrafficSteps {
   return {
     hold: [holdState(parties), placeForwarder(parties)],
     lead: [forward(parties)],
-    afterwards: parties.subject.environment.domains.map((domain) => whenCertified(parties, domain)),
+    afterwards: [
+      ...parties.subject.environment.domains.map((domain) => whenCertified(parties, domain)),
+      ...watchNames(parties),
+    ],
   };
 }
 

@@ -2,7 +2,7 @@ import { settleLive } from '../../src/postgres/live.ts';
 import { defineStep } from '../../src/migration/saga.ts';
 import { endOlderCopies } from '../copy-both.ts';
 import { forward, liveOptions } from '../live.ts';
-import { catchUpWhileServing } from './catch-up.ts';
+import { catchUpBeforeHolding, catchUpWhileServing } from './catch-up.ts';
 import { finalDrain } from './final-drain.ts';
 import { captureTheWayBack } from './reverse.ts';
 import type { DataSteps } from './steps.ts';
@@ -14,6 +14,7 @@ import type { DataSteps } from './steps.ts';
  */
 export const liveStrategy: DataSteps = (parties, fence, redis) => ({
   whileServing: [catchUpWhileServing(parties, forward(parties), () => endOlderCopies(parties))],
+  beforeHolding: [catchUpBeforeHolding(parties, forward(parties))],
   insideTheFence: [finalDrain(parties, forward(parties), fence, redis), captureTheWayBack(parties, fence)],
   afterTheSwitch: [
     defineStep({

@@ -10,6 +10,7 @@ import type { FailedOutcome } from '../failed-phase.ts';
 import type { Channel, Notifier, SentNotice } from '../notifier.ts';
 import { notifierOf } from '../notifier.ts';
 import type { Subject } from '../subject.ts';
+import { STAND_STILL } from './stand-still.ts';
 import { FRONT_DOOR } from './front-door-traffic.ts';
 
 /** What of a cutover is told to whom, and when. */
@@ -54,9 +55,9 @@ export function cutoverNotices(edge: Edge, subject: Subject): CutoverNotices {
   });
   return {
     onStep({ name, event }) {
+      // All checks have passed, the guard watches, and nothing has been done yet; a run that goes on where another stopped does not begin it anew.
+      if (name === STAND_STILL && event === 'begun') begin();
       if (event !== 'done') return;
-      // All checks have passed, and nothing that anybody could notice has been done yet.
-      if (name === 'pre-flight') begin();
       const milestone = WHEN_DONE[name];
       if (milestone !== undefined) notifier.tell(milestone);
     },

@@ -22,6 +22,7 @@ import { captureLimits, describeLag, forward, lagProblem, liveOptions } from '..
 import type { Parties } from '../parties.ts';
 import { recordedStrategy } from '../strategy.ts';
 import { autoscalerFindings } from './autoscaler-findings.ts';
+import { builtCommitFindings } from './built-commit-pre-flight.ts';
 import { diskFinding } from './disk.ts';
 import { dnsFindings } from './dns-pre-flight.ts';
 import type { Finding } from './findings.ts';
@@ -50,6 +51,7 @@ export async function preFlight(
       closedTarget(parties),
       diskFinding(parties),
       deployedApp(parties),
+      builtCommitFindings(parties),
       dnsFindings(parties, lowered),
       fittingCopy(parties, strategy),
       fittingForecast(parties, strategy),

@@ -1,10 +1,5 @@
-import {
-  readFormation,
-  restartDynos,
-  restoreFormation,
-  scale,
-  waitUntilNoDynos,
-} from '../../src/heroku/formation.ts';
+import { readFormation, restartDynos, scale, waitUntilNoDynos } from '../../src/heroku/formation.ts';
+import { restoreFormation } from '../../src/heroku/restore-formation.ts';
 import type { Step } from '../../src/migration/saga.ts';
 import { defineStep } from '../../src/migration/saga.ts';
 import { forgetJobs, quietJobs, readJobs, resumeJobs, waitUntilIdle } from '../../src/redis/jobs/index.ts';

@@ -1,5 +1,6 @@
-import { messageOf } from '../../src/errors.ts';
+import { messageOf, NotSupportedError } from '../../src/errors.ts';
 import type { GateEvidence } from '../../src/github/gate.ts';
+import type { Journal } from '../../src/migration/journal.ts';
 import type { Json } from '../../src/migration/json.ts';
 import type { Step } from '../../src/migration/saga.ts';
 import { defineStep } from '../../src/migration/saga.ts';
@@ -8,6 +9,7 @@ import type { Parties } from '../parties.ts';
 import type { FenceSteps } from './fence.ts';
 import { fenceSteps } from './fence.ts';
 import { liveStrategy } from './live-strategy.ts';
+import { runMissed } from './missed-runs.ts';
 import { awaitOneOffDynos } from './one-off-dynos.ts';
 import { proveClosed, proveHeld } from './prove-refused.ts';
 import { quietWorkers, stopWorkers } from './quiesce.ts';
@@ -22,21 +24,36 @@ import { openTheNewSide, setOldJobsAside } from './switch.ts';
 import { trafficSteps } from './traffic.ts';
 import { windowStrategy } from './window-strategy.ts';
 
-/** The checks that come before anything is touched; supplied by the cutover, and by nobody on the way back. */
+/** What only a cutover that goes forward needs: the checks that come before anything is touched, and its own journal. */
 export interface Checks {
   gate: () => Promise<GateEvidence>;
   preFlight: () => Promise<Json>;
   /** Waits for the guard of this run, where there is to be one. */
   guard: () => Promise<Json>;
+  /** What a step of this cutover has returned, in this run or an earlier one. */
+  resultOf: (step: string) => Promise<Json>;
 }
 
-/** How a strategy moves the data: what it does at the three places of a cutover where it may. Redis moves alike in all. */
+const refuse = (): Promise<never> =>
+  Promise.reject(new NotSupportedError('A check of the cutover was asked for after it had begun.'));
+
+/** For undoing, and for going on after the point of no return: the saga calls none of them there. */
+export const noChecks: Checks = { gate: refuse, preFlight: refuse, guard: refuse, resultOf: refuse };
+
+/** What the steps of the cutover have returned, from its journal. */
+export function resultsOf(journal: Pick<Journal, 'steps'>): Checks['resultOf'] {
+  return async (step) => (await journal.steps('cutover')).find(({ name }) => name === step)?.result ?? null;
+}
+
+/** How a strategy moves the data: what it does at the four places of a cutover where it may. Redis moves alike in all. */
 export type DataSteps = (
   parties: Parties,
   fence: FenceSteps,
   redis: RedisSteps,
 ) => {
   whileServing: Step[];
+  /** The site serves and no worker runs any more. */
+  beforeHolding: Step[];
   insideTheFence: Step[];
   afterTheSwitch: Step[];
 };
@@ -68,6 +85,7 @@ export function cutoverSteps(parties: Parties, checks: Checks, strategy: Strateg
     awaitOneOffDynos(parties),
     quietWorkers(parties),
     stopWorkers(parties),
+    ...data.beforeHolding,
     ...traffic.hold,
     endStraySessions(parties),
     fence.hold,
@@ -84,6 +102,7 @@ export function cutoverSteps(parties: Parties, checks: Checks, strategy: Strateg
       name: 'smoke',
       act: async (_prior, { signal }) => asJson(await smokeTest({ ...parties, signal })),
     }),
+    runMissed(parties, checks.resultOf),
     ...data.afterTheSwitch,
     ...(traffic.afterwards ?? []),
   ];

@@ -1,11 +1,12 @@
 import { z } from 'zod';
 
 import { formatCount, formatDuration } from '../../src/report/format.ts';
-import { details, gantt, heading, paragraph, table } from '../../src/report/summary.ts';
+import { codeBlock, details, gantt, heading, list, paragraph, table } from '../../src/report/summary.ts';
 import type { FailureWords } from '../failed-phase.ts';
 import { jobsTable } from '../jobs.ts';
 import type { Subject } from '../subject.ts';
 import { FRONT_DOOR, FRONT_DOOR_FORWARD } from './front-door-traffic.ts';
+import { describeMissed, missedRunsIn } from './missed-runs.ts';
 import type { Timeline } from './timeline.ts';
 
 const DOWNTIME = [
@@ -38,7 +39,7 @@ export function cutoverSummary(subject: Subject, moved: Timeline & { changed: bo
     heading(`${subject.config.application} (${name}) now runs on DigitalOcean`, 2),
     moved.changed
       ? isFrontDoor
-        ? `Requests waited for at most ${formatDuration(moved.downtimeMs)}, as the runner saw it; none was turned away by this cutover.`
+        ? `Requests waited for at most ${formatDuration(moved.downtimeMs)}, as the runner saw it${ownTimeToEnd(moved)}; none was turned away by this cutover.`
         : `Visitors were without service for ${formatDuration(moved.downtimeMs)}, as the runner saw it.`
       : 'It had been cut over before: nothing was changed.',
     gantt(
@@ -73,12 +74,36 @@ export function cutoverSummary(subject: Subject, moved: Timeline & { changed: bo
         ]),
       ),
     ),
+    ...missedPart(moved),
     ...redisPart(moved),
     isFrontDoor
       ? 'On Heroku the forwarder leads late visitors to the new side: leave its web dynos running until nobody comes that way any more. Its database is closed for writes.'
       : 'Heroku is parked, in maintenance mode and closed for writes.',
     `**The way back is open.** What is written here is logged, and \`roll-back\` brings all of it to Heroku. Let \`catch-up\` run on its schedule: without it the log ends after ${formatDuration(subject.config.live.leaseMs)}, and the way back with it.`,
   ].join('\n\n');
+}
+
+function ownTimeToEnd({ oldReleaseEndedAfterMs: took }: Timeline): string {
+  return took === null ? '' : `, ${formatDuration(took)} of it until the old release's dynos had ended`;
+}
+
+/** Scheduled jobs that neither side ran at their time; first what a person must do. */
+function missedPart({ missedRuns }: Timeline): string[] {
+  const runs = missedRunsIn(missedRuns);
+  if (runs.length === 0) return [];
+  const byHand = runs.filter(({ outcome }) => outcome === 'by-hand');
+  return [
+    heading('Scheduled jobs that were due meanwhile', 3),
+    ...byHand.map(({ name, due, why, shell, command }) =>
+      [
+        paragraph(
+          `Run ${name} once by hand. It was due at ${due.join(', ')}. Nobody else does: ${why ?? ''}.`,
+        ),
+        codeBlock(shell === null ? command : `${shell}\n${command}`),
+      ].join('\n'),
+    ),
+    list(runs.filter((run) => !byHand.includes(run)).map(describeMissed)),
+  ];
 }
 
 const followed = z.object({ caughtUp: z.object({ compared: z.number() }) });

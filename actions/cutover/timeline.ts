@@ -1,8 +1,9 @@
 import { z } from 'zod';
 
-import type { Journal, StepRow } from '../../src/migration/journal.ts';
+import type { Journal } from '../../src/migration/journal.ts';
 import type { Json } from '../../src/migration/json.ts';
 import { FRONT_DOOR, FRONT_DOOR_FORWARD } from './front-door-traffic.ts';
+import { MISSED_RUNS } from './missed-runs.ts';
 
 export interface TimelineStep {
   name: string;
@@ -20,6 +21,11 @@ export interface Timeline {
    * front door nobody is turned away: then it is how long requests waited, from its release to the state that lets them go.
    */
   downtimeMs: number;
+  /**
+   * With the front door: how much of that the dynos of the old release took to end, which is the app's own doing.
+   * `null` without it. Heroku is asked four times a second.
+   */
+  oldReleaseEndedAfterMs: number | null;
   /** What the proof inside the fence compared, and what the gate and the pre-flight found. */
   parity: Json;
   /** With the live strategy: what the last drain moved, and how long Postgres and Redis took of it. */
@@ -31,6 +37,8 @@ export interface Timeline {
   jobs: Json;
   gate: Json;
   preFlight: Json;
+  /** Scheduled jobs that were due while neither side ran them, and what became of them. */
+  missedRuns: Json;
 }
 
 /** The last pass over Redis runs beside the last of Postgres, in the same step. */
@@ -43,21 +51,21 @@ function provenBy(finalDrain: Json): Json {
   return z.object({ parity: z.json() }).safeParse(finalDrain).data?.parity ?? null;
 }
 
-/** When the forwarder took the place of the code; `undefined` without one. */
-function heldSince(rows: readonly StepRow[]): number | undefined {
-  const result = rows.find(({ name }) => name === FRONT_DOOR)?.result;
-  const since = z.object({ since: z.iso.datetime() }).safeParse(result).data?.since;
-  return since === undefined ? undefined : Date.parse(since);
-}
+const forwarderPlaced = z.object({
+  since: z.iso.datetime().transform((text) => Date.parse(text)),
+  oldDynosEndedAfterMs: z.number(),
+});
 
 /** The cutover as the journal remembers it, over all of its runs. */
 export async function timelineOf(journal: Journal): Promise<Timeline> {
   const rows = await journal.steps('cutover');
   const at = (name: string, end: 'begunAt' | 'finishedAt'): number | undefined =>
     rows.find((row) => row.name === name)?.[end]?.getTime();
-  const closed = at('maintenance-mode', 'begunAt') ?? heldSince(rows);
-  const open = at(FRONT_DOOR_FORWARD, 'finishedAt') ?? at('smoke', 'finishedAt');
   const resultOf = (name: string): Json => rows.find((row) => row.name === name)?.result ?? null;
+  // When the forwarder took the place of the code; nothing without one.
+  const held = forwarderPlaced.safeParse(resultOf(FRONT_DOOR)).data;
+  const closed = at('maintenance-mode', 'begunAt') ?? held?.since;
+  const open = at(FRONT_DOOR_FORWARD, 'finishedAt') ?? at('smoke', 'finishedAt');
   return {
     steps: rows.map(({ name, status, begunAt, finishedAt }) => ({
       name,
@@ -72,6 +80,7 @@ export async function timelineOf(journal: Journal): Promise<Timeline> {
     jobs: resultOf('count-jobs'),
     gate: resultOf('gate'),
     preFlight: resultOf('pre-flight'),
+    missedRuns: resultOf(MISSED_RUNS),
     downtime:
       closed === undefined || open === undefined
         ? null
@@ -81,5 +90,6 @@ export async function timelineOf(journal: Journal): Promise<Timeline> {
             held: at('maintenance-mode', 'begunAt') === undefined,
           },
     downtimeMs: closed === undefined || open === undefined ? 0 : open - closed,
+    oldReleaseEndedAfterMs: held?.oldDynosEndedAfterMs ?? null,
   };
 }

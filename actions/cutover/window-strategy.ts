@@ -11,6 +11,7 @@ import type { DataSteps } from './steps.ts';
  */
 export const windowStrategy: DataSteps = (parties, fence, redis) => ({
   whileServing: [],
+  beforeHolding: [],
   insideTheFence: [
     defineStep({
       name: 'copy',

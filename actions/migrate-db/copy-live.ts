@@ -1,6 +1,7 @@
 import type { MeasuredPhase } from '../../src/migration/forecast.ts';
 import type { Lag, LiveCopy } from '../../src/postgres/live.ts';
 import { beginLive, proveLive, readLag } from '../../src/postgres/live.ts';
+import type { Others } from '../../src/postgres/shared-copy.ts';
 import { formatBytes, formatCount } from '../../src/report/format.ts';
 import { copyOnlyRedis, endOlderCopies } from '../copy-both.ts';
 import { captureLimits, describeLag, forward, liveOptions } from '../live.ts';
@@ -11,19 +12,20 @@ import type { CopiedRedis } from './copied-redis.ts';
 import { copiedRedis, redisPart } from './copied-redis.ts';
 import type { Copied } from './copy.ts';
 import { perSecond } from './per-second.ts';
+import { byOneRunner, sharedWith } from './shard.ts';
 
 /**
  * Installs the capture on Heroku, copies under it, drains until little is left, and proves the result while Heroku goes
  * on writing. Redis is copied for practice: the cutover brings it up to date and follows it before the window begins.
  */
-export async function copyLive(parties: Parties): Promise<Copied> {
+export async function copyLive(parties: Parties, others?: Others): Promise<Copied> {
   const { log } = parties;
   const sides = forward(parties);
   await endOlderCopies(parties);
   const [postgres, redis] = await log.group('Capture changes, copy Postgres and Redis', () =>
     together(parties.signal, [
       (signal) =>
-        beginLive(sides, { ...liveOptions({ ...parties, signal }), limits: captureLimits(parties) }),
+        beginLive(sides, { ...liveOptions({ ...parties, signal }), limits: captureLimits(parties) }, others),
       (signal) => copyOnlyRedis({ ...parties, signal }),
     ]),
   );
@@ -36,6 +38,7 @@ export async function copyLive(parties: Parties): Promise<Copied> {
   const parity = await compareOnlyRedis(quietly(parties));
   const copied = await copiedRedis(parties, redis, parity);
   const changed = parity?.keys.different ?? 0;
+  const copyMs = byOneRunner(postgres.copyMs, others);
   const lag = await readLag(sides, liveOptions(parties));
   log.info(`Lag: ${describeLag(lag)}.`);
   return {
@@ -46,9 +49,10 @@ export async function copyLive(parties: Parties): Promise<Copied> {
     redis: copied,
     removed: postgres.removed.map(({ entry, reason }) => `${entry}: ${reason}`),
     movedOn: changed === 0 ? [] : [`${changed} Redis keys`],
-    measured: partsOf(postgres, lag, copied),
+    ...sharedWith(others, postgres.takenOver),
+    measured: partsOf({ ...postgres, copyMs }, lag, copied),
     speed: {
-      copyBytesPerSecond: perSecond(postgres.bytes, postgres.copyMs),
+      copyBytesPerSecond: perSecond(postgres.bytes, copyMs),
       parityBytesPerSecond: perSecond(postgres.bytes, proof.milliseconds),
     },
     live: {

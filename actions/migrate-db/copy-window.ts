@@ -1,35 +1,42 @@
 import { readFileNodes } from '../../src/postgres/file-nodes.ts';
 import type { DatabaseParity } from '../../src/postgres/parity.ts';
 import { schemaFingerprint } from '../../src/postgres/schema-fingerprint.ts';
+import type { Others } from '../../src/postgres/shared-copy.ts';
 import { copyBoth } from '../copy-both.ts';
 import type { Parties } from '../parties.ts';
 import { compareAtSnapshot, compareOnlyRedis, quietly } from '../prove-equal.ts';
 import { copiedRedis, redisPart } from './copied-redis.ts';
 import type { Copied } from './copy.ts';
 import { perSecond } from './per-second.ts';
+import { byOneRunner, sharedWith } from './shard.ts';
 
 /**
  * The practice copy of the window strategy: the cutover copies Postgres by the same function inside the fence. Every row is
  * compared under the snapshot that was copied, so what Heroku writes meanwhile makes no difference, and any that there is
  * fails it. Only a table that got another file on Heroku meanwhile is told: an older snapshot may not see its rows.
  */
-export async function copyForPractice(parties: Parties): Promise<Copied> {
+export async function copyForPractice(parties: Parties, others?: Others): Promise<Copied> {
   const { log, oldSide, clock, signal } = parties;
   // Before anything is copied: a change meanwhile is one that may not be in the copy.
   const schema = await schemaFingerprint(oldSide.database, signal);
   const files = await readFileNodes(oldSide.database, signal);
   const parity = { milliseconds: 0, movedOn: [] as string[] };
   const { postgres, redis } = await log.group('Copy Postgres and Redis, and compare every row', () =>
-    copyBoth(parties, async (snapshot, during) => {
-      const started = clock.now().getTime();
-      const compared = await compareAtSnapshot(quietly(during), snapshot);
-      parity.milliseconds = clock.now().getTime() - started;
-      const now = await readFileNodes(oldSide.database, during.signal);
-      parity.movedOn = refuseWrongCopy(compared, files, now);
-    }),
+    copyBoth(
+      parties,
+      async (snapshot, during) => {
+        const started = clock.now().getTime();
+        const compared = await compareAtSnapshot(quietly(during), snapshot);
+        parity.milliseconds = clock.now().getTime() - started;
+        const now = await readFileNodes(oldSide.database, during.signal);
+        parity.movedOn = refuseWrongCopy(compared, files, now);
+      },
+      others,
+    ),
   );
   const keys = await compareOnlyRedis(quietly(parties));
   const copied = await copiedRedis(parties, redis, keys);
+  const copyMs = byOneRunner(postgres.milliseconds, others);
   const written = [
     ...parity.movedOn,
     ...(keys === null || keys.keys.different === 0 ? [] : [`${keys.keys.different} Redis keys`]),
@@ -45,13 +52,22 @@ export async function copyForPractice(parties: Parties): Promise<Copied> {
     removed: postgres.removed.map(({ entry, reason }) => `${entry}: ${reason}`),
     schema,
     movedOn: written.slice(0, 50),
+    ...sharedWith(others, postgres.takenOver),
     measured: [
-      { name: 'copy', milliseconds: postgres.milliseconds },
+      {
+        name: 'copy',
+        milliseconds: copyMs,
+        ...(others === undefined
+          ? {}
+          : {
+              from: `the practice copy by ${others.shards} runners, as long as one would take at the most`,
+            }),
+      },
       { name: 'parity', milliseconds: parity.milliseconds },
       ...redisPart(copied, parity.milliseconds),
     ],
     speed: {
-      copyBytesPerSecond: perSecond(postgres.bytes, postgres.milliseconds),
+      copyBytesPerSecond: perSecond(postgres.bytes, copyMs),
       parityBytesPerSecond: perSecond(postgres.bytes, parity.milliseconds),
     },
   };

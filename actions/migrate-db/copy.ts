@@ -5,11 +5,14 @@ import type { Edge } from '../../src/github/run.ts';
 import type { MeasuredPhase } from '../../src/migration/forecast.ts';
 import type { Json } from '../../src/migration/json.ts';
 import type { Step } from '../../src/migration/saga.ts';
+import { holdSharedCopy, passesOfDead } from '../../src/migration/shared-copy.ts';
 import { defineStep, runSteps } from '../../src/migration/saga.ts';
 import type { Strategy } from '../../src/migration/strategy.ts';
+import type { TakenOver } from '../../src/postgres/elsewhere.ts';
 import { endLive } from '../../src/postgres/live.ts';
 import type { Lag, LiveProof } from '../../src/postgres/live.ts';
 import { writesAre } from '../../src/postgres/rights.ts';
+import type { Others } from '../../src/postgres/shared-copy.ts';
 import { checkCapacity } from '../capacity.ts';
 import { forecastOf } from '../cutover/forecast.ts';
 import { writeEvidence } from '../evidence-page.ts';
@@ -18,6 +21,7 @@ import { forward, liveOptions, refuseImpossibleLive } from '../live.ts';
 import type { Parties } from '../parties.ts';
 import { withLease } from '../parties.ts';
 import { copiedStrategy } from '../strategy.ts';
+import { sweepDeadJobs } from '../runner-access.ts';
 import type { Subject } from '../subject.ts';
 import { recordPhase } from '../subject.ts';
 import { endAbandonedRehearsal } from './abandoned-rehearsal.ts';
@@ -25,6 +29,7 @@ import type { CopiedRedis } from './copied-redis.ts';
 import { copyLive } from './copy-live.ts';
 import { copyForPractice } from './copy-window.ts';
 import { strategyOfCopy } from './rehearsed-strategy.ts';
+import { readShard } from './shard.ts';
 import { planOnly, refuseUnlessHerokuServes } from './state.ts';
 import { COPY_FAILED, copySummary } from './summary.ts';
 
@@ -43,6 +48,8 @@ export interface Copied {
    * wrote anew. Any other difference is a failure and never gets here.
    */
   movedOn: string[];
+  /** Of a copy that several runners shared: how many, and what of theirs the first one had to copy. */
+  runners?: { shards: number; takenOver: readonly TakenOver[] };
   /** Parts of the window. */
   measured: MeasuredPhase[];
   speed: { copyBytesPerSecond: number; parityBytesPerSecond: number };
@@ -60,9 +67,10 @@ export interface Copied {
 /**
  * `copy`: copies Postgres and Redis to the new side while the old side serves, leaves the copy closed, and measures what
  * the window will take. With the live strategy the copy is kept in step from then on. It replaces only what carries this
- * migration's stamp.
+ * migration's stamp. Of several runners that share a copy this is the first.
  */
 export async function copyCommand(edge: Edge, subject: Subject): Promise<void> {
+  const runner = readShard(edge);
   const strategy = await strategyOfCopy(edge, subject);
   if (edge.inputs.boolean('dry-run')) {
     await planOnly(edge, subject, async (parties, journal) => {
@@ -78,26 +86,51 @@ export async function copyCommand(edge: Edge, subject: Subject): Promise<void> {
     { subject, phase: 'migrate-db', words: COPY_FAILED[strategy] },
     (onStep) =>
       withLease(edge, subject, async (parties, journal, lease) => {
-        await refuseUnlessHerokuServes(parties, journal);
-        if (strategy === 'live') {
-          await refuseImpossibleLive(parties);
-          await endAbandonedRehearsal(parties);
-        }
-        const before = await copiedStrategy(journal);
-        // Every run copies anew, or asks the copy itself what it can still use.
-        await journal.retire(lease, ['migrate-db'], 'copied again');
-        const { results } = await runSteps(journal, lease, STEPS[strategy](parties, before), {
-          phase: 'migrate-db',
-          whenUndone: WHEN_UNDONE[strategy],
-          log: edge.log,
-          clock: edge.clock,
-          signal: edge.signal,
-          onStep,
-        });
-        return { copied: results.copy as unknown as Copied, checks: await checkCapacity(edge, parties) };
+        const copy = async (others?: Others): Promise<Copied> => {
+          await refuseUnlessHerokuServes(parties, journal);
+          if (strategy === 'live') {
+            await refuseImpossibleLive(parties);
+            await endAbandonedRehearsal(parties);
+          }
+          const before = await copiedStrategy(journal);
+          // Every run copies anew, or asks the copy itself what it can still use.
+          await journal.retire(lease, ['migrate-db'], 'copied again');
+          const { results } = await runSteps(journal, lease, STEPS[strategy](parties, before, others), {
+            phase: 'migrate-db',
+            whenUndone: WHEN_UNDONE[strategy],
+            log: edge.log,
+            clock: edge.clock,
+            signal: edge.signal,
+            onStep,
+          });
+          return results.copy as unknown as Copied;
+        };
+        const copyTogether = async (body: typeof copy): Promise<Copied> => {
+          const { log, clock, signal } = edge;
+          const sharing = { runner, log, clock };
+          const copied = await holdSharedCopy(journal, lease.epoch, sharing, body);
+          const dead = await passesOfDead(journal, sharing, signal);
+          await sweepDeadJobs(edge, parties.newSide.client, parties.newSide, dead);
+          return copied;
+        };
+        const copied = runner.shards === 1 ? await copy() : await copyTogether(copy);
+        return { copied, checks: await checkCapacity(edge, parties) };
       }),
   );
 
+  await endCopy(edge, subject, copied, checks);
+}
+
+/**
+ * Records what was copied and tells it; then fails when the new side would not bear what Heroku bears: the copy is there
+ * and can be used again, and what would be slow at the peak must not be found out there.
+ */
+export async function endCopy(
+  edge: Edge,
+  subject: Subject,
+  copied: Copied,
+  checks: readonly Check[],
+): Promise<void> {
   await recordPhase(edge, subject, 'migrate-db', {
     command: 'copy',
     outcome: 'copied',
@@ -110,7 +143,6 @@ export async function copyCommand(edge: Edge, subject: Subject): Promise<void> {
   refuseTooSlow(checks);
 }
 
-/** The copy is there and can be used again; what would be slow at the peak must not be found out there. */
 function refuseTooSlow(checks: readonly Check[]): void {
   const failed = failedLines(checks);
   if (failed.length === 0) return;
@@ -122,12 +154,15 @@ function refuseTooSlow(checks: readonly Check[]): void {
   );
 }
 
-const STEPS: Record<Strategy, (parties: Parties, before: Strategy | undefined) => Step[]> = {
-  window: (parties, before) => [
+const STEPS: Record<
+  Strategy,
+  (parties: Parties, before: Strategy | undefined, others: Others | undefined) => Step[]
+> = {
+  window: (parties, before, others) => [
     ...(before === 'live' ? [removeCapture(parties)] : []),
-    copyStep('window', () => copyForPractice(parties)),
+    copyStep('window', () => copyForPractice(parties, others)),
   ],
-  live: (parties) => [copyStep('live', () => copyLive(parties))],
+  live: (parties, _before, others) => [copyStep('live', () => copyLive(parties, others))],
 };
 
 const WHEN_UNDONE: Record<Strategy, string> = {

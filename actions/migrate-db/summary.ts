@@ -27,6 +27,7 @@ export function copySummary(
     WHAT_NOW[copy.strategy],
     ...(copy.live === undefined ? [] : livePart(copy.live)),
     ...(copy.redis === null ? [] : redisPart(copy.redis)),
+    ...(copy.runners === undefined ? [] : [runnersPart(copy.runners)]),
     ...capacityPart(checks),
     ...(forecast === undefined ? [] : [forecast.verdict]),
     forecast === undefined ? measuredTable(copy) : forecastTable(forecast),
@@ -42,6 +43,17 @@ export function copySummary(
           ),
         ]),
   ].join('\n\n');
+}
+
+/** Which of the runners that shared the copy did what was theirs. */
+function runnersPart({ shards, takenOver }: NonNullable<Copied['runners']>): string {
+  if (takenOver.length === 0)
+    return `${shards} runners copied Postgres together, each of them its whole share.`;
+  const left = takenOver.map(
+    ({ shard, why, chunks }) =>
+      `Shard ${shard} ${why === 'ended' ? 'ended before its share was there' : 'never came or fell silent'}: shard 1 copied ${formatCount(chunks)} of its chunks.`,
+  );
+  return `Of ${shards} runners that were to copy Postgres together, not all did what was theirs. Nothing is missing; it took longer.\n\n${list(left)}`;
 }
 
 /** What the new side would not bear stands open, the rest folded. */

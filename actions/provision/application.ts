@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import {
   createApp,
+  deployAgain,
   newestDeployment,
   proposeApp,
   updateApp,
@@ -11,6 +12,7 @@ import type { VariableFate } from '../../src/digitalocean/app-environment.ts';
 import { keepEncrypted, mergeSpec } from '../../src/digitalocean/app-spec-merge.ts';
 import type { AppSpec } from '../../src/digitalocean/app-spec.ts';
 import { validateDomains, type DomainReadiness } from '../../src/digitalocean/domain.ts';
+import { explainGitHubRefusal, type GitHubSource } from '../../src/digitalocean/github-source.ts';
 import { parseImageReference, type ImageSource } from '../../src/digitalocean/image-reference.ts';
 import { ConfigurationError } from '../../src/errors.ts';
 import { latestSection } from '../../src/migration/record.ts';
@@ -19,6 +21,7 @@ import { NotProvisionedError } from '../../src/migration/target.ts';
 import { admitRunner } from '../runner-access.ts';
 import { DIGEST_VARIABLE, variableOf } from './app-mark.ts';
 import { plannedApplication, type LiveApp } from './application-plan.ts';
+import { chosenSource, requireCommit, requireSameCode } from './built-source.ts';
 import { provisionFrontDoor } from './front-door.ts';
 import { waitUntilHealthy } from './health.ts';
 import { withJournal } from './journal.ts';
@@ -39,9 +42,12 @@ const CERTIFICATE_LIMIT_MS = 10 * 60_000;
 export async function provisionApplication(p: Provisioning): Promise<ProvisionReport> {
   if (p.dryRun) return planOnly(p);
   requireCopy(p);
-  const image = parseImageReference(p.edge.inputs.required('image'));
+  const source = chosenSource(p);
+  const { image: build } = p.subject.config;
+  const commit = build === undefined ? undefined : requireCommit(p);
+  const before = await readOwnApp(p);
   const { spec, fates, target, secretsRead, sent } = await p.edge.log.group('App spec', async () =>
-    plannedSpec(p, image, await readOwnApp(p)),
+    plannedSpec(p, source, before),
   );
   const resources = await p.edge.log.group('Plan', async () =>
     plannedApplication(p, spec, await liveApp(p, spec)),
@@ -60,6 +66,16 @@ export async function provisionApplication(p: Provisioning): Promise<ProvisionRe
     }),
   );
   const redeployed = await log.group('Deployment', () => waitUntilDeployed(p));
+  const rebuilt =
+    build === undefined || commit === undefined
+      ? false
+      : await log.group('What was built', async () =>
+          requireSameCode(
+            { client: p.client, components: p.plan.components, build, commit },
+            (await requireApp(p)).id,
+            before?.active_deployment?.id,
+          ),
+        );
   const app = await requireApp(p);
   const forwarderBuilt = await provisionFrontDoor(p, target, app);
   const domains = await log.group('Certificates', () => certificates(p, app.id));
@@ -71,6 +87,7 @@ export async function provisionApplication(p: Provisioning): Promise<ProvisionRe
     changed:
       journalled.changed ||
       redeployed ||
+      rebuilt ||
       forwarderBuilt ||
       passwordsForgotten ||
       resources.some((line) => line.kind !== 'Domain' && isToDo(line)),
@@ -153,9 +170,9 @@ function appStep(p: Provisioning, spec: AppSpec): Step {
     act: async () => {
       const live = await readOwnApp(p);
       if (live === undefined) {
-        const { nameAvailable } = await proposeApp(client, spec, undefined);
+        const { nameAvailable } = await readable(p, () => proposeApp(client, spec, undefined));
         if (!nameAvailable) throw nameTaken(p.names.app);
-        const app = await createApp(client, spec);
+        const app = await readable(p, () => createApp(client, spec));
         edge.log.info(`App ${p.names.app}: created`);
         return { id: app.id, change: 'created' };
       }
@@ -165,12 +182,22 @@ function appStep(p: Provisioning, spec: AppSpec): Step {
         edge.log.info(`App ${p.names.app}: unchanged, nothing is deployed`);
         return { id: live.id, change: 'unchanged' };
       }
-      await proposeApp(client, merged.spec, live.id);
-      await updateApp(client, live.id, merged.spec);
+      await readable(p, () => proposeApp(client, merged.spec, live.id));
+      await readable(p, () => updateApp(client, live.id, merged.spec));
       edge.log.info(`App ${p.names.app}: updated`);
       return { id: live.id, change: 'updated' };
     },
   });
+}
+
+/** What App Platform may not read at GitHub it refuses: then the error has the page to open. */
+async function readable<T>({ subject }: Provisioning, send: () => Promise<T>): Promise<T> {
+  const { image: build } = subject.config;
+  try {
+    return await send();
+  } catch (error) {
+    throw build === undefined ? error : explainGitHubRefusal(error, build);
+  }
 }
 
 /** Waits for what was started; deploys again when the last deployment failed. Returns whether it did the latter. */
@@ -188,11 +215,7 @@ async function waitUntilDeployed(p: Provisioning): Promise<boolean> {
       ? 'The first deployment failed: deploying again'
       : 'The last deployment failed: deploying again',
   );
-  const schema = z.object({ deployment: z.object({ id: z.string() }) });
-  const { deployment } = await client.request('POST', `/apps/${app.id}/deployments`, schema, {
-    force_build: false,
-  });
-  await waitForDeployment(client, app.id, deployment.id);
+  await waitForDeployment(client, app.id, await deployAgain(client, app.id, false));
   return true;
 }
 
@@ -248,12 +271,14 @@ function priceDifferences(p: Provisioning, proposedUsd: number | null): PriceLin
 async function planOnly(p: Provisioning): Promise<ProvisionReport> {
   const given = p.edge.inputs.optional('image');
   const there = await readOwnApp(p);
-  const known = given === undefined ? liveImage(there) : parseImageReference(given);
+  const known = plannedSource(p, given, there);
   try {
     const { spec, fates } = await plannedSpec(p, known ?? UNKNOWN_IMAGE, there);
     const live = await liveApp(p, spec);
     const proposed =
-      known === undefined ? undefined : await proposeApp(p.client, live?.merged.spec ?? spec, live?.app.id);
+      known === undefined
+        ? undefined
+        : await readable(p, () => proposeApp(p.client, live?.merged.spec ?? spec, live?.app.id));
     if (proposed?.nameAvailable === false) throw nameTaken(p.names.app);
     return {
       changed: false,
@@ -271,6 +296,15 @@ async function planOnly(p: Provisioning): Promise<ProvisionReport> {
       priceDifferences: priceDifferences(p, null),
     };
   }
+}
+
+function plannedSource(
+  p: Provisioning,
+  given: string | undefined,
+  there: App | undefined,
+): ImageSource | GitHubSource | undefined {
+  if (p.subject.config.image !== undefined) return chosenSource(p);
+  return given === undefined ? liveImage(there) : parseImageReference(given);
 }
 
 /** Stands in where only the rest of the spec is looked at; it is never sent. */

@@ -1,4 +1,4 @@
-import { heading, paragraph, table } from '../../src/report/summary.ts';
+import { heading, list, paragraph, table } from '../../src/report/summary.ts';
 import type { Subject } from '../subject.ts';
 import { totalOf, type Owned } from './resource.ts';
 
@@ -8,18 +8,19 @@ const VERDICTS = {
   unchanged: 'Nothing on DigitalOcean carries the mark of this migration.',
 };
 
-/** Verdict, what goes or went with its mark, and what stops costing. */
+/** Verdict, what goes or went with its mark, what stops costing, and what of it stays. */
 export function destroySummary(
   { config, environment }: Subject,
   outcome: keyof typeof VERDICTS,
   owned: readonly Owned[],
-  { refusal }: { refusal?: string | undefined },
+  { refusal, stays = [] }: { refusal?: string | undefined; stays?: readonly string[] },
 ): string {
   return [
     heading(`Destroy ${config.application} (${environment.name}): ${outcome}`, 2),
     ...(refusal === undefined ? [] : [paragraph(`It would be refused: ${refusal}.`)]),
     paragraph(outcome === 'planned' && owned.length === 0 ? VERDICTS.unchanged : VERDICTS[outcome]),
     ...(owned.length === 0 ? [] : [ownedTable(owned)]),
+    ...(stays.length === 0 ? [] : [heading('What stays', 3), list(stays)]),
   ].join('\n\n');
 }
 

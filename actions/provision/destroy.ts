@@ -17,6 +17,7 @@ import { withJournal } from './journal.ts';
 import { ownedForwarder } from './front-door.ts';
 import { everythingOwned } from './owned.ts';
 import { endOwnCapture } from './own-capture.ts';
+import type { ImageOwner } from './owned-registry.ts';
 import { readLivePrices } from './prices.ts';
 import { deadlineOf } from './provision.ts';
 import type { Owned, Ownership } from './resource.ts';
@@ -29,6 +30,8 @@ interface Destroying extends Ownership {
   subject: Subject;
   /** Who serves the zone in which domains were proven; `undefined` without one. */
   dns: DnsProvider | undefined;
+  /** Whose images lie in DigitalOcean's registry; `undefined` for a throw-away target, which has none. */
+  images: ImageOwner | undefined;
 }
 
 /**
@@ -45,13 +48,15 @@ export async function destroy(edge: Edge): Promise<void> {
   if (!dryRun && throwAway === undefined) requireConfirmation(edge, subject);
   const d = await destroying(edge, subject);
 
-  const owned = [...(await ownedForwarder(edge, subject)), ...(await everythingOwned(d, d))];
+  const found = await everythingOwned(d, d);
+  const owned = [...(await ownedForwarder(edge, subject)), ...found.owned];
   for (const one of owned) edge.log.info(`${dryRun ? 'Would remove' : 'To be removed'}: ${inWords(one)}`);
+  for (const one of found.left) edge.log.info(`${dryRun ? 'Would stay' : 'Stays'}: ${one}`);
   const serving = throwAway === undefined ? await servingReason(edge, subject, d, d.names.tag) : undefined;
   if (dryRun) {
     if (serving !== undefined) edge.log.warning(`It would be refused: ${serving}.`);
     edge.log.info(owned.length === 0 ? NOTHING : 'This was a dry run: nothing was removed.');
-    await edge.summary(destroySummary(subject, 'planned', owned, { refusal: serving }));
+    await edge.summary(destroySummary(subject, 'planned', owned, { refusal: serving, stays: found.left }));
     edge.setOutput('record', subject.recordPath);
     edge.setOutput('outcome', 'planned');
     edge.setOutput('changed', false);
@@ -60,20 +65,21 @@ export async function destroy(edge: Edge): Promise<void> {
   if (serving !== undefined) throw refused(serving);
 
   const removed = await removeAll(d, owned);
-  const left = await everythingOwned(d, d);
-  if (left.length > 0) {
+  const after = await everythingOwned(d, d);
+  if (after.owned.length > 0) {
     throw new ConfigurationError(
-      `Everything was asked to go, and this still carries the mark: ${left.map(inWords).join('; ')}. Run this again.`,
+      `Everything was asked to go, and this still carries the mark: ${after.owned.map(inWords).join('; ')}. Run this again.`,
     );
   }
   const outcome = removed.length === 0 ? 'unchanged' : 'destroyed';
   edge.log.info(removed.length === 0 ? NOTHING : `Nothing on DigitalOcean carries ${d.names.tag} any more.`);
-  await edge.summary(destroySummary(subject, outcome, removed, {}));
+  await edge.summary(destroySummary(subject, outcome, removed, { stays: found.left }));
   await recordPhase(edge, subject, 'provision', {
     command: 'destroy',
     outcome,
     changed: removed.length > 0,
     removed: removed.map(({ kind, name, id, mark, usdPerMonth }) => ({ kind, name, id, mark, usdPerMonth })),
+    left: found.left,
   });
 }
 
@@ -88,8 +94,21 @@ async function destroying(edge: Edge, subject: Subject): Promise<Destroying> {
     subject,
     client,
     dns: dnsOf(edge, config, client),
+    images: environment.throwAway === undefined ? imageOwner(subject) : undefined,
     names,
     prices: await readLivePrices(client),
+  };
+}
+
+/** Images are the application's: while another environment is there, they stay for it. */
+function imageOwner({ config, environment }: Subject): ImageOwner {
+  const { application, environments } = config;
+  const others = Object.values(environments).filter(({ name }) => name !== environment.name);
+  return {
+    application,
+    others: Object.fromEntries(
+      others.map(({ name, migrationId }) => [name, targetNames(migrationId, application).tag]),
+    ),
   };
 }
 
@@ -130,8 +149,8 @@ async function removeAll(d: Destroying, owned: readonly Owned[]): Promise<Owned[
   return removed;
 }
 
-/** What the journal stands on, and what can only go after it. */
-const BASE = ['Postgres cluster', 'VPC', 'Tag'];
+/** What the journal stands on, and what can only go after it; images last, as they cost least. */
+const BASE = ['Postgres cluster', 'VPC', 'Image', 'Image repository', 'Container registry', 'Tag'];
 
 async function removeEach(
   { edge }: Destroying,

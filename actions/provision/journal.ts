@@ -19,7 +19,7 @@ export async function withJournal<T>(
   body: (journal: Journal, lease: Lease) => Promise<T>,
   patient = false,
 ): Promise<T> {
-  const journal = await openJournal(address, migrationId);
+  const journal = await openJournal(address, migrationId, (text) => edge.redact(text));
   try {
     const lease = await (patient ? waitForLease(edge, journal) : takeLease(edge, journal));
     try {

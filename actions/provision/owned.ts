@@ -7,26 +7,35 @@ import { waitFor } from '../../src/digitalocean/wait.ts';
 import { isOwnApp, OWNER_VARIABLE } from './app-mark.ts';
 import { ownedPostgres } from './owned-postgres.ts';
 import { ownedRedis } from './owned-redis.ts';
+import { ownedRegistry, type ImageOwner } from './owned-registry.ts';
 import type { Owned, Ownership } from './resource.ts';
 
-/** Where else to look than at DigitalOcean's lists: the zone in which domains were proven. */
-export interface OwnedZone {
+/** Where else to look than at DigitalOcean's lists: the zone in which domains were proven, and what was pushed. */
+export interface OwnedElsewhere {
   dns: DnsProvider | undefined;
+  /** `undefined` for a throw-away target, which has no image. */
+  images: ImageOwner | undefined;
 }
 
 /**
  * Everything that carries the mark of this migration, in the order in which it can be removed: what uses something
- * before what it uses, the cluster with the journal late, the network and the tag last. Reads only.
+ * before what it uses, the cluster with the journal late, the network, images and tags last; and, in words, what of it
+ * stays and why. Reads only.
  */
-export async function everythingOwned(ownership: Ownership, { dns }: OwnedZone): Promise<Owned[]> {
-  const [apps, redis, postgres, networks, tags] = await Promise.all([
+export async function everythingOwned(
+  ownership: Ownership,
+  { dns, images }: OwnedElsewhere,
+): Promise<{ owned: Owned[]; left: string[] }> {
+  const [apps, redis, postgres, networks, registry, tags] = await Promise.all([
     ownedApps(ownership, dns),
     ownedRedis(ownership),
     ownedPostgres(ownership),
     ownedNetworks(ownership),
+    images === undefined ? { owned: [], left: [] } : ownedRegistry(ownership, images),
     ownedTag(ownership),
   ]);
-  return [...apps, ...redis, ...postgres, ...networks, ...tags];
+  const owned = [...apps, ...redis, ...postgres, ...networks, ...registry.owned, ...tags];
+  return { owned, left: registry.left };
 }
 
 /** Apps by their variable; before each the TXT records that its domains asked for, which only the app knows. */

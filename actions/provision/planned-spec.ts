@@ -1,6 +1,7 @@
 import type { App } from '../../src/digitalocean/app.ts';
 import type { VariableFate } from '../../src/digitalocean/app-environment.ts';
 import { buildAppSpec, type AppSpec } from '../../src/digitalocean/app-spec.ts';
+import type { GitHubSource } from '../../src/digitalocean/github-source.ts';
 import type { ImageSource } from '../../src/digitalocean/image-reference.ts';
 import {
   credentialOf,
@@ -52,7 +53,7 @@ interface SpecOnTarget {
  */
 export async function plannedSpec(
   p: Provisioning,
-  image: ImageSource,
+  source: ImageSource | GitHubSource,
   live: App | undefined,
 ): Promise<PlannedSpec> {
   const { plan, names, client } = p;
@@ -62,7 +63,7 @@ export async function plannedSpec(
       'The infrastructure is not complete: run provision with `stage: infrastructure` first. Nothing was changed.',
     );
   }
-  const of = { image, target, vpcId: vpc.id };
+  const of = { source, target, vpcId: vpc.id };
   return { ...(await specOn(p, of, (accounted) => buildpackSecrets(p, live, accounted))), target };
 }
 
@@ -73,29 +74,30 @@ export async function plannedSpec(
  */
 export async function specOn(
   p: Provisioning,
-  { image, target, vpcId }: { image: ImageSource; target: Target; vpcId: string },
+  of: { source: ImageSource | GitHubSource; target: Target; vpcId: string },
   secretsOfDynos: (accounted: ReadonlySet<string>) => Promise<BuildpackSecrets>,
 ): Promise<SpecOnTarget> {
   const { plan, names, edge, subject } = p;
   const heroku = herokuOf(edge);
-  const [source, addOns] = await Promise.all([
+  const [old, addOns] = await Promise.all([
     readSource(heroku, plan.herokuApp, edge),
     readAddOns(heroku, plan.herokuApp),
   ]);
   const metadata = equivalentsIn(plan.items);
   const frontDoor = frontDoorVariables(p);
+  const commit = commitOf(p, metadata);
   const planned = appVariables({
-    configVars: source.configVars,
+    configVars: old.configVars,
     addOns,
     config: subject.config,
     answers: answersOf(subject.config, subject.environment),
     appName: names.app,
-    addresses: newAddresses(p, target),
+    addresses: newAddresses(p, of.target),
     dynoMetadata: {
       names: metadata,
       herokuApp: plan.herokuApp,
-      imageDigest: image.digest,
-      commit: commitOf(p, metadata),
+      imageDigest: 'digest' in of.source ? of.source.digest : (commit ?? ''),
+      commit,
     },
   });
   const variables = [...planned.variables, ...frontDoor.variables];
@@ -118,8 +120,8 @@ export async function specOn(
   const spec = buildAppSpec({
     name: names.app,
     region: plan.region,
-    vpcId,
-    image,
+    vpcId: of.vpcId,
+    source: of.source,
     registryCredentials: credentials,
     processes: plan.components.map(({ name, kind, command, instanceSize, count, schedule }) => ({
       name,

@@ -18,6 +18,7 @@ import { provisionApplication } from './application.ts';
 import { destroy } from './destroy.ts';
 import { provisionInfrastructure } from './infrastructure.ts';
 import { readLivePrices, tellDifference, type LivePrices } from './prices.ts';
+import { provisionRegistry } from './registry.ts';
 import { proposeFilesAlone, proposeRepositoryFiles } from './repository-files.ts';
 import { totalOf } from './resource.ts';
 import { provisionSummary, type ProvisionReport } from './summary.ts';
@@ -40,8 +41,8 @@ export interface Provisioning {
 }
 
 /**
- * Makes the plan real in two stages: `infrastructure` (network, cluster, journal, Redis) before the copy, `application`
- * (the app, warm and closed) after it; or takes all of it away again (`command: destroy`); or tries the image before any of it
+ * Makes the plan real in stages: `registry` before the image is pushed, where that is DigitalOcean's; `infrastructure`
+ * (network, cluster, journal, Redis) before the copy; `application` (the app, warm and closed) after it. Or takes all of it away again (`command: destroy`); or tries the image before any of it
  * (`command: try-image`). Everything is found by name
  * and mark before it is created, so a second run changes nothing and says so, and a run that died is continued.
  */
@@ -50,7 +51,12 @@ export async function provision(edge: Edge): Promise<void> {
   if (command === 'destroy') return destroy(edge);
   if (command === 'propose-files') return proposeFilesAlone(edge);
   if (command === 'try-image') return tryImage(edge);
-  const stage = edge.inputs.choice('stage', ['infrastructure', 'application']);
+  const stage = edge.inputs.choice('stage', ['registry', 'infrastructure', 'application']);
+  if (stage === 'registry') {
+    // Needs no key, and makes nothing for a migration that the next stage refuses for its key.
+    requireMigrationKey(edge.inputs.secret('migration-key'));
+    return provisionRegistry(edge);
+  }
   const subject = await readSubjectOrThrowAway(edge);
   refuseUnsupported(subject);
   refuseServingThrowAway(stage, subject);

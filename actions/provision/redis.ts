@@ -81,7 +81,11 @@ function dropletStep(
         backupHour: nightHour(timeZoneOf(plan.datacentre)),
         userData: await redisUserData(p, redis.memoryMib),
       };
-      const { droplet, created } = await ensureDroplet(client, wanted);
+      const { droplet, created, removed } = await ensureDroplet(client, wanted);
+      if (removed > 0)
+        p.edge.log.warning(
+          `DigitalOcean made ${removed + 1} droplets ${names.droplet} of one order: droplet ${droplet.id} is used, and ${removed} removed again.`,
+        );
       await waitUntilActive(client, droplet.id);
       return { id: droplet.id, created };
     },
@@ -148,7 +152,7 @@ async function theRedis(p: Provisioning): Promise<TargetRedis> {
 }
 
 /** The cloud-config with everything that follows from the migration key. */
-export async function redisUserData(p: Provisioning, dropletMemoryMib: number): Promise<string> {
+async function redisUserData(p: Provisioning, dropletMemoryMib: number): Promise<string> {
   const { image, port } = p.subject.config.redis;
   const secrets = redisSecrets(targetSubject(p));
   return renderRedisCloudInit({

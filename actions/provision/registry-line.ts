@@ -5,8 +5,8 @@ import type { Provisioning } from './provision.ts';
 import type { Resource } from './resource.ts';
 
 /**
- * Where the image lies, when that is DigitalOcean's registry, and what it costs. It is the account's and holds other
- * images, too: it is neither made nor removed here, and its price is told beside the total and not in it.
+ * Where the image lies, when that is DigitalOcean's registry, and what it costs. It may hold other images, too: its price
+ * is in the total of the stage that makes it (`registry`), and here beside it.
  */
 export async function registryLines(p: Provisioning): Promise<Resource[]> {
   const name = registryOf(p.edge.inputs.optional('image'));

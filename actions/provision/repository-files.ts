@@ -12,6 +12,7 @@ import { latestSection } from '../../src/migration/record.ts';
 import { heading, table } from '../../src/report/summary.ts';
 import { readBuildFacts } from '../../src/repository-files/build-facts.ts';
 import { repositoryFiles, type RepositoryFiles } from '../../src/repository-files/repository-files.ts';
+import type { RepositoryFacts } from '../../src/repository/read-repository.ts';
 import { readCheckout } from '../assess/checkout.ts';
 import { herokuOf } from '../parties.ts';
 import { readSubject } from '../subject.ts';
@@ -33,7 +34,12 @@ export async function proposeRepositoryFiles(p: Provisioning): Promise<Provision
   const { edge } = p;
   if (!edge.inputs.boolean('propose-files')) return [];
   try {
-    return await edge.log.group('Files for the repository', () => propose(p));
+    return await edge.log.group('Files for the repository', async () => {
+      const checkout = await readCheckout(edge);
+      if ('facts' in checkout) return propose(p, checkout.facts);
+      edge.log.info(`No files are proposed: ${checkout.notRead}.`);
+      return note([['Files', 'not proposed', checkout.notRead]]);
+    });
   } catch (error) {
     edge.signal.throwIfAborted();
     // Most jobs may only read, and whoever wants no pull request gives no permission.
@@ -55,10 +61,16 @@ export async function proposeFilesAlone(edge: Edge): Promise<void> {
       `The record ${subject.recordPath} holds no plan: run assess first and pass its record on. Nothing was proposed.`,
     );
   }
+  const checkout = await readCheckout(edge);
+  if ('notRead' in checkout) {
+    throw new ConfigurationError(
+      `No files are proposed: ${checkout.notRead}. Check the application's repository out before this step (actions/checkout).`,
+    );
+  }
   const { migrationId } = subject.environment;
   const names = targetNames(migrationId, subject.config.application);
   const dryRun = edge.inputs.boolean('dry-run');
-  const notes = await propose({ edge, subject, plan: assessed.plan, names, dryRun });
+  const notes = await propose({ edge, subject, plan: assessed.plan, names, dryRun }, checkout.facts);
   edge.setOutput('record', subject.recordPath);
   edge.setOutput('outcome', dryRun ? 'planned' : 'proposed');
   edge.setOutput('changed', false);
@@ -74,14 +86,8 @@ export async function proposeFilesAlone(edge: Edge): Promise<void> {
   );
 }
 
-async function propose(p: Proposing): Promise<ProvisionReport['notes']> {
+async function propose(p: Proposing, facts: RepositoryFacts): Promise<ProvisionReport['notes']> {
   const { edge } = p;
-  const checkout = await readCheckout(edge);
-  if ('notRead' in checkout) {
-    edge.log.info(`No files are proposed: ${checkout.notRead}.`);
-    return note([['Files', 'not proposed', checkout.notRead]]);
-  }
-  const { facts } = checkout;
   const root = edge.inputs.optional('repository-path') ?? edge.environment.workspace;
   const made = repositoryFiles({
     plan: p.plan,
@@ -89,6 +95,7 @@ async function propose(p: Proposing): Promise<ProvisionReport['notes']> {
     environment: p.subject.environment.name,
     specPath: specPath(p),
     healthPath: p.subject.config.checks.find(({ status }) => status === 200)?.path,
+    source: p.subject.config.image,
     facts,
     build: readBuildFacts(join(root, facts.directory ?? '')),
     buildpacks: await buildpacksOf(p),

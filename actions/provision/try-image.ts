@@ -5,7 +5,7 @@ import { parseImageReference } from '../../src/digitalocean/image-reference.ts';
 import { createDocker, requireDocker, type Docker } from '../../src/docker/docker.ts';
 import { loggedIn } from '../../src/docker/registry-login.ts';
 import { clearTrial, createNetwork, openTrial, type Trial } from '../../src/docker/throw-away.ts';
-import { messageOf } from '../../src/errors.ts';
+import { ConfigurationError, messageOf } from '../../src/errors.ts';
 import type { Edge } from '../../src/github/run.ts';
 import { targetNames } from '../../src/migration/names.ts';
 import { requireMigrationKey } from '../../src/migration/secrets.ts';
@@ -49,6 +49,11 @@ export async function tryImage(edge: Edge): Promise<void> {
     dns: undefined,
     dryRun: false,
   };
+  if (subject.config.image !== undefined) {
+    throw new ConfigurationError(
+      'App Platform builds the image (`image: { build: app-platform }` in migration.yml), so that there is none to try before: leave this command out.',
+    );
+  }
   const image = edge.inputs.required('image').trim();
   parseImageReference(image);
   const closed = edge.inputs.choice('try-network', ['closed', 'open']) === 'closed';
@@ -202,7 +207,7 @@ function splitOnce(text: string): [string, string] {
  * app boots with them; no dyno is started for what only dynos have, and random values stand in.
  */
 async function trialSpec(p: Provisioning, image: string, target: Target): Promise<AppSpec> {
-  const of = { image: parseImageReference(image), target, vpcId: '' };
+  const of = { source: parseImageReference(image), target, vpcId: '' };
   const { spec } = await specOn(p, of, (accounted) => Promise.resolve(inDynos(p, accounted)));
   return spec;
 }

@@ -2,7 +2,7 @@ import { messageOf } from '../../src/errors.ts';
 import { createRepositoryClient } from '../../src/github/repository-client.ts';
 import { closeIssue, openIssue, type IssueText, type ToldInIssue } from '../../src/github/rehearsal-issue.ts';
 import type { Edge } from '../../src/github/run.ts';
-import { list, paragraph } from '../../src/report/summary.ts';
+import { link, list, paragraph, raw } from '../../src/report/summary.ts';
 import type { Subject } from '../subject.ts';
 import type { Rehearsed } from './rehearsal.ts';
 import { comparisons, verdictOf } from './summary.ts';
@@ -29,7 +29,7 @@ export async function keepIssue(edge: Edge, subject: Subject, rehearsed: Rehears
       case 'nothing-to-do':
         return { change: 'none', url: null };
       case 'passed':
-        return await closeIssue(client, about, `Green again: ${runUrl}`);
+        return await closeIssue(client, about, link('Green again', runUrl).raw);
       default:
         return await openIssue(client, about, issueText(subject, rehearsed, runUrl));
     }
@@ -52,7 +52,7 @@ function issueText(subject: Subject, rehearsed: Rehearsed, runUrl: string): Issu
       paragraph(verdictOf(rehearsed)),
       list(rehearsed.reasons.slice(0, 20)),
       ...comparisons(rehearsed).map((line) => paragraph(line)),
-      `The run, with its record: ${runUrl}\n`,
+      paragraph(raw(`${link('The run', runUrl).raw} keeps its record and its evidence.`)),
       paragraph(
         'The gate of a protected environment asks for rehearsals that passed (docs/rehearsals.md). This issue is brought up to date by each that does not pass, and closed by the next one that does.',
       ),

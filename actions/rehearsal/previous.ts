@@ -51,7 +51,7 @@ export async function previousRehearsal(
 }
 
 /** Under which name a rehearsal's record travels: a throw-away target's beside the environment's own. */
-export function artifactOf(environment: string, depth: Depth): string {
+function artifactOf(environment: string, depth: Depth): string {
   return depth === 'full' ? `migration-record-${environment}` : `migration-record-${environment}-${depth}`;
 }
 

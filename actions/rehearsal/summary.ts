@@ -1,6 +1,6 @@
 import type { ToldInIssue } from '../../src/github/rehearsal-issue.ts';
 import { formatDuration } from '../../src/report/format.ts';
-import { details, heading, list, paragraph, table } from '../../src/report/summary.ts';
+import { details, heading, link, list, paragraph, raw, table } from '../../src/report/summary.ts';
 import type { Subject } from '../subject.ts';
 import type { Rehearsed } from './rehearsal.ts';
 
@@ -15,7 +15,7 @@ export function rehearsalSummary(subject: Subject, rehearsed: Rehearsed, told: T
     ...(reasons.length === 0 ? [] : [list(reasons.slice(0, 20))]),
     ...comparisons(rehearsed).map((line) => paragraph(line)),
     paragraph(costLine(rehearsed)),
-    ...(told.url === null ? [] : [paragraph(`The issue ${told.url} was ${told.change}.`)]),
+    ...(told.url === null ? [] : [paragraph(raw(`${link('The issue', told.url).raw} was ${told.change}.`))]),
     ...(figures.timings.length === 0 ? [] : [details('What each phase took', timingTable(rehearsed))]),
   ].join('\n');
 }

@@ -6,9 +6,11 @@ export type Judgement =
   | 'wait'
   /** Begun, not past its point of no return, and nobody acts any more. */
   | 'abandoned'
-  /** Past its point of no return, and whoever acted has given the lease back. */
+  /** Past its point of no return, visitors are not served again yet, and nobody acts any more. */
+  | 'half-way'
+  /** Visitors are served by the new side, and whoever acted has given the lease back. */
   | 'over'
-  /** Past its point of no return, and whoever acted fell silent: only a re-run may go on. */
+  /** Visitors are served by the new side, and whoever acted fell silent: a re-run finishes the rest. */
   | 'dead-after-the-switch'
   /** Whoever acted has ended, and nothing of a cutover is left to be undone. */
   | 'ended-before'
@@ -21,6 +23,8 @@ export interface Watched {
   watchingMs: number;
   /** Whether it ever saw this run's cutover act. */
   seen: boolean;
+  /** Steps after the point of no return without which visitors are not served. */
+  serving: readonly string[];
 }
 
 /** As long as a lease outlives its last renewal. */
@@ -31,13 +35,16 @@ export const GRACE_MS = 5 * 60_000;
 export const PATIENCE_MS = 30 * 60_000;
 
 /** Pure, and careful in one direction: what is doubtful is waited for. */
-export function judge(sight: Sight, { run, watchingMs, seen }: Watched): Judgement {
+export function judge(sight: Sight, { run, watchingMs, seen, serving }: Watched): Judgement {
   // A lease that is alive is never interfered with, whoever holds it.
   if (sight.lease === 'held') return 'wait';
   const settled = seen || watchingMs >= GRACE_MS;
   if (sight.steps.some(({ pointOfNoReturn, status }) => pointOfNoReturn && status === 'done')) {
-    if (!settled) return 'wait';
-    return sight.lease === 'expired' ? 'dead-after-the-switch' : 'over';
+    const done = new Set(sight.steps.filter(({ status }) => status === 'done').map(({ name }) => name));
+    if (serving.some((name) => !done.has(name)))
+      return settled && sight.silentMs >= SILENCE_MS ? 'half-way' : 'wait';
+    if (sight.lease === 'free') return 'over';
+    return settled ? 'dead-after-the-switch' : 'wait';
   }
   if (sight.steps.length > 0) {
     return settled && sight.silentMs >= SILENCE_MS ? 'abandoned' : 'wait';

@@ -3,6 +3,7 @@ import { targetNames } from '../../src/migration/names.ts';
 import type { Step } from '../../src/migration/saga.ts';
 import { defineStep } from '../../src/migration/saga.ts';
 import { liftFence, holdFence, readFence, type Fence } from '../../src/postgres/fence.ts';
+import { writesAre } from '../../src/postgres/rights.ts';
 import { terminateStale } from '../../src/postgres/settle.ts';
 import {
   forgetJobs,
@@ -115,21 +116,30 @@ export function closeTheNewSide({ newSide }: Parties, wasOpen: boolean): Step {
   });
 }
 
+/** Who may not write need not be held: no session's end lets anybody write. */
+const CLOSED_BY_RIGHTS: Pick<Fence, 'lost' | 'release'> = {
+  lost: new AbortController().signal,
+  release: () => Promise.resolve(),
+};
+
 /**
  * The fence of the way back: locks of this process's session hold the new side's writers while its rights are taken and
  * the rest is drained; its point of no return lifts the one on Heroku.
+ *
+ * A side that is closed already, by a way back that died or because it was never opened, is held by its rights. There
+ * are no such locks to be had without them either: up to version 16 Postgres gives them only to who may write.
  */
 export function fenceOfTheWayBack(parties: Parties): FenceSteps {
   const { subject, oldSide, newSide, epoch, log, clock } = parties;
   const { migrationId } = subject.environment;
   const preparations: ((signal: AbortSignal) => Promise<void>)[] = [];
   const checks: (() => Promise<void>)[] = [];
-  let fence: Fence | undefined;
+  let fence: Pick<Fence, 'lost' | 'release'> | undefined;
   const release = async (): Promise<void> => {
     await fence?.release();
     fence = undefined;
   };
-  const held = (): Fence => {
+  const held = (): Pick<Fence, 'lost' | 'release'> => {
     if (fence === undefined) throw new Error('The fence is not held.');
     return fence;
   };
@@ -144,8 +154,14 @@ export function fenceOfTheWayBack(parties: Parties): FenceSteps {
         await release();
         await terminateStale(newSide.owner, { migrationId, epoch, signal });
         await together(signal, preparations);
-        fence = await holdFence(newSide.owner, { migrationId, epoch, log, clock, signal });
-        return { tables: fence.tables };
+        if ((await writesAre(newSide.owner, { signal })) === 'closed') {
+          fence = CLOSED_BY_RIGHTS;
+          log.info('The new side is closed by rights already: nobody writes there.');
+          return { tables: 0 };
+        }
+        const locks = await holdFence(newSide.owner, { migrationId, epoch, log, clock, signal });
+        fence = locks;
+        return { tables: locks.tables };
       },
       undo: release,
     }),

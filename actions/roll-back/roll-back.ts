@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { ConfigurationError, NotSupportedError } from '../../src/errors.ts';
+import { ConfigurationError } from '../../src/errors.ts';
 import type { Edge } from '../../src/github/run.ts';
 import type { Journal, StepRow } from '../../src/migration/journal.ts';
 import type { Lease } from '../../src/migration/lease.ts';
@@ -8,7 +8,7 @@ import type { StepReport } from '../../src/migration/saga.ts';
 import { runSteps, undoAll } from '../../src/migration/saga.ts';
 import { readFence } from '../../src/postgres/fence.ts';
 import { endOlderRuns } from '../cutover/fence.ts';
-import { cutoverSteps } from '../cutover/steps.ts';
+import { cutoverSteps, noChecks } from '../cutover/steps.ts';
 import { keepEvidence } from '../evidence-page.ts';
 import { dashboardOf } from '../dashboard.ts';
 import { tellingFailure } from '../failed-phase.ts';
@@ -175,8 +175,3 @@ export async function wayBack(parties: Parties, cutover: readonly StepRow[]): Pr
       '`heroku releases` names the version to release, and maintenance mode and formation follow.',
   );
 }
-
-/** Undoing runs no check of the cutover; the saga never calls `act` here. */
-const refuse = (): Promise<never> =>
-  Promise.reject(new NotSupportedError('A check of the cutover was asked for on the way back.'));
-const noChecks = { gate: refuse, preFlight: refuse, guard: refuse };

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import { setPreboot } from '../../src/heroku/features.ts';
-import { restoreFormation } from '../../src/heroku/formation.ts';
+import { restoreFormation } from '../../src/heroku/restore-formation.ts';
 import type { StepRow } from '../../src/migration/journal.ts';
 import type { Step } from '../../src/migration/saga.ts';
 import { defineStep } from '../../src/migration/saga.ts';

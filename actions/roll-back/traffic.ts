@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { restoreFormation } from '../../src/heroku/formation.ts';
+import { restoreFormation } from '../../src/heroku/restore-formation.ts';
 import { setMaintenance } from '../../src/heroku/maintenance.ts';
 import { isParked, rollBackRelease } from '../../src/heroku/release.ts';
 import type { Step } from '../../src/migration/saga.ts';

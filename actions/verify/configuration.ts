@@ -4,6 +4,7 @@ import { specSecrets } from '../../src/checks/spec-secrets.ts';
 import { variablesOf } from '../../src/checks/spec-variables.ts';
 import type { AppVariable } from '../../src/digitalocean/app-environment.ts';
 import type { App } from '../../src/digitalocean/app.ts';
+import { builtCommits } from '../../src/digitalocean/github-source.ts';
 import type { Edge } from '../../src/github/run.ts';
 import type { AddOn } from '../../src/heroku/add-ons.ts';
 import { classifyConfigVar } from '../../src/heroku/config-var-class.ts';
@@ -58,7 +59,7 @@ export function inspectConfiguration(
     dynoMetadata: {
       names: equivalentsIn(plan.items),
       herokuApp: oldSide.app,
-      imageDigest: imageDigestOf(app.spec),
+      imageDigest: imageDigestOf(app.spec) || builtCommitOf(app),
       commit: variablesOf(app.spec).find(({ name }) => name === 'HEROKU_SLUG_COMMIT')?.value,
     },
   });
@@ -127,6 +128,12 @@ function secretsOf(
     'the password of the old database': oldSide.database.password,
     'the migration key': key,
   };
+}
+
+/** Of what App Platform built itself: one commit for all components. */
+function builtCommitOf({ active_deployment: active }: App): string {
+  const [commit] = active == null ? [] : builtCommits(active).values();
+  return commit ?? '';
 }
 
 function imageDigestOf(spec: Record<string, unknown>): string {

@@ -5,13 +5,12 @@ import type { Check } from '../../src/checks/result.ts';
 import type { TrustedSource } from '../../src/checks/trusted.ts';
 import { findCluster } from '../../src/digitalocean/cluster.ts';
 import { findDroplet } from '../../src/digitalocean/droplet.ts';
-import { admittedBy, findFirewall } from '../../src/digitalocean/firewall.ts';
-import { readTrustedSources } from '../../src/digitalocean/trusted-source.ts';
 import { egressAddress } from '../../src/github/egress.ts';
 import type { Edge } from '../../src/github/run.ts';
 import { targetNames } from '../../src/migration/names.ts';
 import { digitalOceanOf } from '../parties.ts';
 import type { Subject } from '../subject.ts';
+import { readAdmitted } from './admitted.ts';
 
 /** What somebody who is not trusted sees of the new databases, and whom they trust: as it was before this run came. */
 export interface SeenFromOutside {
@@ -31,13 +30,11 @@ export async function lookFromOutside(edge: Edge, subject: Subject): Promise<See
   const cluster = await findCluster(client, names.cluster);
   // Nothing is there yet: whoever gathers the sides says so.
   if (cluster === undefined) return { checks: [], cluster: [], redis: undefined };
-  const [address, sources, droplet, firewall] = await Promise.all([
+  const [address, droplet, { sources, admitted }] = await Promise.all([
     egressAddress(edge.inputs.url('egress-url'), edge.signal),
-    readTrustedSources(client, cluster.id),
     findDroplet(client, names.droplet, names.tag),
-    findFirewall(client, names.firewall),
+    readAdmitted(client, cluster.id, names.firewall),
   ]);
-  const admitted = firewall === undefined ? undefined : admittedBy(firewall);
   const checks: Promise<Check>[] = [];
   if (cluster.connection != null) {
     checks.push(publicListener({ kind: 'postgres', ...cluster.connection }, reasonFor(sources, address)));

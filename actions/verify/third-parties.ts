@@ -9,6 +9,7 @@ import { oldTraffic } from '../../src/checks/old-traffic.ts';
 import type { Check } from '../../src/checks/result.ts';
 import type { AppVariable } from '../../src/digitalocean/app-environment.ts';
 import type { AddOn } from '../../src/heroku/add-ons.ts';
+import { readDomains } from '../../src/heroku/domains.ts';
 import { readRouterLog } from '../../src/heroku/router-log.ts';
 import { appWebUrl } from '../../src/heroku/web-url.ts';
 import { answersOf } from '../../src/migration/decisions.ts';
@@ -41,6 +42,9 @@ export async function thirdPartyChecks(
     database: oldSide.database,
     redis: oldSide.redis,
     attached: attachedHosts(configVars, addOns),
+    dnsTargets: (await readDomains(oldSide.heroku, oldSide.app, [])).flatMap(({ hostname, cname }) =>
+      cname === null ? [] : [{ domain: hostname, host: cname }],
+    ),
   });
   const answers = answersOf(config, environment);
   const accepted = Object.keys(configVars).filter((name) => answers[`variable/${name}/host`] === 'keep');

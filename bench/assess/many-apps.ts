@@ -12,7 +12,7 @@ export interface Size {
   keys: number;
 }
 
-export const MAIN_APP = 'main-production';
+const MAIN_APP = 'main-production';
 const TABLES_AT_ONCE = 100;
 
 /** A pipeline of many apps, one of them with a large schema and a large Redis. */

@@ -58,7 +58,7 @@ export async function moveByHand(options: {
     await setMaintenance(heroku, side.app.name, false);
     await delay(AROUND_MS);
     const { downtimeMs, longestHoldMs, refusedRequests } = await load.stop();
-    return { downtimeMs, longestHoldMs, refusedRequests };
+    return { downtimeMs, longestHoldMs, oldReleaseEndedAfterMs: null, refusedRequests };
   } finally {
     await world.stop();
     await stopAll();

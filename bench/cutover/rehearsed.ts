@@ -1,7 +1,8 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { startProcess } from '../../rehearsal/servers/process.ts';
+import { messageOf } from '../../src/errors.ts';
 
 /** What visitors noticed of a move, as seen from outside. */
 export interface Interruption {
@@ -9,20 +10,30 @@ export interface Interruption {
   downtimeMs: number;
   /** Longest wait of a request that was answered well in the end, milliseconds. */
   longestHoldMs: number;
+  /** How much of a hold the old release's own dynos took to end; null without the front door. */
+  oldReleaseEndedAfterMs: number | null;
   refusedRequests: number;
 }
 
 const verdict = z.object({
-  verdict: z.string(),
+  verdict: z.literal('passed'),
   downtimeMs: z.number(),
   longestHoldMs: z.number(),
+  oldReleaseEndedAfterMs: z.number().nullable(),
   refusedRequests: z.number(),
-  writes: z.object({ missing: z.number(), doubled: z.number() }),
+  record: z.string(),
 });
 
 const PROGRAM = join(import.meta.dirname, '../../rehearsal/main.ts');
+/** From the verdict's record to the directory that a rehearsal leaves: artifacts, its environment's, the file. */
+const LEFT = ['..', '..', '..'];
+/** Of the rehearsal's story, for the message when it does not pass. */
+const LAST_LINES = 30;
 
-/** A whole migration of staging with the shipped workflows and bundles, in a process of its own. Throws unless it passed. */
+/**
+ * A whole migration of staging with the shipped workflows and bundles, in a process of its own. Throws with what it said
+ * last unless it passed, which includes that nobody was without service or waited for longer than is promised.
+ */
 export async function moveByRehearsal(options: {
   sizeMb: number;
   rate: number;
@@ -33,18 +44,36 @@ export async function moveByRehearsal(options: {
   const { sizeMb, rate, seed, strategy, traffic } = options;
   const args = [
     ...['--environment', 'staging', '--size', `${sizeMb}`, '--rate', `${rate}`, '--seed', `${seed}`],
-    ...['--strategy', strategy, '--json', ...(traffic === 'dns' ? [] : ['--traffic', traffic])],
+    ...['--strategy', strategy, '--traffic', traffic, '--json'],
   ];
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', PROGRAM, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let told = '';
-  let story = '';
-  child.stdout.on('data', (chunk) => (told += String(chunk)));
-  child.stderr.on('data', (chunk) => (story = (story + String(chunk)).slice(-2000)));
-  const [code] = (await once(child, 'close')) as [number | null];
-  const last = told.trim().split('\n').at(-1) ?? '';
-  if (code !== 0) throw new Error(`The rehearsal ended with ${code ?? 'a signal'}:\n${story}`);
-  const { downtimeMs, longestHoldMs, refusedRequests } = verdict.parse(JSON.parse(last));
-  return { downtimeMs, longestHoldMs, refusedRequests };
+  let last = '';
+  const story: string[] = [];
+  const rehearsal = startProcess(
+    process.execPath,
+    ['--disable-warning=ExperimentalWarning', PROGRAM, ...args],
+    {
+      onLine: (line, stream) => {
+        if (stream === 'stdout') last = line;
+        else story.push(line);
+      },
+    },
+  );
+  const code = await rehearsal.exited;
+  if (code !== 0)
+    throw new Error(
+      `The rehearsal ended with ${code ?? 'a signal'}:\n${story.slice(-LAST_LINES).join('\n')}`,
+    );
+  const { downtimeMs, longestHoldMs, oldReleaseEndedAfterMs, refusedRequests, record } = passed(last);
+  rmSync(join(record, ...LEFT), { recursive: true });
+  return { downtimeMs, longestHoldMs, oldReleaseEndedAfterMs, refusedRequests };
+}
+
+function passed(line: string): z.infer<typeof verdict> {
+  try {
+    return verdict.parse(JSON.parse(line));
+  } catch (error) {
+    throw new Error(`The rehearsal's last line is no verdict that passed: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
 }

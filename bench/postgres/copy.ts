@@ -202,7 +202,7 @@ export function copyLines(copies: readonly MeasuredCopy[], sizeBytes: number): s
   });
 }
 
-export function timeOf({ median, least, most }: Spread): string {
+function timeOf({ median, least, most }: Spread): string {
   const text = (milliseconds: number): string => (milliseconds / 1000).toFixed(2);
   return `${text(median)} s (${text(least)} to ${text(most)})`.padStart(24);
 }

@@ -48,6 +48,8 @@ function makeClient({ token, apiUrl }) {
         // It retries a POST after a broken answer, too; `ask` knows what may be repeated.
         maxRetries: 0,
         logLevel: 'off',
+        // The token is for this address only: a redirect is an answer like any other that is none.
+        fetchOptions: { redirect: 'manual' },
         resources: [zones/* BaseZones */.J, settings/* BaseSettings */.z, records/* BaseRecords */.k, rules/* BaseRules */.v, phases/* BasePhases */.s],
     });
 }

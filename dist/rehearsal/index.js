@@ -48893,7 +48893,7 @@ exports.visitAsync = visitAsync;
 /***/ ((__webpack_module__, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _src_github_run_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4212);
+/* harmony import */ var _src_github_run_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(5268);
 /* harmony import */ var _rehearsal_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(734);
 
 
@@ -59253,6 +59253,11 @@ const config_schema_window = strictObject({
         .describe('Days on which it opens (monday, tuesday, …); every day unless given.'),
 })
     .describe('When the cutover may take place; at any time unless given.');
+/**
+ * Runners that may share a copy. Where they are behind one address, so many jobs can be told apart in the trusted sources
+ * (see `runner-mark.ts`); and the servers do not give more than a handful of runners can carry.
+ */
+const MOST_RUNNERS = 6;
 /** What the whole file and each environment may say of the cluster. */
 const postgresKeys = {
     size: schemas_string()
@@ -59272,6 +59277,11 @@ const postgresKeys = {
     })
         .optional()
         .describe('A connection pool (PgBouncer) between the application and Postgres; none unless given.'),
+    runners: schemas_int()
+        .min(1)
+        .max(MOST_RUNNERS)
+        .optional()
+        .describe('How many runners copy it side by side, for a database that one cannot copy within six hours (docs/large-databases.md); 1 unless given.'),
 };
 /** Likewise of Redis. */
 const redisKeys = {
@@ -59295,6 +59305,12 @@ const redisKeys = {
         .optional()
         .describe('Raise a number for a new password, and run `provision` with both stages.'),
 };
+const branch = schemas_string({ error: 'must be the name of a branch, as text' })
+    .regex(/^[^\s~^:?*[\\]+$/, { error: 'must be the name of a branch such as main' });
+/** A path in the repository, from its root. */
+const repositoryPath = schemas_string().regex(/^(?!\/)(?!.*\.\.)\S+$/, {
+    error: 'must be a path from the root of the repository, without .. and spaces',
+});
 const environment = strictObject({
     'heroku-app': schemas_string()
         .regex(/^[a-z][a-z0-9-]{1,28}[a-z0-9]$/, { error: "must be a Heroku app's name such as shop-staging" })
@@ -59315,6 +59331,9 @@ const environment = strictObject({
     redis: strictObject({ ...redisKeys, port: redisKeys.port.optional(), skip: redisKeys.skip.optional() })
         .optional()
         .describe('What of Redis is otherwise here; all else is as `redis` of the whole file says.'),
+    branch: branch
+        .optional()
+        .describe('With `image: { build: app-platform }`: the branch that holds what this environment runs.'),
     decisions: decisions
         .default({})
         .describe('Answers for this environment only; they win over those of the whole file.'),
@@ -59413,6 +59432,26 @@ const config_schema_configSchema = strictObject({
     })
         .prefault({})
         .describe('Where Redis goes.'),
+    image: strictObject({
+        build: schemas_enum(['workflow', 'app-platform'])
+            .default('workflow')
+            .describe('Who builds the image: this workflow, from the commit that Heroku runs, tried before anything is made; or App Platform, from a branch at GitHub, when the app is deployed (docs/repository-files.md says what that loses).'),
+        repository: schemas_string()
+            .regex(/^[\w.-]+\/[\w.-]+$/, { error: 'must be owner and name at GitHub such as acme/shop' })
+            .optional()
+            .describe('With `build: app-platform`: the repository at GitHub, such as acme/shop.'),
+        branch: branch
+            .optional()
+            .describe('With `build: app-platform`: the branch that holds what Heroku runs.'),
+        dockerfile: repositoryPath
+            .optional()
+            .describe('With `build: app-platform`: its Dockerfile; `Dockerfile` unless given.'),
+        directory: repositoryPath
+            .optional()
+            .describe('With `build: app-platform`: the directory that is built; the whole repository unless given.'),
+    })
+        .prefault({})
+        .describe('Where the image of the application comes from.'),
     language: schemas_enum(['node', 'ruby', 'python'])
         .optional()
         .describe("Language of the application; read from Heroku's buildpacks unless given."),
@@ -59544,9 +59583,10 @@ function environmentOf(config, name) {
  * The file as it holds for one environment: what that says of Postgres and Redis is laid over what the whole file says,
  * key by key. Laid over twice it is the same.
  */
-function config_configFor(config, { postgres, redis }) {
+function config_configFor(config, { postgres, redis, branch }) {
     return {
         ...config,
+        ...(config.image && branch !== undefined ? { image: { ...config.image, branch } } : {}),
         postgres: { ...config.postgres, ...postgres },
         redis: { ...config.redis, ...redis },
     };
@@ -59605,7 +59645,7 @@ function contradictionsOf(file) {
         if (name !== undefined)
             checks.add(name);
     }
-    found.push(...dnsContradictions(file));
+    found.push(...dnsContradictions(file), ...imageContradictions(file));
     const jobs = new Set();
     for (const [index, job] of file.schedule.entries()) {
         if (jobs.has(job.name)) {
@@ -59622,6 +59662,31 @@ function contradictionsOf(file) {
         }
     }
     return found;
+}
+/** What App Platform needs to build, and what only it needs. */
+function imageContradictions({ image, environments }) {
+    const { build, ...keys } = image;
+    const own = Object.entries(environments);
+    if (build === 'workflow') {
+        const only = (key) => `${key} is read with \`image: { build: app-platform }\` only`;
+        return [
+            ...Object.keys(written(keys)).map((key) => ({ path: ['image', key], text: only(key) })),
+            ...own.flatMap(([name, { branch }]) => branch === undefined ? [] : [{ path: ['environments', name, 'branch'], text: only('branch') }]),
+        ];
+    }
+    return [
+        ...(image.repository === undefined
+            ? [
+                {
+                    path: ['image'],
+                    text: '`build: app-platform` needs the `repository` at GitHub, such as acme/shop',
+                },
+            ]
+            : []),
+        ...own.flatMap(([name, { branch }]) => (branch ?? image.branch) === undefined
+            ? [{ path: ['image'], text: `\`build: app-platform\` needs the \`branch\` that ${name} runs` }]
+            : []),
+    ];
 }
 /** What each provider needs and what it cannot use; and that only a proxied zone has an origin to switch. */
 function dnsContradictions({ dns, traffic }) {
@@ -59689,6 +59754,7 @@ function fromFile(file) {
                 window: windowOf(environment.window),
                 ...(environment.postgres && { postgres: postgresOf(environment.postgres) }),
                 ...(environment.redis && { redis: written(environment.redis) }),
+                ...(environment.branch === undefined ? {} : { branch: environment.branch }),
                 decisions: environment.decisions,
             },
         ])),
@@ -59702,6 +59768,7 @@ function fromFile(file) {
             skip: file.redis.skip,
             passwords: file.redis.passwords,
         },
+        ...inCase(sourceBuildOf(file.image)),
         language: file.language,
         workers: {
             quietTimeoutMs: milliseconds(file.workers['quiet-timeout']),
@@ -59725,6 +59792,20 @@ function fromFile(file) {
         decisions: file.decisions,
         config: file.config,
     };
+}
+function sourceBuildOf({ build, repository, branch, dockerfile, directory, }) {
+    if (build === 'workflow')
+        return undefined;
+    return {
+        repository: repository ?? '',
+        branch: branch ?? '',
+        dockerfile: dockerfile ?? 'Dockerfile',
+        ...(directory === undefined ? {} : { directory }),
+    };
+}
+/** Not a key without a value: a file of an earlier version has the same digest as before. */
+function inCase(image) {
+    return image === undefined ? {} : { image };
 }
 /** GETs, by their status and a text: what a cutover repeats until the new side answers so. */
 function simpleChecks(checks) {
@@ -60770,6 +60851,7 @@ function editionsOf(catalogue, datacentre, sourceMajor) {
 
 ;// CONCATENATED MODULE: ./build/src/migration/item.js
 
+
 /** Where a thing was found. */
 const areas = [
     'app',
@@ -60855,15 +60937,25 @@ function gravityOf({ verdict, remedy }) {
 }
 /**
  * One list from what several readers found, in one order whatever order they answered in. Two that speak of the same
- * thing under one id give one item: the graver one, with the evidence of both. So nobody is asked twice.
+ * thing under one id give one item: the graver one, with the evidence of both. So nobody is asked twice. Names and
+ * commands from outside may be of any length; what a person is to read, and the record keeps, is not.
  */
 function mergeItems(lists) {
     const byId = new Map();
-    for (const item of lists.flat()) {
+    for (const item of lists.flat().map(readable)) {
         const known = byId.get(item.id);
         byId.set(item.id, known === undefined ? item : joined(known, item));
     }
     return [...byId.values()].sort((a, b) => areas.indexOf(a.area) - areas.indexOf(b.area) || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
+}
+function readable(item) {
+    const { id, what, becomes, question, why, remedy } = item;
+    return {
+        ...item,
+        ...{ id: quoted(id), what: quoted(what), becomes: quoted(becomes), why: quoted(why) },
+        question: question === null ? null : quoted(question),
+        remedy: remedy === null ? null : quoted(remedy),
+    };
 }
 function joined(one, other) {
     const [graver, lesser] = gravityOf(other) > gravityOf(one) ? [other, one] : [one, other];
@@ -60902,10 +60994,13 @@ function decisionsDigest(file, environment) {
             ...environment,
             postgres: undefined,
             redis: undefined,
+            branch: undefined,
             domains: sorted(environment.domains),
             decisions: {},
         },
         decisions: answersOf(config, environment),
+        // How many hands copy it changes nothing of what is there afterwards.
+        postgres: { ...config.postgres, runners: undefined },
         redis: { ...config.redis, skip: sorted(config.redis.skip) },
         schedule: sorted(config.schedule),
         checks: sorted(config.checks),
@@ -61053,6 +61148,8 @@ function triedBy(config) {
         environments: undefined,
         rehearsalMaxAgeMs: undefined,
         downtimeBudgetMs: undefined,
+        // How many hands copy it changes nothing of what is there afterwards.
+        postgres: { ...config.postgres, runners: undefined },
         redis: { ...config.redis, skip: rehearsed_decisions_sorted(config.redis.skip) },
         schedule: rehearsed_decisions_sorted(config.schedule),
         checks: rehearsed_decisions_sorted(config.checks),
@@ -61347,7 +61444,16 @@ const external_node_fs_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequi
 
 
 
-const PHASES = ['assess', 'provision', 'migrate-db', 'cutover', 'verify', 'roll-back', 'rehearsal'];
+const PHASES = [
+    'assess',
+    'provision',
+    'migrate-db',
+    'cutover',
+    'verify',
+    'roll-back',
+    'rehearsal',
+    'probe',
+];
 const DIGEST = schemas_string().regex(/^sha256:[0-9a-f]{64}$/);
 const runReference = strictObject({
     runId: schemas_string(),
@@ -61764,6 +61870,9 @@ function redisLines({ size, usdPerMonth }) {
         line('redis', 'Backups of the droplet', usdPerMonth === null ? null : usdPerMonth * BACKUP_SHARE, usdPerMonth === null ? NO_TOKEN : 'weekly, a fifth of its price'),
     ];
 }
+/** The registry that is made where the account has none: 5 repositories and 5 GiB (Container Registry's pricing page, 2026-09). */
+const REGISTRY_TIER = 'basic';
+const REGISTRY_USD = 5;
 /** What the comparison cannot know, one sentence each. */
 function notInTheCost(plan, before, after) {
     const scheduled = plan.components.some(({ kind }) => kind === 'scheduled' || kind === 'release');
@@ -61773,7 +61882,7 @@ function notInTheCost(plan, before, after) {
         ...(scheduled
             ? ['What scheduled and release jobs cost for the minutes that they run, on both sides.']
             : []),
-        "DigitalOcean's container registry, one for all images of the account: 5 USD a month (basic), unless the account has one or the image is pushed elsewhere.",
+        `DigitalOcean's container registry, one for all images of the account: ${REGISTRY_USD} USD a month (${REGISTRY_TIER}) when it is made for this; nothing more when the account has one, or the image is pushed elsewhere.`,
         'Traffic beyond what the instance sizes include, builds beyond the free minutes, taxes and support plans.',
         "Heroku's team or enterprise contract, should its prices differ from those that the API names.",
     ];
@@ -67196,6 +67305,12 @@ var report_escape = __nccwpck_require__(6209);
 function raw(markdown) {
     return { raw: markdown };
 }
+/** A link of our own; text alone where the address is none of the web's or would end the link early. */
+function summary_link(text, address) {
+    return /^https?:\/\/[^\s()<>]+$/.test(address)
+        ? raw(`[${(0,report_escape/* escapeMarkdown */.FV)(text)}](${address})`)
+        : raw((0,report_escape/* escapeMarkdown */.FV)(text));
+}
 function heading(text, level = 2) {
     return `${'#'.repeat(level)} ${(0,report_escape/* escapeMarkdown */.FV)(text)}\n`;
 }
@@ -67294,7 +67409,7 @@ function rehearsalSummary(subject, rehearsed, told) {
         ...(reasons.length === 0 ? [] : [list(reasons.slice(0, 20))]),
         ...comparisons(rehearsed).map((line) => paragraph(line)),
         paragraph(costLine(rehearsed)),
-        ...(told.url === null ? [] : [paragraph(`The issue ${told.url} was ${told.change}.`)]),
+        ...(told.url === null ? [] : [paragraph(raw(`${summary_link('The issue', told.url).raw} was ${told.change}.`))]),
         ...(figures.timings.length === 0 ? [] : [details('What each phase took', timingTable(rehearsed))]),
     ].join('\n');
 }
@@ -67370,7 +67485,7 @@ async function keepIssue(edge, subject, rehearsed) {
             case 'nothing-to-do':
                 return { change: 'none', url: null };
             case 'passed':
-                return await closeIssue(client, about, `Green again: ${runUrl}`);
+                return await closeIssue(client, about, summary_link('Green again', runUrl).raw);
             default:
                 return await openIssue(client, about, issueText(subject, rehearsed, runUrl));
         }
@@ -67391,7 +67506,7 @@ function issueText(subject, rehearsed, runUrl) {
             paragraph(summary_verdictOf(rehearsed)),
             list(rehearsed.reasons.slice(0, 20)),
             ...comparisons(rehearsed).map((line) => paragraph(line)),
-            `The run, with its record: ${runUrl}\n`,
+            paragraph(raw(`${summary_link('The run', runUrl).raw} keeps its record and its evidence.`)),
             paragraph('The gate of a protected environment asks for rehearsals that passed (docs/rehearsals.md). This issue is brought up to date by each that does not pass, and closed by the next one that does.'),
         ].join('\n'),
     };
@@ -67693,7 +67808,7 @@ function refuseFailed({ environment }, { depth, outcome, reasons }) {
 /* harmony export */   bD: () => (/* binding */ messageOf),
 /* harmony export */   j1: () => (/* binding */ ConfigurationError)
 /* harmony export */ });
-/* unused harmony exports NotSupportedError, asSentence */
+/* unused harmony exports NotSupportedError, quoted, asSentence */
 /**
  * Something that the user can mend: a wrong input, a missing scope, a refused password. It is shown without a stack
  * and never retried. The message says what was being done, what came back, what state things are in and what to do.
@@ -67708,6 +67823,11 @@ class NotSupportedError extends (/* unused pure expression or super */ null && (
 function messageOf(thrown) {
     return thrown instanceof Error ? thrown.message : String(thrown);
 }
+const LONGEST_QUOTE = 2_000;
+/** What somebody else said, as it may stand in a message of ours: an answer of a megabyte tells no more than its beginning. */
+function quoted(text) {
+    return text.length <= LONGEST_QUOTE ? text : `${text.slice(0, LONGEST_QUOTE).toWellFormed()}…`;
+}
 /** A cause as a sentence of a longer message: with one full stop, whether it came with one or not. */
 function asSentence(text) {
     return /[.!?…]$/.test(text.trimEnd()) ? text.trimEnd() : `${text.trimEnd()}.`;
@@ -67716,7 +67836,7 @@ function asSentence(text) {
 
 /***/ }),
 
-/***/ 4212:
+/***/ 5268:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -70749,6 +70869,7 @@ const SECRET_INPUTS = [
     'dns-command-secret',
     'migration-key',
     'github-token',
+    'registry-credentials',
     'notify-slack-url',
     'notify-webhook-url',
     'check-secrets',
@@ -70810,25 +70931,127 @@ function readEnvironmentInput(environment, name) {
     return written === '' ? environment[key.replaceAll('-', '_')] : written;
 }
 
+// EXTERNAL MODULE: ./build/src/report/escape.js
+var report_escape = __nccwpck_require__(6209);
+;// CONCATENATED MODULE: ./build/src/github/encoded-forms.js
+
+/** A form that is shorter would stand in texts that have nothing to do with the value. */
+const SHORTEST_ENCODED = 12;
+/**
+ * The forms in which programs print a value that they quote: an API's error with a body in JSON, a URL with a password,
+ * a header in Basic authentication, a summary of ours. Without the value itself, and without forms that are so short that
+ * they could stand for anything.
+ */
+function encodedForms(value) {
+    const uri = encodeURIComponent(value.toWellFormed());
+    const json = JSON.stringify(value).slice(1, -1);
+    const html = htmlOf(value);
+    const written = [
+        uri,
+        new URLSearchParams([['', value]]).toString().slice(1),
+        uri.replaceAll(/[!'()*]/g, percentEncoded),
+        uri.replaceAll("'", '%27'),
+        uri.replaceAll(/%[0-9A-F]{2}/g, (code) => code.toLowerCase()),
+        // What `URL` leaves in a password.
+        encodeURI(value.toWellFormed()),
+        json,
+        // A JSON text inside another one, and what programs write that keep to ASCII.
+        JSON.stringify(json).slice(1, -1),
+        json.replaceAll(/[\u0080-\uFFFF]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`),
+        html,
+        html.replaceAll('&gt;', '>'),
+        html.replaceAll('"', '&quot;').replaceAll("'", '&#39;'),
+        (0,report_escape/* escapeMarkdown */.FV)(value),
+        // Quoted in SQL, and in a shell.
+        value.replaceAll("'", "''"),
+        value.replaceAll('"', '""'),
+        value.replaceAll("'", String.raw `'\''`),
+    ];
+    const bytes = Buffer.from(value);
+    const packed = [
+        ...[0, 1, 2].flatMap((shift) => {
+            const inner = base64At(bytes, shift);
+            return [inner, inner.replaceAll('+', '-').replaceAll('/', '_')];
+        }),
+        bytes.toString('hex'),
+        bytes.toString('hex').toUpperCase(),
+    ].filter((form) => form.length >= SHORTEST_ENCODED);
+    return [...new Set([...written, ...packed])].filter((form) => form !== value && form !== '');
+}
+/** Inside a longer base64 text only the groups that are wholly made of the value are the same each time. */
+function base64At(bytes, shift) {
+    const text = Buffer.concat([Buffer.alloc(shift), bytes])
+        .toString('base64')
+        .replace(/=+$/, '');
+    // Of the last group all but the final characters are the value's own; the first holds what stands before it.
+    const whole = text.length - (text.length % 4);
+    return text.slice(shift === 0 ? 0 : 4, whole);
+}
+function percentEncoded(character) {
+    return `%${character.charCodeAt(0).toString(16).toUpperCase()}`;
+}
+function htmlOf(value) {
+    return value.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+}
+
 ;// CONCATENATED MODULE: ./build/src/github/masks.js
+
 // Below this a mask would blank out words that are no secret (GitHub masks every line that holds the value).
 const SHORTEST_MASK = 4;
 const SHORTEST_LINE = 8;
+/** Who cuts a long text leaves the beginning of what stood in it: of so long a secret, so much of it is one, too. */
+const LONG = 200;
+const TELLING_PART = 32;
 /** `onMask` hands a value on to the runner. */
 function createMasks(onMask) {
     const known = new Set();
-    let longestFirst = [];
+    /** What is to be found in a text, by its first characters. */
+    const wanted = new Map();
+    function want(form) {
+        const beginning = form.slice(0, SHORTEST_MASK);
+        const alike = wanted.get(beginning);
+        if (alike === undefined)
+            wanted.set(beginning, [form]);
+        else
+            alike.push(form);
+    }
     function add(value) {
-        const lines = value.split(/\r?\n/).map((line) => line.trim());
+        const lines = value.split(/\r?\n|\r/).map((line) => line.trim());
         // A key of many lines: its first and last line, and short ones, are no secret and stand in many texts.
         const secrets = lines.length === 1 ? lines : lines.filter((line) => line.length >= SHORTEST_LINE);
         for (const secret of secrets) {
             if (secret.length < SHORTEST_MASK || known.has(secret) || secret.startsWith('-----'))
                 continue;
             known.add(secret);
-            longestFirst = [...known].sort((a, b) => b.length - a.length);
+            for (const form of [secret, ...encodedForms(secret)])
+                want(form);
             onMask(secret);
         }
+    }
+    /** How much of the text from there on is secret. */
+    function secretAt(text, at) {
+        let longest = 0;
+        for (const form of wanted.get(text.slice(at, at + SHORTEST_MASK)) ?? []) {
+            if (form.length > longest)
+                longest = Math.max(longest, sharedWith(text, at, form));
+        }
+        return longest;
+    }
+    function withoutKnown(text) {
+        let redacted = '';
+        let shown = 0;
+        for (let at = 0; at + SHORTEST_MASK <= text.length; at += 1) {
+            let end = at + secretAt(text, at);
+            if (end === at)
+                continue;
+            // One secret may begin inside of another.
+            for (let next = at + 1; next < end; next += 1)
+                end = Math.max(end, next + secretAt(text, next));
+            redacted += `${text.slice(shown, at)}***`;
+            shown = end;
+            at = end - 1;
+        }
+        return redacted + text.slice(shown);
     }
     return {
         add,
@@ -70843,13 +71066,21 @@ function createMasks(onMask) {
                 // Not percent-encoded after all: what is written was masked above.
             }
         },
-        redact(text) {
-            let redacted = text;
-            for (const secret of longestFirst)
-                redacted = redacted.replaceAll(secret, '***');
-            return redacted.replaceAll(/(\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@]*:)[^\s/@]+@/gi, '$1***@');
-        },
+        redact: (text) => 
+        // Without the colon, with which it would look like a secret again to whoever looks for the shape of one.
+        withoutKnown(text).replaceAll(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/:@]*:[^\s/@]+@/gi, '$1***@'),
     };
+}
+/** The length of the form where the text holds it there, whole or cut; 0 where it does not. */
+function sharedWith(text, at, form) {
+    if (text.startsWith(form, at))
+        return form.length;
+    if (form.length < LONG || !text.startsWith(form.slice(0, TELLING_PART), at))
+        return 0;
+    let shared = TELLING_PART;
+    while (shared < form.length && text[at + shared] === form[shared])
+        shared += 1;
+    return shared;
 }
 
 // EXTERNAL MODULE: external "node:crypto"
@@ -70894,8 +71125,6 @@ function localUser() {
     }
 }
 
-// EXTERNAL MODULE: ./build/src/report/escape.js
-var report_escape = __nccwpck_require__(6209);
 ;// CONCATENATED MODULE: ./build/src/github/run.js
 
 
@@ -70907,6 +71136,8 @@ var report_escape = __nccwpck_require__(6209);
 const IS_POST = 'isPost';
 // More than 1 MiB is not cut but refused as a whole by the runner (its FileCommandManager).
 const LARGEST_SUMMARY = 1024 * 1024 - 4096;
+/** Characters. */
+const LONGEST_ERROR = 20_000;
 const PATIENCE_AT_THE_END_MS = 5_000;
 /**
  * The entry of every action: masks the secrets, runs `main`, and has the one catch. In the action's post step (same
@@ -71027,7 +71258,7 @@ function cancellation(log) {
     return cancelled.signal;
 }
 function fail(edge, masks, onGitHub, error) {
-    const message = (0,report_escape/* plainLines */.y1)(masks.redact((0,errors/* messageOf */.bD)(error)));
+    const message = (0,report_escape/* shorten */.ml)((0,report_escape/* plainLines */.y1)(masks.redact((0,errors/* messageOf */.bD)(error))), LONGEST_ERROR);
     if (onGitHub)
         setFailed(message);
     else {
@@ -71082,9 +71313,10 @@ function cut(markdown, bytes) {
 /* harmony export */   BP: () => (/* binding */ logLine),
 /* harmony export */   FV: () => (/* binding */ escapeMarkdown),
 /* harmony export */   ZD: () => (/* binding */ escapeHtml),
+/* harmony export */   ml: () => (/* binding */ shorten),
 /* harmony export */   y1: () => (/* binding */ plainLines)
 /* harmony export */ });
-/* unused harmony exports mermaidText, shorten */
+/* unused harmony export mermaidText */
 /* harmony import */ var node_util__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7975);
 
 // A name from outside may be written to look like a verdict: a heading, a link, a table row, a closed <details>.
@@ -71128,10 +71360,12 @@ function mermaidText(text) {
         return '–';
     return STATEMENT.test(label) ? `· ${label}` : label;
 }
-/** One line for a log: no colours, and nothing the runner would obey as a workflow command. */
+/** A line of a log that nobody reads to its end any more. */
+const LONGEST_LINE = 10_000;
+/** One line for a log: no colours, nothing the runner would obey as a workflow command, and of a length to be read. */
 function logLine(text) {
     // The runner finds `::command::` at the beginning of a line and `##[command]` anywhere in it.
-    return oneLine(text)
+    return shorten(oneLine(text), LONGEST_LINE)
         .replace(/^\s*::/, '∶∶')
         .replaceAll('##[', '## [');
 }

@@ -1,65 +1,98 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { silentLog } from '../../src/log.ts';
 import { endState, shopEnvironments } from '../end-state.ts';
+import {
+  accessOfTheRunner,
+  everythingInTheAccount,
+  orphansAmong,
+  sessionsOfActions,
+} from '../left-behind.ts';
 import { judge } from '../load/judge.ts';
 import { startLoad, type Load } from '../load/load.ts';
-import { runPipeline, type PipelineOptions } from '../pipeline.ts';
+import { runPipeline } from '../pipeline.ts';
 import type { WorkflowResult } from '../runner/options.ts';
 import { stopAll, temporaryDirectory } from '../servers/process.ts';
 import { hostNameOf, startWorld, type World } from '../world.ts';
 import { draw, type Draw } from './draw.ts';
-import type { Scene } from './fault.ts';
+import { secretsLeft } from './secrets-left.ts';
+import { environmentOf, letAMinutePass, letJobsExpire, weatherOf, type Weather } from './weather.ts';
 
 export interface ChaosVerdict {
   seed: number;
+  environment: string;
   strategy: string;
-  /** What went wrong, and at which step; what was drawn for a step that never began did not. */
+  traffic: string;
+  runners: number;
+  /** What went wrong, and at which step. */
   struck: string[];
+  /** What was drawn, and nothing met: an order to an API that nobody asked, a deploy that got no lock. */
+  missed: string[];
   /** How often the pipeline was run until it ended well; a roll-back afterwards is said. */
   attempts: number;
   rolledBack: boolean;
   authoritative: 'heroku' | 'digitalocean';
   downtimeMs: number;
+  seconds: number;
   /** Empty when every invariant holds. */
   broken: string[];
 }
 
-const ENVIRONMENT = 'staging';
 const RATE = 8;
-/** As a patient person would press “Re-run failed jobs”. */
+/** As a patient person would go on. */
 const MOST_ATTEMPTS = 4;
+/** “Re-run failed jobs”, and when that has not helped either a new run: a changed schema is copied by no re-run. */
+const NEW_RUN_AT = 3;
 const A_MOMENT_MS = 1500;
 
+/** A migration in its world, with what goes wrong around it. */
+interface Story {
+  world: World;
+  drawn: Draw;
+  directory: string;
+  weather: Weather;
+  tell: (line: string) => void;
+}
+
 /**
- * One whole migration of staging in which things go wrong, run again as a person would until it ends well, and rolled back
- * when it does not. Whatever happened, one side serves, everything that was acknowledged is there once, and no job was lost
- * or run on both sides.
+ * One whole migration in which things go wrong, run again as a person would until it ends well, and rolled back when it
+ * does not. Whatever happened, one side serves, everything that was acknowledged is there once, no job was lost or run on
+ * both sides, and nothing is left behind: no secret in anything that was written, no runner among the trusted sources, no
+ * session, nothing in the account that belongs to nobody.
  */
-export async function chaosRun(seed: number, tell: (line: string) => void): Promise<ChaosVerdict> {
-  const drawn = draw(seed);
+export async function chaosRun(
+  seed: number,
+  tell: (line: string) => void,
+  drawn: Draw = draw(seed),
+): Promise<ChaosVerdict> {
+  const begunAt = Date.now();
+  const { environment, strategy, traffic, runners } = drawn;
   const directory = temporaryDirectory('chaos');
   const world = await startWorld({
     log: silentLog,
-    environments: [ENVIRONMENT],
+    environments: environment === 'production' ? ['staging', 'production'] : ['staging'],
     sizeMb: 1,
-    seed,
-    directory,
-    strategy: drawn.strategy,
+    ...{ seed, directory, strategy, traffic },
+    ...(runners === 1 ? {} : { runners }),
   });
   try {
-    const side = world.oldSides.get(ENVIRONMENT);
-    if (side === undefined) throw new Error('The world has no such environment.');
-    await side.app.settled();
-    const load = visitors(world, directory, seed);
+    for (const { app } of world.oldSides.values()) await app.settled();
+    const before = await everythingInTheAccount(world);
+    const load = visitors({ world, drawn }, directory, seed);
     await delay(A_MOMENT_MS);
-    const weather = weatherOf(drawn, { world, environment: ENVIRONMENT, side, random: drawn.random }, tell);
-    const { attempts, rolledBack } = await untilItEndsWell(world, directory, weather, tell);
+    const weather = weatherOf(drawn, world, tell);
+    const story = { world, drawn, directory, weather, tell };
+    const { attempts, rolledBack } = await untilItEndsWell(story);
+    weather.clear();
     await delay(world.ttl.playedMs + A_MOMENT_MS);
+    const struck = weather.struck();
     return {
-      ...{ seed, strategy: drawn.strategy, struck: weather.struck, attempts, rolledBack },
-      ...(await conclusion(world, directory, load, seed)),
+      ...{ seed, environment, strategy, traffic, runners, attempts, rolledBack },
+      struck: struck.filter(({ met }) => met).map(({ what }) => what),
+      missed: struck.filter(({ met }) => !met).map(({ what }) => what),
+      ...(await conclusion(story, load, { seed, before })),
+      seconds: Math.round((Date.now() - begunAt) / 1000),
     };
   } finally {
     await world.stop();
@@ -67,99 +100,73 @@ export async function chaosRun(seed: number, tell: (line: string) => void): Prom
   }
 }
 
-interface Weather {
-  struck: string[];
-  killStep: NonNullable<PipelineOptions['killStep']>;
-}
-
-/** Strikes where the step begins that was drawn; after a dead machine a minute passes for its lease, and nothing else. */
-function weatherOf(drawn: Draw, scene: Scene, tell: (line: string) => void): Weather {
-  const left = [...drawn.faults];
-  const struck: string[] = [];
-  let begun = 0;
-  return {
-    struck,
-    killStep: (job, _step, line) => {
-      const title = /^##\[group\](.*)/.exec(line)?.[1];
-      // The guard watches: what ends it is another run's business, and it prints no steps.
-      if (title === undefined || job.endsWith('guard')) return false;
-      begun += 1;
-      const next = left[0];
-      if (next === undefined || begun < next.at) return false;
-      left.shift();
-      const what = `${next.fault.name} (${job}: ${title})`;
-      struck.push(what);
-      tell(what);
-      const answer = next.fault.strike(scene);
-      if (answer === 'runner' || answer === true) setTimeout(() => void letAMinutePass(scene.world), 1000);
-      return answer ?? false;
-    },
+async function untilItEndsWell({
+  world,
+  drawn,
+  directory,
+  weather,
+  tell,
+}: Story): Promise<{ attempts: number; rolledBack: boolean }> {
+  const order = {
+    ...{ actor: 'alex', approve: true, directory: join(directory, 'runner') },
+    vars: { ACTIONS_STEP_DEBUG: 'true' },
   };
-}
-
-async function letAMinutePass(world: World): Promise<void> {
-  const cluster = world.digitalOcean.clusters().find(({ name }) => name === `shop-${ENVIRONMENT}`);
-  await cluster
-    ?.query(
-      'migration_journal',
-      `update journal.lease set renewed_at = renewed_at - interval '60 s', expires_at = expires_at - interval '60 s'`,
-    )
-    // There is no journal yet, or it is just failing over: then the lease runs out by itself.
-    .catch(() => undefined);
-}
-
-async function untilItEndsWell(
-  world: World,
-  directory: string,
-  { killStep }: Weather,
-  tell: (line: string) => void,
-): Promise<{ attempts: number; rolledBack: boolean }> {
-  const order = { actor: 'alex', approve: true, directory: join(directory, 'runner'), killStep };
   mkdirSync(order.directory, { recursive: true });
-  const run = (rerunOf?: WorkflowResult): Promise<WorkflowResult> =>
-    runPipeline(world, {
+  let result: WorkflowResult | undefined;
+  for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt += 1) {
+    if (attempt === NEW_RUN_AT) letJobsExpire(world);
+    result = await runPipeline(world, {
       ...order,
+      ...weather.options(),
       file: 'migrate.yml',
-      inputs: { application: 'shop', through: ENVIRONMENT },
-      ...(rerunOf === undefined ? {} : { rerunOf }),
+      inputs: { application: 'shop', through: drawn.environment },
+      ...(result === undefined || attempt === NEW_RUN_AT ? {} : { rerunOf: result }),
     });
-  let result = await run();
-  for (let attempt = 1; attempt < MOST_ATTEMPTS; attempt += 1) {
-    if (result.conclusion === 'success') return { attempts: attempt, rolledBack: false };
-    tell(`attempt ${attempt} failed in ${failedJobs(result)}`);
+    const endedWell = result.conclusion === 'success';
+    weather.attemptEnded(endedWell);
+    if (endedWell) return { attempts: attempt, rolledBack: false };
+    tell(`attempt ${attempt}: ${result.conclusion} in ${unfinishedJobs(result).join(', ')}`);
+    for (const line of errorsOf(result)) tell(`  ${line}`);
     await letAMinutePass(world);
-    result = await run(result);
   }
-  if (result.conclusion === 'success') return { attempts: MOST_ATTEMPTS, rolledBack: false };
-  tell(`attempt ${MOST_ATTEMPTS} failed in ${failedJobs(result)}: rolling back`);
-  await letAMinutePass(world);
+  const [job = drawn.environment] = result === undefined ? [] : unfinishedJobs(result);
+  const environment = environmentOf(job, drawn);
+  tell(`rolling ${environment} back`);
+  letJobsExpire(world);
   await runPipeline(world, {
     ...order,
+    ...weather.options(),
     file: 'roll-back.yml',
-    inputs: { application: 'shop', environment: ENVIRONMENT },
+    inputs: { application: 'shop', environment },
   });
   return { attempts: MOST_ATTEMPTS, rolledBack: true };
 }
 
-function failedJobs({ jobs }: WorkflowResult): string {
-  return jobs
-    .filter(({ conclusion }) => conclusion === 'failure')
-    .map(({ id }) => id)
-    .join(', ');
+function unfinishedJobs({ jobs }: WorkflowResult): string[] {
+  return jobs.filter(({ conclusion }) => ['failure', 'cancelled'].includes(conclusion)).map(({ id }) => id);
+}
+
+/** What each step that failed says first. */
+function errorsOf({ jobs }: WorkflowResult): string[] {
+  return jobs.flatMap(({ id, steps }) =>
+    steps
+      .filter(({ outcome }) => outcome === 'failure')
+      .flatMap(({ log }) => /^##\[error\](.*)/m.exec(readFileSync(log, 'utf8'))?.[1] ?? [])
+      .map((error) => `${id}: ${error}`),
+  );
 }
 
 async function conclusion(
-  world: World,
-  directory: string,
+  { world, drawn: { environment }, drawn, directory }: Story,
   load: Load,
-  seed: number,
+  { seed, before }: { seed: number; before: readonly string[] },
 ): Promise<Pick<ChaosVerdict, 'authoritative' | 'downtimeMs' | 'broken'>> {
   // Whoever comes now is served.
-  const late = visitors(world, join(directory, 'late'), seed + 1);
+  const late = visitors({ world, drawn }, join(directory, 'late'), seed + 1);
   await delay(A_MOMENT_MS);
   const reports = await Promise.all([late.stop(), load.stop()]);
-  const { authoritative, conditions } = await endState(world, ENVIRONMENT);
-  const sides = shopEnvironments(world, ENVIRONMENT);
+  const { authoritative, conditions } = await endState(world, environment);
+  const sides = shopEnvironments(world, environment);
   const serving = authoritative === 'heroku' ? sides.heroku : sides.digitalocean;
   const other = authoritative === 'heroku' ? sides.digitalocean : sides.heroku;
   if (serving === undefined) throw new Error(`${authoritative} counts, and has no database.`);
@@ -182,16 +189,45 @@ async function conclusion(
     downtimeMs: reports[1].downtimeMs,
     broken: [
       ...counts.filter(([, count]) => count > 0).map(([what, count]) => `${count} ${what}`),
+      ...Object.values(found.examples).flat(),
       ...conditions.filter(({ holds }) => !holds).map(({ what }) => `not so: ${what}`),
+      ...(environment === 'production' ? await notSoInStaging(world) : []),
       ...(found.writes.found === 0 ? ['nothing was written: a verdict about nothing'] : []),
+      ...(await leftBehind(world, directory, before)),
     ],
   };
 }
 
-function visitors(world: World, directory: string, seed: number): Load {
+/** Nobody looks at it any more, and it is in one of the two states all the same. */
+async function notSoInStaging(world: World): Promise<string[]> {
+  const { conditions } = await endState(world, 'staging');
+  return conditions.filter(({ holds }) => !holds).map(({ what }) => `not so in staging: ${what}`);
+}
+
+async function leftBehind(world: World, directory: string, before: readonly string[]): Promise<string[]> {
+  const access = await accessOfTheRunner(world);
+  const sessions = await Promise.all(
+    [...world.oldSides.keys()].map((environment) => sessionsOfActions(world, environment)),
+  );
+  return [
+    ...access.map((list) => `the runner's address is still admitted: ${list}`),
+    ...sessions.flat().map((session) => `a session is still open: ${session}`),
+    ...orphansAmong(await everythingInTheAccount(world), before),
+    ...(await secretsLeft(
+      world,
+      ['runner', 'github'].map((folder) => join(directory, folder)),
+    )),
+  ];
+}
+
+function visitors(
+  { world, drawn: { environment } }: Pick<Story, 'world' | 'drawn'>,
+  directory: string,
+  seed: number,
+): Load {
   mkdirSync(directory, { recursive: true });
   return startLoad({
-    hostName: hostNameOf(ENVIRONMENT),
+    hostName: hostNameOf(environment),
     proxyUrl: world.proxyUrl(''),
     caPem: world.authority.pem,
     rate: RATE,

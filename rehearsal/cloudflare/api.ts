@@ -73,7 +73,9 @@ async function respond(
   options.requests.push(record);
   const fault = options.faults.take(method, path);
   if (fault !== undefined && sufferSilently(fault, request)) return;
-  const { status, text } = decide(options, request, { method, target, body, fault });
+  const asked = { method, target, body, fault };
+  if (fault === 'twice') options.requests.push({ ...record, status: decide(options, request, asked).status });
+  const { status, text } = decide(options, request, asked);
   record.status = status;
   if (fault === 'truncate') {
     sendTruncated(response, status, text);

@@ -1,9 +1,7 @@
 import { page } from './api/page.ts';
-import { notFound } from './api/error.ts';
 import { ok, type Route } from './api/route.ts';
 import { datacentres, dropletSizes, type DropletSize } from './catalogue.ts';
 import { timestamp } from './platform.ts';
-import type { PlayedLatencies } from './played.ts';
 
 /** A size as `GET /v2/sizes` and every droplet show it. */
 export function showSize(size: DropletSize): object {
@@ -33,7 +31,7 @@ export function showRegion(slug: string): object {
 }
 
 /** What belongs to the account and to the catalogue rather than to one resource. */
-export function accountRoutes(pricePerMonth: () => number, played: PlayedLatencies): Route[] {
+export function accountRoutes(pricePerMonth: () => number): Route[] {
   const usage = (): string => (pricePerMonth() / 30).toFixed(2);
   return [
     {
@@ -72,51 +70,7 @@ export function accountRoutes(pricePerMonth: () => number, played: PlayedLatenci
       scope: 'regions:read',
       handle: (call) => page(call, 'regions', Object.keys(datacentres).map(showRegion)),
     },
-    {
-      method: 'GET',
-      path: '/v2/registries',
-      scope: 'registry:read',
-      handle: () => ok({ registries: played.registries.names.map(showRegistry) }),
-    },
-    {
-      method: 'GET',
-      path: '/v2/registries/subscription',
-      scope: 'registry:read',
-      handle: () => {
-        const { names, tier } = played.registries;
-        if (names.length === 0) throw notFound();
-        return ok({
-          subscription: { tier: registryTiers[tier], created_at: REGISTERED, updated_at: REGISTERED },
-        });
-      },
-    },
   ];
-}
-
-const REGISTERED = '2026-01-05T09:12:44Z';
-
-function showRegistry(name: string): object {
-  return { name, region: 'fra1', storage_usage_bytes: 0, created_at: REGISTERED };
-}
-
-/** Container Registry's pricing page, 2026-09. */
-const registryTiers = {
-  starter: registryTier('starter', 0, 1, 0.5),
-  basic: registryTier('basic', 500, 5, 5),
-  professional: registryTier('professional', 2000, 0, 100),
-};
-
-function registryTier(slug: string, cents: number, repositories: number, storageGib: number): object {
-  return {
-    name: slug.replace(/^./, (first) => first.toUpperCase()),
-    slug,
-    included_repositories: repositories,
-    included_storage_bytes: storageGib * 1024 ** 3,
-    allow_storage_overage: slug !== 'starter',
-    included_bandwidth_bytes: storageGib * 1024 ** 3,
-    monthly_price_in_cents: cents,
-    storage_overage_price_in_cents: 2,
-  };
 }
 
 export const theAccount = {

@@ -41,7 +41,7 @@ export interface Dns {
 }
 
 /** The default TTL of a record that names none. Source: domains API, `ttl` of a domain, 1800 s. */
-export const defaultTtl = 1800;
+const defaultTtl = 1800;
 
 const nameServers = ['ns1.digitalocean.com', 'ns2.digitalocean.com', 'ns3.digitalocean.com'];
 

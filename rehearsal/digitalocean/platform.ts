@@ -3,6 +3,12 @@ import type { Authority } from '../servers/certificates.ts';
 import type { PlayedLatencies } from './played.ts';
 import type { Schedule } from './schedule.ts';
 
+/** What a branch at GitHub holds at a moment: the commit, and the directory of its code once it is built. */
+export interface Branch {
+  commit: string;
+  code: string;
+}
+
 /** What all resources of one played DigitalOcean share. */
 export interface Platform {
   readonly log: Log;
@@ -10,6 +16,7 @@ export interface Platform {
   readonly authority: Authority;
   readonly egressAddress: () => string;
   readonly images: (digestOrReference: string) => { code: string } | undefined;
+  readonly branches: (repository: string, branch: string) => Branch | undefined;
   readonly played: PlayedLatencies;
   readonly schedule: Schedule;
   /** The address of the API, for links. */

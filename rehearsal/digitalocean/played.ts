@@ -1,3 +1,14 @@
+/** What a DigitalOcean would do that is otherwise than is believed, for whoever must notice. */
+export type Otherwise =
+  /** `doadmin` owns no database, so it may make nothing in one. */
+  | 'doadmin-owns-nothing'
+  /** Users of the API are superusers, whom no right binds. */
+  | 'users-are-superusers'
+  /** What lies in a VPC is not reached from it. */
+  | 'private-network-closed'
+  /** A domain that leads nowhere gets no certificate, whatever record proves it. */
+  | 'no-early-certificates';
+
 /** How long the played platform takes, in milliseconds, and what else it plays. Printed beside every duration that they influence. */
 export interface PlayedLatencies {
   /** A cluster from `creating` to `online`. Real: several minutes. */
@@ -20,8 +31,13 @@ export interface PlayedLatencies {
   requestsPerHour: number;
   /** Apps of other teams have these names, which are unique beyond one team. */
   appNamesOfOthers: readonly string[];
-  /** The container registries of the account and the subscription that they share. */
-  registries: { names: readonly string[]; tier: 'starter' | 'basic' | 'professional' };
+  /** The container registries that the account has at first, the subscription that they share, and names that others took. */
+  registries: {
+    names: readonly string[];
+    tier: 'starter' | 'basic' | 'professional';
+    namesOfOthers: readonly string[];
+  };
+  otherwise: readonly Otherwise[];
 }
 
 export const defaultPlayed: PlayedLatencies = {
@@ -35,5 +51,6 @@ export const defaultPlayed: PlayedLatencies = {
   requestsPerMinute: 250,
   requestsPerHour: 5000,
   appNamesOfOthers: [],
-  registries: { names: ['acme'], tier: 'basic' },
+  registries: { names: [], tier: 'basic', namesOfOthers: [] },
+  otherwise: [],
 };

@@ -2,6 +2,7 @@ import type { Log } from '../../src/log.ts';
 import { createFaultSwitch, type FaultSwitch } from '../faults.ts';
 import type { RecordedRequest } from '../recorded-request.ts';
 import type { Authority } from '../servers/certificates.ts';
+import type { TcpProxy } from '../servers/tcp-proxy.ts';
 import { accountRoutes, theAccount } from './account.ts';
 import { startApiServer } from './api/server.ts';
 import { createTokenStore } from './api/tokens.ts';
@@ -11,8 +12,9 @@ import { startIngress, type Ingress } from './apps/ingress.ts';
 import { appRoutes } from './apps/routes.ts';
 import { backupShare } from './catalogue.ts';
 import type { Cluster } from './clusters/cluster.ts';
-import { Clusters } from './clusters/clusters.ts';
+import { Clusters, endpointsOf } from './clusters/clusters.ts';
 import { clusterRoutes } from './clusters/routes.ts';
+import type { Rule } from './clusters/trusted-sources.ts';
 import { prepareBinaries } from './clusters/server.ts';
 import { domainRoutes } from './domains.ts';
 import { DnsStore, publicZones, type Dns, type RecordType } from './dns.ts';
@@ -21,9 +23,10 @@ import type { Droplet } from './droplets/droplet.ts';
 import { Droplets } from './droplets/droplets.ts';
 import { Firewalls } from './droplets/firewalls.ts';
 import { AlertPolicies } from './monitoring.ts';
-import type { Platform } from './platform.ts';
+import type { Branch, Platform } from './platform.ts';
 import { defaultPlayed, type PlayedLatencies } from './played.ts';
 import { Projects } from './projects.ts';
+import { Registries } from './registries.ts';
 import { Schedule } from './schedule.ts';
 import { Tags } from './tags.ts';
 import { Vpcs } from './vpcs.ts';
@@ -38,6 +41,8 @@ export interface DigitalOceanOptions {
    * (`sha256:…`) first, then by reference (`registry/repository@sha256:…` or `registry/repository:tag`).
    */
   images: (digestOrReference: string) => { code: string } | undefined;
+  /** What App Platform may read at GitHub; undefined = it was not given access. None unless told. */
+  branches?: (repository: string, branch: string) => Branch | undefined;
   played?: Partial<PlayedLatencies>;
   /** What the public says of names in zones that somebody else serves: App Platform looks at them to prove a domain. */
   namesElsewhere?: (name: string, type: RecordType) => { value: string; ttl: number }[];
@@ -67,7 +72,9 @@ export interface DigitalOceanWorld {
     entities: string[];
     alerts: { email: string[] };
   }[];
-  /** US dollars a month of everything that exists now. */
+  /** Container registries; what a runner's `docker push` reaches, and no route of the API. */
+  registries: Pick<Registries, 'push' | 'replace' | 'view'>;
+  /** US dollars a month of everything that exists now, but for the subscription that registries share. */
   pricePerMonth(): number;
   stop(): Promise<void>;
 }
@@ -82,6 +89,12 @@ export interface ClusterView {
   query<Row = Record<string, unknown>>(database: string, sql: string, values?: unknown[]): Promise<Row[]>;
   publicEndpoint: { host: string; port: number };
   privateEndpoint: { host: string; port: number };
+  /** What everybody reaches it through, apps and the pool too: to be cut, or slowed down. */
+  proxies: readonly TcpProxy[];
+  /** The trusted sources as they stand. */
+  rules: readonly Rule[];
+  /** As a fail-over does: every session ends, and for a moment nobody is let in. */
+  restart(): Promise<void>;
 }
 
 export interface DropletView {
@@ -90,8 +103,11 @@ export interface DropletView {
   status: 'new' | 'active' | 'off';
   publicAddress: string;
   privateAddress: string;
-  /** Present once its cloud-init has started a Redis; `port` is the one for TLS of its configuration. */
-  redis?: { host: string; port: number };
+  /**
+   * Present once its cloud-init has started a Redis; `port` is the one for TLS of its configuration. Its `proxies` are what
+   * everybody reaches it through, to be cut.
+   */
+  redis?: { host: string; port: number; proxies: readonly TcpProxy[]; restart(): Promise<void> };
 }
 
 export interface AppView {
@@ -127,7 +143,8 @@ export async function startDigitalOcean(options: DigitalOceanOptions): Promise<D
     requests,
     plain: (path) => logs.read(path),
   });
-  const platform: Platform = { ...options, played, schedule, apiUrl: api.url };
+  const branches = options.branches ?? (() => undefined);
+  const platform: Platform = { ...options, branches, played, schedule, apiUrl: api.url };
 
   const dns = new DnsStore();
   if (options.namesElsewhere !== undefined) dns.elsewhere = options.namesElsewhere;
@@ -138,6 +155,7 @@ export async function startDigitalOcean(options: DigitalOceanOptions): Promise<D
   const droplets = new Droplets(platform, new Firewalls(), { tags, vpcs, projects });
   const apps = new Apps(platform, { vpcs, clusters, projects, dns });
   const alerts = new AlertPolicies(theAccount.email);
+  const registries = new Registries(played);
   const ingress = await startIngress(apps, options.authority);
   logs.read = (path) => readLogs(apps, path);
 
@@ -146,7 +164,8 @@ export async function startDigitalOcean(options: DigitalOceanOptions): Promise<D
     sum(droplets.list().map(({ size, backups }) => size.price * (backups ? 1 + backupShare : 1))) +
     sum(apps.list().map(({ spec }) => priceOf(spec)));
   api.serve([
-    ...accountRoutes(pricePerMonth, played),
+    ...accountRoutes(pricePerMonth),
+    ...registries.routes(),
     ...tags.routes((id) => droplets.find(id)),
     ...vpcs.routes(),
     ...projects.routes(),
@@ -170,6 +189,7 @@ export async function startDigitalOcean(options: DigitalOceanOptions): Promise<D
     droplets: () => droplets.list().map(viewDroplet),
     apps: () => apps.list().map(viewApp),
     alerts: () => alerts.list(),
+    registries,
     pricePerMonth,
     stop: async () => {
       schedule.stop();
@@ -204,18 +224,23 @@ function viewCluster(cluster: Cluster): ClusterView {
     query: (database, sql, values) => server().query(database, sql, values),
     publicEndpoint: { host: cluster.publicEndpoint.host, port: cluster.publicEndpoint.port },
     privateEndpoint: { host: cluster.privateEndpoint.host, port: cluster.privateEndpoint.port },
+    proxies: endpointsOf(cluster),
+    rules: cluster.rules,
+    restart: () => server().restart(),
   };
 }
 
 function viewDroplet(droplet: Droplet): DropletView {
-  const port = droplet.redis?.ports[0];
+  const { server, proxies, ports: [port] = [] } = droplet.redis ?? {};
   return {
     id: droplet.id,
     name: droplet.name,
     status: droplet.status,
     publicAddress: droplet.publicAddress,
     privateAddress: droplet.privateAddress,
-    ...(port === undefined ? {} : { redis: { host: droplet.privateAddress, port } }),
+    ...(server === undefined || proxies === undefined || port === undefined
+      ? {}
+      : { redis: { host: droplet.privateAddress, port, proxies, restart: () => server.restart() } }),
   };
 }
 

@@ -15,7 +15,7 @@ import type { TokenPermissions } from './world.ts';
 
 /** Files, branches, and git's objects (https://docs.github.com/rest/git, /rest/repos/contents, /rest/commits). */
 export const gitRoutes: Route[] = [
-  route('GET', '/branches/([^/]+)', ['contents', 'read'], (state, _request, [name = '']) =>
+  route('GET', '/branches/(.+)', ['contents', 'read'], (state, _request, [name = '']) =>
     ok(branchBody(state, name)),
   ),
   route('GET', '/contents/?(.*)', ['contents', 'read'], readContents),
@@ -49,7 +49,8 @@ export const gitRoutes: Route[] = [
 function branchBody(state: ApiState, name: string) {
   const branch = state.repository.branch(name);
   if (!branch) throw new ApiError(404, 'Branch not found');
-  return { name, commit: { sha: branch.commit }, protected: name === state.defaultBranch };
+  const isProtected = name === state.defaultBranch || state.settings.protectedBranches.has(name);
+  return { name, commit: { sha: branch.commit }, protected: isProtected };
 }
 
 function readContents(state: ApiState, request: ApiRequest, [path = '']: string[]): ApiAnswer {

@@ -12,6 +12,8 @@ export interface Settings {
   environmentVariables: Map<string, Map<string, string>>;
   actions: { enabled: boolean; allowed: 'all' | 'local_only' | 'selected' };
   workflows: { defaultPermissions: 'read' | 'write'; mayCreatePullRequests: boolean };
+  /** Beside the default branch. */
+  protectedBranches: Set<string>;
   private: boolean;
   hasIssues: boolean;
 }
@@ -22,6 +24,7 @@ export function newSettings(): Settings {
     organizationSecrets: new Set(),
     environmentSecrets: new Map(),
     environmentVariables: new Map(),
+    protectedBranches: new Set(),
     actions: { enabled: true, allowed: 'all' },
     // What a new repository has.
     workflows: { defaultPermissions: 'read', mayCreatePullRequests: false },

@@ -267,6 +267,7 @@ async function serve(desk: Desk, request: IncomingMessage, response: ServerRespo
     return;
   }
   const body = await readJson(request);
+  if (fault === 'twice') record(answerSafely(desk, request, method, path, body).status, body);
   const result: ApiAnswer =
     typeof fault === 'number'
       ? refusal(fault, fault === 429 ? 'You have exceeded a secondary rate limit.' : 'Server Error')

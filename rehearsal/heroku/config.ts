@@ -1,7 +1,7 @@
 import type { AddOn, App, Attachment, Platform } from './platform.ts';
 
 /** The config var of an attachment: `DATABASE` gives `DATABASE_URL`. Scheduler gives none. */
-export function configVarsOf(attachment: Attachment): Record<string, string> {
+function configVarsOf(attachment: Attachment): Record<string, string> {
   const { url, config } = attachment.addOn;
   return { ...config, ...(url === undefined ? {} : { [`${attachment.name}_URL`]: url }) };
 }

@@ -146,8 +146,12 @@ export interface AddOn extends Kept {
   name: string;
   app: App;
   plan: Plan;
+  /** `provisioning` until what stands behind it answers. */
+  state: 'provisioning' | 'provisioned' | 'deprovisioned';
   /** Connection string of the data add-ons. */
   url: string | undefined;
+  /** Ends the server that was started for it; only of one that was ordered through the API. */
+  stop: (() => Promise<void>) | undefined;
   /** Config vars that it sets besides those of its attachments, as other makers' services do. */
   config: Record<string, string>;
   /** What is behind a Postgres add-on beside the database itself. */
@@ -277,7 +281,9 @@ export function newAddOn(platform: Platform, app: App, plan: Plan, name: string)
     name,
     app,
     plan,
+    state: 'provisioned',
     url: undefined,
+    stop: undefined,
     config: {},
     behind: { followers: [], forks: [], credentials: ['default'], links: [], backups: [] },
     settings: {},

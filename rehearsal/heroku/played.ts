@@ -1,3 +1,16 @@
+/** What a Heroku would do that is otherwise than is believed, for whoever must notice. */
+export type Otherwise =
+  /** The default role may make tables and no schema. */
+  | 'no-schemas'
+  /** Key-Value Store refuses CLIENT TRACKING. */
+  | 'no-tracking'
+  /** A slug can only be released on the app that built it. */
+  | 'own-slugs-only'
+  /** A slug goes with the app that built it. */
+  | 'slugs-die-with-their-app'
+  /** A slug that was uploaded by hand runs with the files of the one before it. */
+  | 'empty-slugs-keep-the-code';
+
 /** The times that this Heroku plays. They are printed beside every figure they influence. */
 export interface Played {
   /** One minute of Heroku Scheduler. */
@@ -20,6 +33,7 @@ export interface Played {
   crashBackoffMs: number;
   /** Tokens of one account per hour (GCRA). Heroku: 4,500. */
   requestsPerHour: number;
+  otherwise: readonly Otherwise[];
 }
 
 /** Heroku's own times, but for Scheduler, whose minute is played as one second. */
@@ -34,4 +48,5 @@ export const defaultPlayed: Played = {
   buildMs: 1500,
   crashBackoffMs: 1000,
   requestsPerHour: 4500,
+  otherwise: [],
 };

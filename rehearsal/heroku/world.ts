@@ -130,6 +130,7 @@ export async function startHeroku(options: HerokuOptions): Promise<HerokuWorld> 
       await router.close();
       await controlPlane.close();
       await Promise.all(platform.apps.flatMap(({ dynos }) => dynos).map((dyno) => endDyno(dyno)));
+      await Promise.all(platform.addOns.map(async ({ stop }) => stop?.()));
       await platform.rendezvous.close();
     },
   };

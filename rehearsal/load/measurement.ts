@@ -18,6 +18,7 @@ export interface Measurement {
     | 'servedBy'
     | 'latencyMs'
     | 'timeline'
+    | 'answers'
   >;
 }
 
@@ -26,7 +27,7 @@ export function startMeasurement(startedAt: number): Measurement {
   const statuses: Record<string, number> = {};
   const servedBy = { heroku: 0, digitalocean: 0 };
   const seconds = new Map<number, Second>();
-  const latencies: number[] = [];
+  const answers: LoadReport['answers'] = [];
   const outages: Outage[] = [];
   const ongoing = new Map<string, Outage>();
   let requests = 0;
@@ -41,7 +42,7 @@ export function startMeasurement(startedAt: number): Measurement {
       second.slowestMs = Math.max(second.slowestMs, reply.endedAt - reply.startedAt);
       if (good) {
         second.good += 1;
-        latencies.push(reply.endedAt - reply.startedAt);
+        answers.push({ from: reply.startedAt, until: reply.endedAt });
         if (reply.side) {
           servedBy[reply.side] += 1;
           second[reply.side] += 1;
@@ -53,7 +54,7 @@ export function startMeasurement(startedAt: number): Measurement {
       noteOutage(outages, ongoing, client, reply, good);
     },
     figures: (now) => {
-      const sorted = latencies.toSorted((a, b) => a - b);
+      const sorted = answers.map(({ from, until }) => until - from).sort((a, b) => a - b);
       return {
         requests,
         refusedRequests: refused,
@@ -64,6 +65,7 @@ export function startMeasurement(startedAt: number): Measurement {
         connectionErrors: statuses[0] ?? 0,
         servedBy: { ...servedBy },
         latencyMs: { median: quantile(sorted, 0.5), p99: quantile(sorted, 0.99) },
+        answers: [...answers],
         timeline: [...seconds.values()].sort((a, b) => a.second - b.second).map((second) => ({ ...second })),
       };
     },

@@ -56,6 +56,8 @@ export interface LoadReport {
     slowestMs: number;
   };
   timeline: Second[];
+  /** Each good answer: when it was asked for and when it came, milliseconds since the epoch. */
+  answers: { from: number; until: number }[];
   /** The append-only file with every acknowledged write. */
   ledger: string;
 }

@@ -131,7 +131,9 @@ async function respond(played: Played, request: IncomingMessage, response: Serve
   played.requests.push(record);
   const fault = played.faults.take(method, path);
   if (fault !== undefined && sufferSilently(fault, request)) return;
-  const { status, text } = decide(played, request, { method, target, body, fault, requestId });
+  const asked = { method, target, body, fault, requestId };
+  if (fault === 'twice') played.requests.push({ ...record, status: decide(played, request, asked).status });
+  const { status, text } = decide(played, request, asked);
   record.status = status;
   if (fault === 'truncate') {
     sendTruncated(response, status, text);

@@ -1,12 +1,34 @@
-/** A workflow command such as `::error file=app.js,line=1::message` on a line of a step's output. */
+/** A workflow command on a line of a step's output: `::error file=app.js,line=1::message`, or the older `##[error]message`. */
 export interface Command {
   name: string;
   properties: Record<string, string>;
   message: string;
 }
 
+/** The older form is one with these names only (actions/runner, ActionCommandManager and its extensions). */
+const OLDER = new Set([
+  ...['add-mask', 'add-matcher', 'add-path', 'debug', 'echo', 'endgroup', 'error', 'group', 'notice'],
+  ...['remove-matcher', 'save-state', 'set-env', 'set-output', 'stop-commands', 'warning'],
+]);
+
 /** The command on this line, if there is one. */
 export function parseCommand(line: string): Command | undefined {
+  return newer(line) ?? older(line);
+}
+
+/** Unlike the newer form it may stand anywhere in the line. */
+function older(line: string): Command | undefined {
+  const [, name = '', properties = '', message = ''] =
+    /##\[([^\] ]+)(?: ([^\]]*))?\](.*)$/su.exec(line) ?? [];
+  if (!OLDER.has(name.toLowerCase())) return undefined;
+  const pairs = properties.split(';').flatMap((pair) => {
+    const [key = '', ...value] = pair.split('=');
+    return key.trim() === '' ? [] : [[key.trim(), value.join('=')] as const];
+  });
+  return { name: name.toLowerCase(), properties: Object.fromEntries(pairs), message };
+}
+
+function newer(line: string): Command | undefined {
   const match = /^\s*::([a-zA-Z-]+)(?:\s+([^:]*(?::(?!:)[^:]*)*))?::(.*)$/su.exec(line);
   if (!match) return undefined;
   const properties = Object.fromEntries(

@@ -5,12 +5,15 @@ import type { Conclusion } from './events.ts';
 /** What is the same for every job of a run. */
 export interface RunIdentity {
   repository: string;
+  isPrivate: boolean;
   runId: number;
   runAttempt: number;
   runNumber: number;
   actor: string;
   triggeringActor: string;
   eventName: string;
+  /** The cron expression that was due, of a schedule. */
+  cron: string | undefined;
   branch: string;
   workflowName: string;
   /** Path of the started workflow inside its repository. */
@@ -41,7 +44,8 @@ export function githubContext(run: RunIdentity): Record<string, unknown> {
     base_ref: '',
     event: {
       inputs: run.eventName === 'workflow_dispatch' ? run.inputs : null,
-      repository: { full_name: run.repository },
+      ...(run.cron === undefined ? {} : { schedule: run.cron }),
+      repository: { full_name: run.repository, private: run.isPrivate },
     },
     event_name: run.eventName,
     graphql_url: `${run.apiUrl}/graphql`,

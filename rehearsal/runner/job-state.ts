@@ -60,6 +60,8 @@ export interface JobState {
   forced: AbortSignal;
   /** The machine has died: nothing more runs. */
   lost: boolean;
+  /** Nothing more can be written on the machine. */
+  fullDisk: boolean;
   groups: number[];
   posts: PostStep[];
   results: StepResult[];
@@ -86,6 +88,7 @@ export function openJob(order: JobOrder, stop: AbortSignal, forced: AbortSignal)
     workspace,
     temp,
     join(folders.job, 'home'),
+    join(folders.job, 'tmp'),
     join(folders.job, 'tools'),
     folders.logs,
     folders.summaries,
@@ -106,6 +109,7 @@ export function openJob(order: JobOrder, stop: AbortSignal, forced: AbortSignal)
     stop,
     forced,
     lost: false,
+    fullDisk: false,
     groups: [],
     posts: [],
     results: [],
@@ -180,7 +184,10 @@ export function baseEnvironment(state: JobState): Record<string, string> {
   const base: Record<string, string> = {
     ...inherited,
     HOME: join(order.folders.job, 'home'),
+    // In earnest /tmp, which goes with the machine as well.
+    TMPDIR: join(order.folders.job, 'tmp'),
     ...order.options.env,
+    ...order.options.machine?.(order.id),
     ...contextVariables(github, runnerContext(state)),
     ...state.env,
   };

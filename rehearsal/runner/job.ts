@@ -62,6 +62,7 @@ export async function runJob(order: JobOrder): Promise<JobResult> {
     clearTimeout(forcing);
     order.cancel.removeEventListener('abort', onCancel);
     for (const group of state.groups) killGroup(group);
+    options.watch?.onMachineGone?.(id, order.folders.job, state.lost);
     // The machine of a job is thrown away with everything on it.
     rmSync(order.folders.job, { recursive: true, force: true, maxRetries: 3 });
   }

@@ -1,5 +1,6 @@
 import type { GitHubWorld } from '../github/world.ts';
 import type { BuiltIns } from './built-in.ts';
+import type { Command } from './command.ts';
 import type { Conclusion, RunnerEvent } from './events.ts';
 
 /** What a reviewer sees before deciding. */
@@ -27,6 +28,23 @@ export interface EnvironmentValues {
   vars?: Record<string, string>;
 }
 
+/**
+ * What happens to a step while it runs: `true` kills its process tree with SIGKILL; `'runner'` kills the job as if its
+ * machine had died: no further step, no post step, the job fails; `'interrupt'` sends the step's process the SIGINT that a
+ * cancelled run sends, and nothing harder after it; `'full-disk'`: nothing more can be written on the job's machine.
+ */
+export type StepFate = boolean | 'runner' | 'interrupt' | 'full-disk';
+
+/** For whoever looks for what nobody may see, or obey. */
+export interface Watch {
+  /** Each line that a step's process writes, before anything in it is masked or obeyed. */
+  onRawLine?: (job: string, step: string, line: string) => void;
+  /** Each workflow command that takes effect, whoever wrote it. */
+  onCommand?: (job: string, step: string, command: Command) => void;
+  /** The folder of a job's machine (workspace, home, temporary files), when it is thrown away; `died`: with no step to clean up. */
+  onMachineGone?: (job: string, folder: string, died: boolean) => void;
+}
+
 export interface RunWorkflowOptions {
   /** Path of the workflow file to run. */
   file: string;
@@ -35,6 +53,8 @@ export interface RunWorkflowOptions {
   /** The caller's repository; `actions/checkout` copies it. */
   workspace: string;
   event: 'workflow_dispatch' | 'schedule' | 'workflow_call';
+  /** Which of its cron expressions is due, where a schedule starts it. */
+  cron?: string;
   inputs: Record<string, unknown>;
   /** Who started the run. */
   actor: string;
@@ -50,6 +70,8 @@ export interface RunWorkflowOptions {
   github: GitHubWorld;
   /** Added to the environment of every step's process: proxy, authority, PATH. */
   env: Record<string, string>;
+  /** And to that of a job's, since no machine is like the other. */
+  machine?: (job: string) => Record<string, string>;
   /** Actions that are not run but played, by `owner/repository`; they take precedence over the runner's own. */
   builtIns?: BuiltIns;
   /** Where this run keeps temporary files, logs and summaries. */
@@ -57,12 +79,9 @@ export interface RunWorkflowOptions {
   onEvent?: (event: RunnerEvent) => void;
   /** Cancels the run, as the button does. */
   signal?: AbortSignal;
-  /**
-   * Looks at each masked line that a step prints. `true` kills that step's process tree with SIGKILL;
-   * `'runner'` kills the job as if its machine had died: no further step, no post step, the job fails;
-   * `'interrupt'` sends the step's process the SIGINT that a cancelled run sends, and nothing harder after it.
-   */
-  killStep?: (job: string, step: string, line: string) => boolean | 'runner' | 'interrupt';
+  /** Looks at each masked line that a step prints, and decides what happens to it, at once or in a moment. */
+  killStep?: (job: string, step: string, line: string) => StepFate | Promise<StepFate>;
+  watch?: Watch;
   /** Jobs by their keys that are left out, as if the user had taken them out of the file. */
   without?: readonly string[];
   /** "Re-run failed jobs" of that run: what succeeded is kept, the rest runs again as the next attempt. */

@@ -39,6 +39,9 @@ function checkOut(context: BuiltInContext): void {
     recursive: true,
     filter: (source) => !['.git', 'node_modules'].includes(basename(source)),
   });
+  // What is there is a checkout, which is how an action tells it from a workspace with nothing but its configuration.
+  if (existsSync(join(context.callerRepository, '.git')))
+    execFileSync('git', ['init', '--quiet'], { cwd: target, stdio: 'pipe' });
   context.info(`Played: copied ${context.callerRepository}.`);
 }
 

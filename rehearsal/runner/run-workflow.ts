@@ -116,12 +116,14 @@ function openRun(
   }
   return {
     repository: github.repository,
+    isPrivate: github.settings.private,
     runId: facts.id,
     runAttempt: rerunOf ? rerunOf.runAttempt + 1 : 1,
     runNumber: 1,
     actor,
     triggeringActor,
     eventName: options.event,
+    cron: options.cron,
     branch,
     workflowName: workflow.name,
     workflowPath: path,

@@ -1,18 +1,23 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { guardProcess } from '../servers/process.ts';
-import { killTree } from '../servers/reap.ts';
+import { familyOf, killTree } from '../servers/reap.ts';
+
+/**
+ * What is done to a step's process from outside. `'kill'`: its whole tree, with SIGKILL. `'interrupt'`: it is asked to stop,
+ * as a cancelled run does. `'full-disk'`: from now on it writes nothing more to any file.
+ */
+export type Interference = 'kill' | 'interrupt' | 'full-disk';
 
 export interface ProcessOrder {
   command: string;
   args: string[];
   cwd: string;
   env: Record<string, string>;
-  /**
-   * Called for each line of standard output and error; `'kill'` ends the whole process tree with SIGKILL, `'interrupt'`
-   * asks the process to stop, as a cancelled run does.
-   */
-  onLine(line: string): 'kill' | 'interrupt' | undefined;
+  /** Called for each line of standard output and error, and says what is to be done to the process then, or in a moment. */
+  onLine(line: string): Interference | undefined | Promise<Interference | undefined>;
+  /** Begins on a disk that is full already. */
+  fullDisk?: boolean;
   /** Stops the process gently when it aborts. */
   stop?: AbortSignal;
   timeoutMs?: number;
@@ -24,6 +29,23 @@ export interface ProcessEnd {
   how: 'exited' | 'stopped' | 'timed-out' | 'killed';
   /** The process group, which may still hold children that were left behind. */
   group: number | undefined;
+}
+
+/**
+ * A disk of its own would take a mount, which a runner may forbid. A limit of nothing for every file refuses each write as a
+ * full disk does, with EFBIG where that says ENOSPC; a child that is not Node's is ended by SIGXFSZ instead.
+ */
+const NOTHING_IS_WRITTEN = '--fsize=0:0';
+
+/** Children that it has, and those that it will have. */
+function fillDiskOf(pid: number): void {
+  for (const member of [pid, ...familyOf(pid)]) {
+    try {
+      execFileSync('prlimit', ['--pid', String(member), NOTHING_IS_WRITTEN], { stdio: 'ignore' });
+    } catch {
+      // It has ended.
+    }
+  }
 }
 
 /** Ends everything that a step left running. */
@@ -40,7 +62,11 @@ export function killGroup(group: number): void {
  * what GitHub's runner does with 7.5 s and 2.5 s between.
  */
 export async function runProcess(order: ProcessOrder): Promise<ProcessEnd> {
-  const child = spawn(order.command, order.args, {
+  const [command = order.command, ...args] = [
+    ...(order.fullDisk === true ? ['prlimit', NOTHING_IS_WRITTEN, '--'] : []),
+    ...[order.command, ...order.args],
+  ];
+  const child = spawn(command, args, {
     cwd: order.cwd,
     env: order.env,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -66,7 +92,14 @@ export async function runProcess(order: ProcessOrder): Promise<ProcessEnd> {
   const watch = (line: string) => {
     if (how === 'killed') return;
     const wish = order.onLine(line);
+    if (wish instanceof Promise) void wish.then(obey);
+    else obey(wish);
+  };
+  const obey = (wish: Interference | undefined): void => {
+    if (group === undefined || how === 'killed' || child.exitCode !== null || child.signalCode !== null)
+      return;
     if (wish === 'interrupt') child.kill('SIGINT');
+    if (wish === 'full-disk') fillDiskOf(group);
     if (wish !== 'kill') return;
     how = 'killed';
     kill();

@@ -9,9 +9,10 @@ import type { Conclusion } from './events.ts';
 import { render, renderText } from './expression.ts';
 import { baseEnvironment, jobScope, outlivesCancelling, runnerContext, stepMayRun } from './job-state.ts';
 import type { JobState, PostStep } from './job-state.ts';
+import type { StepFate } from './options.ts';
 import { createStepLog } from './step-log.ts';
 import type { StepLog } from './step-log.ts';
-import { runProcess } from './step-process.ts';
+import { runProcess, type Interference } from './step-process.ts';
 import type { StepDefinition } from './workflow-file.ts';
 
 const oneMebibyte = 1024 * 1024;
@@ -230,6 +231,7 @@ async function run(
       ...Object.fromEntries(fileCommands.map((name) => [`GITHUB_${name}`, files[name]])),
     },
     onLine: listen(running),
+    fullDisk: state.fullDisk,
     // What still runs after a cancellation (always(), post) is not stopped by the same cancellation again.
     ...(outlivesCancelling(state, running.step, env)
       ? { stop: state.forced }
@@ -254,16 +256,21 @@ async function run(
 }
 
 /** Interprets each line of a step as GitHub's runner does, and asks whether this is where the step is to die. */
-function listen(running: RunningStep): (line: string) => 'kill' | 'interrupt' | undefined {
+function listen(
+  running: RunningStep,
+): (line: string) => Interference | undefined | Promise<Interference | undefined> {
   const { state, log, name } = running;
   const { order, masker } = state;
+  const { watch, killStep } = order.options;
   let resumeToken: string | undefined;
   return (line) => {
+    watch?.onRawLine?.(order.id, name, line);
     const command = parseCommand(line);
     let shown = line;
     if (resumeToken !== undefined) {
       if (command?.name === resumeToken.toLowerCase()) resumeToken = undefined;
     } else if (command) {
+      watch?.onCommand?.(order.id, name, command);
       if (command.name === 'stop-commands') resumeToken = command.message;
       if (command.name === 'add-mask') {
         masker.add(command.message);
@@ -276,11 +283,17 @@ function listen(running: RunningStep): (line: string) => 'kill' | 'interrupt' | 
       } else if (command.name === 'endgroup') shown = '##[endgroup]';
     }
     const masked = log.write(shown);
-    const killed = order.options.killStep?.(order.id, name, masked) ?? false;
-    if (killed === 'runner') state.lost = true;
-    if (killed === 'interrupt') return 'interrupt';
-    return killed === false ? undefined : 'kill';
+    const wish = killStep?.(order.id, name, masked) ?? false;
+    return wish instanceof Promise ? wish.then((answer) => suffer(state, answer)) : suffer(state, wish);
   };
+}
+
+/** What becomes of the machine, and what that does to the process that runs on it now. */
+function suffer(state: JobState, wish: StepFate): Interference | undefined {
+  if (wish === 'runner') state.lost = true;
+  if (wish === 'full-disk') state.fullDisk = true;
+  if (wish === false) return undefined;
+  return wish === 'interrupt' || wish === 'full-disk' ? wish : 'kill';
 }
 
 /** Outputs, variables, paths and state that the step wrote. False when a file is malformed, which fails the step. */

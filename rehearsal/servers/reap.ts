@@ -15,7 +15,7 @@ const lastWordMs = 1500;
 /** Kills the processes with all their descendants and removes the directories, before it returns. */
 export function reap(quarries: Iterable<Quarry>, directories: Iterable<string>): void {
   const alive = [...quarries].filter(isAlive);
-  const families = alive.map(({ pid }) => descendants(pid));
+  const families = alive.map(({ pid }) => familyOf(pid));
   const polite = alive.filter(({ pid, lastWord }) => lastWord && signalProcess(pid, lastWord));
   const deadline = Date.now() + lastWordMs;
   while (polite.some(isAlive) && Date.now() < deadline) pause(10);
@@ -26,7 +26,7 @@ export function reap(quarries: Iterable<Quarry>, directories: Iterable<string>):
 
 /** Kills a process, its group and its descendants (PostgreSQL's backends leave their postmaster's group) at once. */
 export function killTree(pid: number): void {
-  const family = descendants(pid);
+  const family = familyOf(pid);
   signalProcess(-pid, 'SIGKILL');
   for (const member of [pid, ...family]) signalProcess(member, 'SIGKILL');
 }
@@ -62,7 +62,8 @@ function statOf(pid: number): string[] | undefined {
   }
 }
 
-function descendants(root: number): number[] {
+/** Everything below a process now. */
+export function familyOf(root: number): number[] {
   const parents = parentsOfAll();
   const found: number[] = [];
   for (let frontier = new Set([root]); frontier.size > 0;) {

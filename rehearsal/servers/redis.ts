@@ -16,8 +16,8 @@ export interface RedisOptions {
   host?: string;
   /** Files that the configuration names, by path relative to the server's directory. */
   files?: Record<string, string>;
-  /** Serve TLS only, with this certificate; clients need none of their own. */
-  tls?: Certificate;
+  /** Serve TLS only, with this certificate; clients need none of their own. A replica trusts the PEM of its `authority`. */
+  tls?: Certificate & { authority?: string };
   binaries?: RedisBinaries;
   /** Where the port comes from; when it turns out to be taken, it is asked again. Default: a free one. */
   choosePort?: () => Promise<number>;
@@ -123,13 +123,13 @@ function portLines({ tls, configuration }: RedisOptions, port: number): string[]
     `tls-port ${port}`,
     'tls-cert-file tls/server.crt',
     'tls-key-file tls/server.key',
-    'tls-ca-cert-file tls/server.crt',
+    'tls-ca-cert-file tls/authority.crt',
     'tls-auth-clients no',
   ];
 }
 
-function tlsFiles({ certificate, key }: Certificate): Record<string, string> {
-  return { 'tls/server.crt': certificate, 'tls/server.key': key };
+function tlsFiles({ certificate, key, authority = certificate }: NonNullable<RedisOptions['tls']>) {
+  return { 'tls/server.crt': certificate, 'tls/server.key': key, 'tls/authority.crt': authority };
 }
 
 /** The port that a configuration itself asks for: TLS before plain, the last of each, 0 being none. */

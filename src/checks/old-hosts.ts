@@ -18,18 +18,31 @@ export interface OldHostsInput {
   redis: { host: string } | undefined;
   /** Where else databases of Heroku stand: followers, and what was attached beside `DATABASE_URL` and `REDIS_URL`. */
   attached: readonly { name: string; host: string }[];
+  /** Where Heroku has the app's own domains point (`….herokudns.com`). */
+  dnsTargets: readonly { domain: string; host: string }[];
 }
 
 /** An address of this machine names nothing of Heroku's: it would be found everywhere. */
 const LOCAL = /^(localhost|127\.|0\.0\.0\.0$|::1$)/;
 
-export function oldHostsOf({ app, appHosts, database, redis, attached }: OldHostsInput): OldHost[] {
+export function oldHostsOf({
+  app,
+  appHosts,
+  database,
+  redis,
+  attached,
+  dnsTargets,
+}: OldHostsInput): OldHost[] {
   const own = new Set([`${app}.herokuapp.com`, ...appHosts]);
   const hosts = [
     ...[...own].map((host) => ({ what: "the app's name at Heroku", host: host.toLowerCase() })),
     ...(database === undefined ? [] : [{ what: "Heroku's Postgres", host: database.host.toLowerCase() }]),
     ...(redis === undefined ? [] : [{ what: "Heroku's Redis", host: redis.host.toLowerCase() }]),
     ...attached.map(({ name, host }) => ({ what: `the host of Heroku's ${name}`, host: host.toLowerCase() })),
+    ...dnsTargets.map(({ domain, host }) => ({
+      what: `Heroku's DNS target of ${domain}`,
+      host: host.toLowerCase(),
+    })),
   ].filter(({ host }) => host.length > 3 && !LOCAL.test(host));
   return hosts.filter(({ host }, index) => hosts.findIndex((other) => other.host === host) === index);
 }

@@ -1,5 +1,6 @@
 import { cronRuns } from '../migration/cron-runs.ts';
 import { cronProblem } from '../migration/cron.ts';
+import { cronJobName } from '../migration/schedule-variable.ts';
 import type { Check } from './result.ts';
 import { judged } from './result.ts';
 
@@ -41,7 +42,13 @@ export function scheduleChecks(
   there: { platform: readonly PlatformJob[]; sidekiqCron: readonly CronEntry[] },
   { now, openSince }: { now: Date; openSince: Date | undefined },
 ): Check[] {
-  const declared = new Set(wanted.filter(({ runsIn }) => runsIn === 'sidekiq-cron').map(({ name }) => name));
+  // By the name that provision proposes, or by the job's own, if its schedule was written by hand.
+  const entryOf = ({ name }: WantedSchedule): CronEntry | undefined =>
+    there.sidekiqCron.find((one) => one.name === cronJobName(name)) ??
+    there.sidekiqCron.find((one) => one.name === name);
+  const declared = new Set(
+    wanted.filter(({ runsIn }) => runsIn === 'sidekiq-cron').map((job) => entryOf(job)?.name),
+  );
   const others = there.sidekiqCron.filter(({ name }) => !declared.has(name));
   return [
     ...wanted.flatMap((job): Check[] => {
@@ -57,8 +64,7 @@ export function scheduleChecks(
         return [
           { id, area: 'jobs', what, found: 'sidekiq-cron loads it once the new side is open', state: 'told' },
         ];
-      const entry = there.sidekiqCron.find(({ name }) => name === job.name);
-      return [judged(id, 'jobs', what, inSidekiq(job, entry, now, openSince))];
+      return [judged(id, 'jobs', what, inSidekiq(job, entryOf(job), now, openSince))];
     }),
     ...others.map((entry) =>
       judged(

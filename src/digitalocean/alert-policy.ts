@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { DigitalOcean } from './client.ts';
+import { listAt, type DigitalOcean } from './client.ts';
 
 const policySchema = z.looseObject({
   uuid: z.string(),
@@ -50,16 +50,7 @@ export async function findAlertPolicies(client: DigitalOcean, tag: string): Prom
 
 /** Every alert policy of the team. */
 export function listAlertPolicies(client: DigitalOcean): Promise<z.infer<typeof policySchema>[]> {
-  const read = async ({
-    page,
-    per_page,
-  }: {
-    page: number;
-    per_page: number;
-  }): Promise<{ data: unknown }> => ({
-    data: await client.request('GET', `/monitoring/alerts?page=${page}&per_page=${per_page}`, z.unknown()),
-  });
-  return client.all(read, 'policies', policySchema);
+  return listAt(client, '/monitoring/alerts', 'policies', policySchema);
 }
 
 /**

@@ -17,6 +17,11 @@ const SHOWN = new Set([
   'digest',
   'tag',
   'repository',
+  'repo',
+  'branch',
+  'deploy_on_push',
+  'dockerfile_path',
+  'source_dir',
   'type',
   'scope',
 ]);
@@ -41,10 +46,6 @@ const SET_BY_HAND = {
     'termination',
     'alerts',
     'build_command',
-    'github',
-    'gitlab',
-    'git',
-    'bitbucket',
   ],
 };
 

@@ -80,7 +80,8 @@ function keepLogs(twin: Plain, component: Plain): Plain {
 }
 
 function mergeObject(live: Plain, planned: Plain, path: string, kept: string[]): Plain {
-  const merged: Plain = { ...live };
+  const left = otherSources(planned);
+  const merged: Plain = Object.fromEntries(Object.entries(live).filter(([key]) => !left.includes(key)));
   for (const [key, value] of Object.entries(planned)) {
     const at = path === '' ? key : `${path}.${key}`;
     merged[key] = STARTING_VALUES.has(key)
@@ -88,6 +89,21 @@ function mergeObject(live: Plain, planned: Plain, path: string, kept: string[]):
       : mergeValue(live[key], value, at, kept);
   }
   return merged;
+}
+
+/** A component has one source: with the planned one, what the live spec says of another would be refused. */
+const SOURCES: Record<string, readonly string[]> = {
+  image: [],
+  github: ['dockerfile_path', 'source_dir'],
+  gitlab: [],
+  bitbucket: [],
+  git: [],
+};
+
+function otherSources(planned: Plain): string[] {
+  const chosen = Object.keys(SOURCES).find((source) => planned[source] !== undefined);
+  if (chosen === undefined) return [];
+  return Object.entries(SOURCES).flatMap(([source, with_]) => (source === chosen ? [] : [source, ...with_]));
 }
 
 function mergeValue(live: unknown, planned: unknown, path: string, kept: string[]): unknown {

@@ -1,3 +1,4 @@
+import { githubSpec, type GitHubSource, type GitHubSpec } from './github-source.ts';
 import type { ImageSource } from './image-reference.ts';
 import type { AppVariable } from './app-environment.ts';
 import {
@@ -36,9 +37,15 @@ export interface SpecVariable {
   type: 'GENERAL' | 'SECRET';
 }
 
-export interface ComponentSpec {
+/** Exactly one of the two: an image by its digest, or what App Platform builds. */
+type SourceSpec =
+  | { image: ImageSource & { registry_credentials?: string }; github?: never }
+  | (GitHubSpec & { image?: never });
+
+export type ComponentSpec = SourceSpec & ComponentParts;
+
+interface ComponentParts {
   name: string;
-  image: ImageSource & { registry_credentials?: string };
   run_command: string;
   instance_size_slug: string;
   instance_count: number;
@@ -47,24 +54,24 @@ export interface ComponentSpec {
   log_destinations?: LogDestination[];
 }
 
-export interface ServiceSpec extends ComponentSpec {
+export type ServiceSpec = ComponentSpec & {
   http_port: number;
   health_check: HealthCheck;
   termination: { drain_seconds: number; grace_period_seconds: number };
   alerts: Alert[];
-}
+};
 
-export interface WorkerSpec extends ComponentSpec {
+export type WorkerSpec = ComponentSpec & {
   termination: { grace_period_seconds: number };
   alerts: Alert[];
-}
+};
 
-export interface JobSpec extends ComponentSpec {
+export type JobSpec = ComponentSpec & {
   kind: 'PRE_DEPLOY' | 'SCHEDULED';
   schedule?: { cron: string; time_zone: string };
   timeout: string;
   alerts?: Alert[];
-}
+};
 
 export interface PlannedProcess {
   name: string;
@@ -80,7 +87,8 @@ export interface AppSpecInput {
   /** App Platform's region, for example `fra`. */
   region: string;
   vpcId: string;
-  image: ImageSource;
+  /** What is deployed: an image by its digest, or a branch that App Platform builds. */
+  source: ImageSource | GitHubSource;
   registryCredentials: string | undefined;
   processes: PlannedProcess[];
   variables: AppVariable[];
@@ -103,10 +111,7 @@ const HTTP_PORT = 8080;
 export function buildAppSpec(input: AppSpecInput): AppSpec {
   const component = (process: PlannedProcess, command: string): ComponentSpec => ({
     name: componentName(process.name),
-    image: {
-      ...input.image,
-      ...(input.registryCredentials === undefined ? {} : { registry_credentials: input.registryCredentials }),
-    },
+    ...sourceSpec(input),
     run_command: command,
     instance_size_slug: process.instanceSize,
     instance_count: process.count,
@@ -162,6 +167,12 @@ export function buildAppSpec(input: AppSpecInput): AppSpec {
     },
     alerts: [...APP_ALERTS],
   };
+}
+
+function sourceSpec({ source, registryCredentials }: AppSpecInput): SourceSpec {
+  if ('branch' in source) return githubSpec(source);
+  const login = registryCredentials === undefined ? {} : { registry_credentials: registryCredentials };
+  return { image: { ...source, ...login } };
 }
 
 /** For the container only: a secret that the build may read would be left in the image's layers. */

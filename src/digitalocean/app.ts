@@ -22,9 +22,15 @@ const stepSchema: z.ZodType<DeploymentStep> = innerStepSchema.extend({
   },
 });
 
+const builtSchema = z
+  .array(z.object({ name: z.string(), source_commit_hash: z.string().nullish() }))
+  .nullish();
 const deploymentSchema = z.object({
   id: z.string(),
   phase: z.string(),
+  services: builtSchema,
+  workers: builtSchema,
+  jobs: builtSchema,
   progress: z
     .object({
       success_steps: z.number().nullish(),
@@ -133,6 +139,15 @@ export async function newestDeployment(client: DigitalOcean, app: App): Promise<
     z.object({ deployments: z.array(deploymentSchema).nullish() }),
   );
   return list.deployments?.[0];
+}
+
+/** Deploys the app's spec again, from the same build where there is one unless `forceBuild`. Returns the deployment's id. */
+export async function deployAgain(client: DigitalOcean, appId: string, forceBuild: boolean): Promise<string> {
+  const schema = z.object({ deployment: z.object({ id: z.string() }) });
+  const { deployment } = await client.request('POST', `/apps/${appId}/deployments`, schema, {
+    force_build: forceBuild,
+  });
+  return deployment.id;
 }
 
 /**

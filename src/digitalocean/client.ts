@@ -12,6 +12,8 @@ export interface DigitalOceanOptions {
   log: Log;
   clock: Clock;
   signal?: AbortSignal;
+  /** Takes secrets out of what DigitalOcean says: it may quote what it was sent, an app spec with all config vars too. */
+  redact?: (text: string) => string;
   /** When waiting has to end, in milliseconds of the epoch; without one each waiting has its own limit. */
   deadline?: number;
 }
@@ -36,6 +38,14 @@ export interface DigitalOcean {
 export interface Page {
   page: number;
   per_page: number;
+}
+
+/** Every item of a list that dots-wrapper does not know, such as `/tags`. */
+export function listAt<T>(client: DigitalOcean, path: string, key: string, item: z.ZodType<T>): Promise<T[]> {
+  const read = async ({ page, per_page }: Page): Promise<{ data: unknown }> => ({
+    data: await client.request('GET', `${path}?page=${page}&per_page=${per_page}`, z.unknown()),
+  });
+  return client.all(read, key, item);
 }
 
 /** DigitalOcean's largest page (API reference, "Links & Pagination"). */
@@ -105,8 +115,9 @@ export async function orUndefined<T>(read: () => Promise<T>): Promise<T | undefi
 }
 
 /**
- * Creates what was not found. DigitalOcean has no idempotency keys: when it says that the name is taken (409, or 422
- * with such a message), an earlier request has worked after all, and the thing is looked up again.
+ * Creates what was not found. DigitalOcean has no idempotency keys: when it refuses (409 or 422: each resource says in words
+ * of its own that a name is taken), an earlier request may have worked after all, or this one may have arrived twice. What is
+ * there then is it; when nothing is there, the refusal stands.
  */
 export async function createOrFind<T>(
   create: () => Promise<T>,
@@ -115,13 +126,10 @@ export async function createOrFind<T>(
   try {
     return await create();
   } catch (error) {
-    const taken =
+    const mayBeThere =
       error instanceof DigitalOceanError &&
-      (error.status === 409 ||
-        error.status >= 500 ||
-        error.status === 0 ||
-        (error.status === 422 && /already|taken|exists|duplicate/i.test(error.message)));
-    const existing = taken ? await find() : undefined;
+      (error.status === 409 || error.status === 422 || error.status >= 500 || error.status === 0);
+    const existing = mayBeThere ? await find() : undefined;
     if (existing !== undefined) return existing;
     throw error;
   }

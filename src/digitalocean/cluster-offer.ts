@@ -34,7 +34,7 @@ export async function refuseUnoffered(client: DigitalOcean, order: ClusterOrder)
 }
 
 /** The reason with what to do about it, or `undefined`. Pure. */
-export function whyNotOffered(options: Catalogue['postgres'], order: ClusterOrder): string | undefined {
+function whyNotOffered(options: Catalogue['postgres'], order: ClusterOrder): string | undefined {
   const { engine, version, size, nodes, datacentre } = order;
   const again = 'run assess again for a plan with what is offered now, and then this.';
   const offered = options[engine];

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { createOrFind, expect, type DigitalOcean } from './client.ts';
+import { createOrFind, expect, orUndefined, type DigitalOcean } from './client.ts';
 import { requireOurs } from './ownership.ts';
 import { waitFor } from './wait.ts';
 
@@ -47,32 +47,42 @@ export interface WantedDroplet {
 const IMAGE = 'ubuntu-24-04-x64';
 const DROPLET_LIMIT_MS = 10 * 60_000;
 
+/** The droplet of that name with our tag: the oldest, when an order that arrived twice has made two. */
 export async function findDroplet(
   client: DigitalOcean,
   name: string,
   tag: string,
 ): Promise<Droplet | undefined> {
+  const [oldest] = await findDroplets(client, name, tag);
+  return oldest;
+}
+
+/** Names of droplets are not unique. The oldest first: every job of a migration must mean the same one. */
+async function findDroplets(client: DigitalOcean, name: string, tag: string): Promise<Droplet[]> {
   const read = (page: { page: number; per_page: number }): Promise<{ data: unknown }> =>
     client.dots.droplet.listDroplets({ ...page, tag_name: tag });
-  const found = (await client.all(read, 'droplets', dropletSchema)).find((droplet) => droplet.name === name);
-  return found && toDroplet(found);
+  return (await client.all(read, 'droplets', dropletSchema))
+    .filter((droplet) => droplet.name === name)
+    .sort((one, other) => one.id - other.id)
+    .map(toDroplet);
 }
 
 /**
  * Finds the droplet by our tag and its name, or creates it with monitoring and weekly backups on and no SSH key: nobody
- * logs in over the network.
+ * logs in over the network. Younger ones of the same name and tag, which an order that arrived twice has made, have never been
+ * used and are removed.
  */
 export async function ensureDroplet(
   client: DigitalOcean,
   wanted: WantedDroplet,
-): Promise<{ droplet: Droplet; created: boolean }> {
+): Promise<{ droplet: Droplet; created: boolean; removed: number }> {
   const find = (): Promise<Droplet | undefined> => findDroplet(client, wanted.name, wanted.tag);
   const found = await find();
   if (found !== undefined) {
     requireOurs('droplet', wanted.name, found.tags, wanted.tag);
-    return { droplet: found, created: false };
+    return { droplet: found, created: false, removed: await removeYounger(client, found, wanted.tag) };
   }
-  const droplet = await createOrFind<Droplet>(async () => {
+  const ordered = await createOrFind<Droplet>(async () => {
     // Not by dots-wrapper, whose types know no backup policy.
     const shape = z.object({ droplet: dropletSchema });
     const answer = await client.request('POST', '/droplets', shape, {
@@ -92,7 +102,15 @@ export async function ensureDroplet(
     });
     return toDroplet(answer.droplet);
   }, find);
-  return { droplet, created: true };
+  const droplet = (await find()) ?? ordered;
+  return { droplet, created: true, removed: await removeYounger(client, droplet, wanted.tag) };
+}
+
+async function removeYounger(client: DigitalOcean, { id, name }: Droplet, tag: string): Promise<number> {
+  const younger = (await findDroplets(client, name, tag)).filter((droplet) => droplet.id > id);
+  for (const droplet of younger)
+    await orUndefined(() => client.request('DELETE', `/droplets/${droplet.id}`, z.unknown()));
+  return younger.length;
 }
 
 /** Waits until the droplet is active and has both addresses. What cloud-init does then takes some minutes more. */

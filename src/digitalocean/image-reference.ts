@@ -9,11 +9,19 @@ export interface ImageSource {
   digest: string;
 }
 
-const OWN_REGISTRY = /^registry\.digitalocean\.com\/(?<name>[^/]+)\/[^@]+/;
+const OWN_REGISTRY = /^registry\.digitalocean\.com\/(?<name>[^/]+)\/(?<repository>[^@:]+)/;
 
 /** The name of the registry at DigitalOcean that an image lies in; `undefined` when it lies elsewhere. */
 export function registryOf(reference: string | undefined): string | undefined {
-  return OWN_REGISTRY.exec(reference?.trim() ?? '')?.groups?.['name'];
+  return repositoryOf(reference)?.registry;
+}
+
+/** Registry and repository at DigitalOcean of an image, or of where it will be pushed; `undefined` for any other place. */
+export function repositoryOf(
+  reference: string | undefined,
+): { registry: string; repository: string } | undefined {
+  const { name, repository } = OWN_REGISTRY.exec(reference?.trim() ?? '')?.groups ?? {};
+  return name === undefined || repository === undefined ? undefined : { registry: name, repository };
 }
 
 /**

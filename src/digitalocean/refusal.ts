@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ConfigurationError } from '../errors.ts';
+import { ConfigurationError, quoted } from '../errors.ts';
 
 interface Facts {
   /** The HTTP status; 0 when there was no answer. */
@@ -36,8 +36,14 @@ const errorBody = z.object({
 });
 
 /** Turns a refusal into the error for the person who must act; a wrong token, a missing scope or a quota is theirs to mend. */
-export function explainRefusal(response: Response, text: string, method: string, path: string): Error {
-  const { id, message, request_id } = readBody(text);
+export function explainRefusal(
+  response: Response,
+  text: string,
+  asked: { method: string; path: string; redact?: (text: string) => string },
+): Error {
+  const { method, path, redact = (said: string) => said } = asked;
+  const { request_id, ...said } = readBody(text);
+  const [id, message] = [quoted(redact(said.id)), quoted(redact(said.message))];
   const requestId = request_id ?? response.headers.get('x-request-id') ?? undefined;
   const trace = requestId === undefined ? '' : ` (request ${requestId})`;
   const what = `${method} ${path.replace(/\?.*$/, '')}`;
@@ -95,6 +101,7 @@ const RESOURCES: Record<string, string> = {
   projects: 'project',
   sizes: 'sizes',
   regions: 'regions',
+  registries: 'registry',
 };
 
 const CREATED_BELOW = new Set(['dbs', 'users', 'pools', 'replicas']);
@@ -105,9 +112,11 @@ export function scopeFor(method: string, path: string): string {
   const resource = RESOURCES[first] ?? first;
   if (first === 'apps' && second === 'propose') return 'app:read';
   // What lies below a cluster, an app or a domain is part of it; but a cluster's databases, users and pools are created,
-  // and alerts are all that there is of monitoring (`/monitoring/alerts/ID`).
+  // alerts are all that there is of monitoring (`/monitoring/alerts/ID`), and an image is deleted as its registry is.
   const below =
-    third !== '' && first !== 'monitoring' && !(first === 'databases' && CREATED_BELOW.has(third));
+    third !== '' &&
+    !['monitoring', 'registries'].includes(first) &&
+    !(first === 'databases' && CREATED_BELOW.has(third));
   const verb =
     method === 'GET'
       ? 'read'

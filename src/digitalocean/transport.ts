@@ -18,6 +18,7 @@ export interface TransportOptions {
   log: Log;
   clock: Clock;
   signal?: AbortSignal;
+  redact?: (text: string) => string;
 }
 
 const ATTEMPTS = 6;
@@ -91,7 +92,11 @@ async function attemptOnce(
     }
     const text = await response.text();
     if (!response.ok) {
-      return new Failure(response.status, explainRefusal(response, text, method, path), retryAfter(response));
+      return new Failure(
+        response.status,
+        explainRefusal(response, text, { method, path, ...options }),
+        retryAfter(response),
+      );
     }
     const data: unknown = text === '' ? {} : JSON.parse(text);
     return { data, status: response.status, headers: Object.fromEntries(response.headers) };

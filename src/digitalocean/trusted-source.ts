@@ -112,14 +112,31 @@ function isHeldIn(rules: readonly Rule[], pass: Pick<RunnerPass, 'address' | 'ho
 }
 
 /** Takes out what a run that is known to be dead has left; returns the addresses that are out now. */
-export async function sweepDeadRun(
+export function sweepDeadRun(
   client: DigitalOcean,
   clusterId: string,
   dead: { runId: string; runAttempt: number },
 ): Promise<string[]> {
+  return sweep(client, clusterId, (one) => isOfRun(one, dead));
+}
+
+/** Likewise of single jobs, by the names of their passes. */
+export function sweepDeadJobs(
+  client: DigitalOcean,
+  clusterId: string,
+  dead: readonly string[],
+): Promise<string[]> {
+  return sweep(client, clusterId, ({ holder }) => dead.includes(holder));
+}
+
+async function sweep(
+  client: DigitalOcean,
+  clusterId: string,
+  isDead: (holder: Omit<RunnerPass, 'address'>) => boolean,
+): Promise<string[]> {
   const swept = new Set<string>();
   await amend(client, clusterId, (before) => {
-    const kept = before.flatMap((rule) => withoutHolders(rule, (one) => isOfRun(one, dead)));
+    const kept = before.flatMap((rule) => withoutHolders(rule, isDead));
     for (const { value } of before) if (!kept.some((rule) => rule.value === value)) swept.add(value);
     return kept;
   });

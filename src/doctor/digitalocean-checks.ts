@@ -1,5 +1,6 @@
 import type { DigitalOceanAccess, ReadScope } from '../digitalocean/access.ts';
 import { tierTold } from '../digitalocean/registry.ts';
+import { REGISTRY_TIER, REGISTRY_USD } from '../migration/cost.ts';
 import { missing, ok, unanswered, unknown, wanting, type Check } from './check.ts';
 
 const TOKENS = 'https://cloud.digitalocean.com/account/api/tokens';
@@ -25,6 +26,8 @@ export const UNSEEN_SCOPES = {
     'firewall:update',
     'monitoring:create',
     'project:assign_resource',
+    'registry:create',
+    'registry:update',
     'tag:create',
     'vpc:create',
   ],
@@ -37,6 +40,7 @@ export const UNSEEN_SCOPES = {
     'droplet:delete',
     'firewall:delete',
     'monitoring:delete',
+    'registry:delete',
     'tag:delete',
     'vpc:update',
     'vpc:delete',
@@ -223,11 +227,10 @@ function registryCheck({ registries }: DigitalOceanAccess): Check {
     return unknown('DigitalOcean', what, 'not seen: that takes registry:read', `Look at ${REGISTRY}`);
   const { names, tier } = registries;
   if (names.length === 0) {
-    return wanting(
+    return ok(
       'DigitalOcean',
       what,
-      'none, and the image is pushed before anything else is made',
-      `\`doctl registry create <name> --subscription-tier basic\` (5 USD a month for the whole account), then set the variable IMAGE_REPOSITORY to registry.digitalocean.com/<name>/<application>; or push to GHCR or Docker Hub`,
+      `none yet: the one that the variable IMAGE_REPOSITORY names is made before the first push (${REGISTRY_TIER}, ${REGISTRY_USD} USD a month for the whole account)`,
     );
   }
   const seen = [names.join(', '), tierTold(tier)].filter((text) => text !== '').join(': ');

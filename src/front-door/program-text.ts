@@ -34,14 +34,25 @@ function answer(response, status) {
     'Cache-Control': 'no-store',
     ...(status === 503 ? { 'Retry-After': RETRY_AFTER_S } : {}),
   });
-  response.end(text);
-  discardRest(response.req);
+  response.write(text);
+  finish(response);
+}
+
+/**
+ * Ends an answer. Where the connection is closed after it, that waits until the client has sent the rest of its request:
+ * a connection that is closed while its client still sends takes the answer along.
+ */
+function finish(response) {
+  const { req: request, shouldKeepAlive } = response;
+  if (request.complete || shouldKeepAlive) response.end();
+  else request.once('close', () => response.end());
+  discardRest(request);
 }
 
 /** How long a client may go on sending what nobody wants, as other servers have it ("lingering close"). */
 const DISCARD_LIMIT_MS = 30_000;
 
-/** Reads what is left of a request: a connection that is closed while its client still sends takes the answer along. */
+/** Reads what is left of a request, so that the connection is free for the next one, or to be closed. */
 function discardRest(request) {
   if (request.complete) return;
   request.unpipe();
@@ -482,12 +493,9 @@ function passAnswer(incoming, outgoing, { request, response }) {
   incoming.pipe(response, { end: false });
   incoming.once('end', () => {
     if (incoming.rawTrailers.length > 0) response.addTrailers(pairs(incoming.rawTrailers));
-    response.end();
-    if (!request.complete) {
-      // Answered before it was wholly sent: the new side wants no more of it.
-      outgoing.destroy();
-      discardRest(request);
-    }
+    // Answered before it was wholly sent: the new side wants no more of it.
+    if (!request.complete) outgoing.destroy();
+    finish(response);
   });
   incoming.on('error', () => undefined);
   incoming.once('close', () => {

@@ -1,6 +1,6 @@
 import type { Approval, GateApi } from './gate-api.ts';
 import { closed, createGateApi } from './gate-api.ts';
-import { trustedSource } from './trusted-source.ts';
+import { isGuarded, trustedSource } from './trusted-source.ts';
 
 export type GateMode = 'environment' | 'second-dispatch' | 'none';
 
@@ -79,7 +79,7 @@ function sameDigest({ mode, enteredDigest, recordedDigest }: GateOptions): Check
 
 async function environmentGate(options: GateOptions, api: GateApi, digest: Check): Promise<GateEvidence> {
   const { environment, run } = options;
-  const protection = await protectionOf(api, environment);
+  const protection = await protectionOf(api, environment, run.runId);
   const { starters, attempt } = await thisRun(api, run);
   refuseDoubtfulAttempt(attempt, protection, environment);
   const approval = (await api.approvals(run.runId)).find((candidate) =>
@@ -108,6 +108,7 @@ async function environmentGate(options: GateOptions, api: GateApi, digest: Check
 async function protectionOf(
   api: GateApi,
   name: string,
+  runId: string,
 ): Promise<{ checks: Check[]; mayBeBypassed: boolean }> {
   const environment = await api.environment(name);
   const where = `Settings → Environments → ${name}`;
@@ -130,7 +131,7 @@ async function protectionOf(
     checks: [
       { what: 'required reviewers', found: String(reviewers) },
       { what: 'self-review', found: 'prevented' },
-      { what: 'deployment branches', found: await branchesOf(api, environment, where) },
+      { what: 'deployment branches', found: await branchesOf(api, environment, where, runId) },
       // Not refused in a first attempt: whoever bypasses leaves no approval.
       { what: 'administrators may bypass', found: mayBeBypassed ? 'yes' : 'no' },
     ],
@@ -157,6 +158,7 @@ async function branchesOf(
   api: GateApi,
   environment: Awaited<ReturnType<GateApi['environment']>>,
   where: string,
+  runId: string,
 ): Promise<string> {
   const policy = environment.deployment_branch_policy;
   const advice = `choose "Protected branches only", or name the branch, under ${where} → Deployment branches and tags`;
@@ -169,7 +171,15 @@ async function branchesOf(
       `the deployment branches of "${environment.name}" (${open ?? 'none'}) limit nothing: ${advice}`,
     );
   }
-  return patterns.join(', ');
+  const named = patterns.join(', ');
+  const { head_branch: branch } = await api.run(runId);
+  const { default_branch: defaultBranch } = await api.repository();
+  if (branch === null || !(await isGuarded(api, branch, defaultBranch))) {
+    throw closed(
+      `"${environment.name}" lets ${named} deploy, and nothing protects ${branch ?? 'what this run is of'}: whoever may push there decides what runs. Protect the branch under Settings → Branches, or ${advice}`,
+    );
+  }
+  return `${named}; this run is of ${branch}`;
 }
 
 async function secondDispatchGate(options: GateOptions, api: GateApi, digest: Check): Promise<GateEvidence> {

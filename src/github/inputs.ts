@@ -11,6 +11,7 @@ export const SECRET_INPUTS = [
   'dns-command-secret',
   'migration-key',
   'github-token',
+  'registry-credentials',
   'notify-slack-url',
   'notify-webhook-url',
   'check-secrets',

@@ -35,7 +35,7 @@ const REHEARSES = /(^|\/)\.github\/workflows\/rehearse-staging\.ya?ml(@.*)?$/;
 const MIGRATES = /(^|\/)\.github\/workflows\/(migrate|rehearse-staging)\.ya?ml(@.*)?$/;
 
 /** The name of the artifact in which a rehearsal on a throw-away target keeps its record. */
-export function shadowArtifact(environment: string): string {
+function shadowArtifact(environment: string): string {
   return `migration-record-${environment}-shadow`;
 }
 

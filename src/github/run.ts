@@ -10,7 +10,7 @@ import type { Masks } from './masks.ts';
 import { createMasks } from './masks.ts';
 import type { RunEnvironment } from './run-environment.ts';
 import { readRunEnvironment } from './run-environment.ts';
-import { logLine, plainLines } from '../report/escape.ts';
+import { logLine, plainLines, shorten } from '../report/escape.ts';
 
 export type { RunEnvironment } from './run-environment.ts';
 
@@ -42,6 +42,8 @@ export interface Edge {
 const IS_POST = 'isPost';
 // More than 1 MiB is not cut but refused as a whole by the runner (its FileCommandManager).
 const LARGEST_SUMMARY = 1024 * 1024 - 4096;
+/** Characters. */
+const LONGEST_ERROR = 20_000;
 const PATIENCE_AT_THE_END_MS = 5_000;
 
 /**
@@ -158,7 +160,7 @@ function cancellation(log: Log): AbortSignal {
 }
 
 function fail(edge: Edge, masks: Masks, onGitHub: boolean, error: unknown): void {
-  const message = plainLines(masks.redact(messageOf(error)));
+  const message = shorten(plainLines(masks.redact(messageOf(error))), LONGEST_ERROR);
   if (onGitHub) core.setFailed(message);
   else {
     process.stderr.write(`Error: ${message}\n`);

@@ -28,8 +28,13 @@ export async function trustedSource(
     );
   }
   if (branch === null) return doubt(`belongs to no branch: prepare on ${repository.default_branch}`);
-  if (branch === repository.default_branch || (await api.branchIsProtected(branch))) return { branch };
+  if (await isGuarded(api, branch, repository.default_branch)) return { branch };
   return doubt(
     `ran on ${branch}, which is neither the default branch nor protected, so its workflow may have been anything: prepare on ${repository.default_branch}`,
   );
+}
+
+/** Whether not everybody who may write to the repository may write to that branch. */
+export async function isGuarded(api: GateApi, branch: string, defaultBranch: string): Promise<boolean> {
+  return branch === defaultBranch || (await api.branchIsProtected(branch));
 }

@@ -14,6 +14,8 @@ export interface HerokuOptions {
   log: Log;
   clock: Clock;
   signal?: AbortSignal;
+  /** Takes secrets out of what Heroku says: it may quote what it was sent, or what it holds. */
+  redact?: (text: string) => string;
   /** Most requests that are under way at the same time; 16 unless said otherwise. */
   inFlight?: number;
 }
@@ -138,7 +140,7 @@ async function send(options: HerokuOptions, pace: Pace, call: Call): Promise<Res
     const outcome = await pace.run(() => attemptOnce(options, call));
     if (outcome instanceof Response && outcome.ok) return outcome;
 
-    const reason = outcome instanceof Response ? await refusalOf(outcome, call) : outcome;
+    const reason = outcome instanceof Response ? await refusalOf(outcome, call, options.redact) : outcome;
     const limited = outcome instanceof Response && outcome.status === 429;
     const broken = !(outcome instanceof Response) || outcome.status >= 500;
     const attempts = limited ? LIMITED_ATTEMPTS : ATTEMPTS;
@@ -180,7 +182,7 @@ async function attemptOnce(options: HerokuOptions, call: Call): Promise<Response
   }
 }
 
-async function refusalOf(response: Response, call: Call): Promise<Error> {
+async function refusalOf(response: Response, call: Call, redact: HerokuOptions['redact']): Promise<Error> {
   if (response.status >= 300 && response.status < 400) {
     await response.body?.cancel();
     return new ConfigurationError(
@@ -188,7 +190,7 @@ async function refusalOf(response: Response, call: Call): Promise<Error> {
         'It was not followed, because the token may go nowhere else: check the input that names the API address.',
     );
   }
-  return explainRefusal(response, call.method, call.path);
+  return explainRefusal(response, call.method, call.path, redact);
 }
 
 function waitBefore(attempt: number, response: Response | undefined): number {

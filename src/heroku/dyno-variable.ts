@@ -36,16 +36,8 @@ export async function readDynoVariable(
 ): Promise<string | undefined> {
   // It becomes part of a command.
   if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) throw new Error(`"${name}" is no name of a variable`);
-  const mark = randomBytes(12).toString('hex');
   try {
-    const text = await inDyno(client, app, command(name, mark), {
-      ...options,
-      isComplete: (output) => between(output, mark) !== undefined,
-    });
-    const encoded = between(text, mark);
-    if (encoded === undefined) throw new Error('it ended without the answer');
-    options.mask(encoded);
-    const value = Buffer.from(encoded, 'base64').toString().replace(/\n$/, '');
+    const value = (await readFromDyno(client, app, `printenv ${name}`, options)).replace(/\n$/, '');
     options.mask(value);
     return value === '' ? undefined : value;
   } catch (error) {
@@ -56,10 +48,31 @@ export async function readDynoVariable(
   }
 }
 
+/**
+ * What a short shell command writes in a one-off dyno of the app, read over its attached session as `readDynoVariable` does.
+ * `shellCommand` holds nothing that came from outside.
+ */
+export async function readFromDyno(
+  client: HerokuClient,
+  app: string,
+  shellCommand: string,
+  options: DynoVariableOptions,
+): Promise<string> {
+  const mark = randomBytes(12).toString('hex');
+  const text = await inDyno(client, app, marked(shellCommand, mark), {
+    ...options,
+    isComplete: (output) => between(output, mark) !== undefined,
+  });
+  const encoded = between(text, mark);
+  if (encoded === undefined) throw new Error('it ended without the answer');
+  options.mask(encoded);
+  return Buffer.from(encoded, 'base64').toString();
+}
+
 /** Base64 keeps line ends as they are; the marks are in the answer only in one piece, as the shell joins them. */
-function command(name: string, mark: string): string {
+function marked(shellCommand: string, mark: string): string {
   const [first, second] = [mark.slice(0, 8), mark.slice(8)];
-  return `printf %s%s '${first}' '${second}['; printenv ${name} | base64 | tr -d '\\n'; printf ]%s%s '${first}' '${second}'`;
+  return `printf %s%s '${first}' '${second}['; ${shellCommand} | base64 | tr -d '\\n'; printf ]%s%s '${first}' '${second}'`;
 }
 
 function between(output: string, mark: string): string | undefined {

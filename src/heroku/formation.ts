@@ -34,17 +34,11 @@ export function readFormation(client: HerokuClient, app: string): Promise<Format
 /** Scales process types in one request; those that are not named stay as they are. */
 export async function scale(client: HerokuClient, app: string, updates: FormationUpdate[]): Promise<void> {
   if (updates.length === 0) return;
-  await client.patch(`/apps/${encodeURIComponent(app)}/formation`, { updates }, process.array());
-}
-
-/** Brings quantities and sizes back to what `readFormation` gave before. */
-export function restoreFormation(
-  client: HerokuClient,
-  app: string,
-  recorded: FormationProcess[],
-): Promise<void> {
-  const updates = recorded.map(({ type, quantity, size }) => ({ type, quantity, size }));
-  return scale(client, app, updates);
+  const wanted = updates.map(({ size, ...update }) => ({
+    ...update,
+    ...(size === undefined ? {} : { dyno_size: { name: size } }),
+  }));
+  await client.patch(`/apps/${encodeURIComponent(app)}/formation`, { updates: wanted }, process.array());
 }
 
 export function listDynos(client: HerokuClient, app: string): Promise<Dyno[]> {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ConfigurationError } from '../errors.ts';
+import { ConfigurationError, quoted } from '../errors.ts';
 
 interface Facts {
   /** The HTTP status; 0 when there was no answer at all. */
@@ -42,11 +42,17 @@ const errorBody = z.object({ id: z.string().default('unknown'), message: z.strin
 
 /**
  * Turns a refusal into the error for the person who must act: a wrong token, a missing scope and a suspended app are
- * theirs to mend (ConfigurationError), anything else is a HerokuError.
+ * theirs to mend (ConfigurationError), anything else is a HerokuError. `redact` takes secrets out of what Heroku says.
  */
-export async function explainRefusal(response: Response, method: string, path: string): Promise<Error> {
+export async function explainRefusal(
+  response: Response,
+  method: string,
+  path: string,
+  redact: (text: string) => string = (text) => text,
+): Promise<Error> {
   const body = errorBody.safeParse(await response.json().catch(() => undefined));
-  const { id, message } = body.success ? body.data : { id: 'unknown', message: '' };
+  const said = body.success ? body.data : { id: 'unknown', message: '' };
+  const [id, message] = [quoted(redact(said.id)), quoted(redact(said.message))];
   const requestId = response.headers.get('request-id') ?? undefined;
   const trace = requestId === undefined ? '' : ` (Request-Id ${requestId})`;
   const what = `${method} ${path}`;

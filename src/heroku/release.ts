@@ -34,7 +34,7 @@ const RELEASE_LIMIT_MS = 30 * 60_000;
 const POLL_MS = 1000;
 
 /** The app's newest releases, newest first (at most 50). */
-export function readReleases(client: HerokuClient, app: string): Promise<Release[]> {
+function readReleases(client: HerokuClient, app: string): Promise<Release[]> {
   return client.list(`/apps/${encodeURIComponent(app)}/releases`, release, NEWEST_FIRST);
 }
 

@@ -50,3 +50,14 @@ export async function newestReleaseAt(client: HerokuClient, app: string): Promis
   if (newest === undefined) throw new Error(`${app} was never released.`);
   return new Date(newest.created_at);
 }
+
+/** Since when a placeholder has stood in place of the app's code; `undefined` while the code itself is released. */
+export async function parkedSince(client: HerokuClient, app: string): Promise<Date | undefined> {
+  const releases = await client.list(`/apps/${encodeURIComponent(app)}/releases`, dated, NEWEST_FIRST);
+  const isEmpty = emptyAmong(releases);
+  const newest = releases.filter(({ status }) => status === 'succeeded');
+  const code = newest.findIndex((one) => !isEmpty(one));
+  const placeholders = code === -1 ? newest : newest.slice(0, code);
+  const [first] = placeholders.slice(-1);
+  return first === undefined ? undefined : new Date(first.created_at);
+}

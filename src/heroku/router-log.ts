@@ -37,7 +37,11 @@ export async function readRouterLog(client: HerokuClient, app: string): Promise<
     });
   if (session === undefined) return undefined;
   try {
-    const response = await fetch(session.logplex_url, { signal: AbortSignal.timeout(LIMIT_MS) });
+    // Its address is the secret: nobody that it might lead to is to learn it.
+    const response = await fetch(session.logplex_url, {
+      redirect: 'error',
+      signal: AbortSignal.timeout(LIMIT_MS),
+    });
     return response.ok
       ? (await response.text()).split('\n').flatMap((line) => readLine(line) ?? [])
       : undefined;

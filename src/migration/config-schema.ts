@@ -62,6 +62,12 @@ const window = z
   })
   .describe('When the cutover may take place; at any time unless given.');
 
+/**
+ * Runners that may share a copy. Where they are behind one address, so many jobs can be told apart in the trusted sources
+ * (see `runner-mark.ts`); and the servers do not give more than a handful of runners can carry.
+ */
+export const MOST_RUNNERS = 6;
+
 /** What the whole file and each environment may say of the cluster. */
 const postgresKeys = {
   size: z
@@ -89,6 +95,14 @@ const postgresKeys = {
     })
     .optional()
     .describe('A connection pool (PgBouncer) between the application and Postgres; none unless given.'),
+  runners: z
+    .int()
+    .min(1)
+    .max(MOST_RUNNERS)
+    .optional()
+    .describe(
+      'How many runners copy it side by side, for a database that one cannot copy within six hours (docs/large-databases.md); 1 unless given.',
+    ),
 };
 
 /** Likewise of Redis. */
@@ -120,6 +134,15 @@ const redisKeys = {
     .describe('Raise a number for a new password, and run `provision` with both stages.'),
 };
 
+const branch = z
+  .string({ error: 'must be the name of a branch, as text' })
+  .regex(/^[^\s~^:?*[\\]+$/, { error: 'must be the name of a branch such as main' });
+
+/** A path in the repository, from its root. */
+const repositoryPath = z.string().regex(/^(?!\/)(?!.*\.\.)\S+$/, {
+  error: 'must be a path from the root of the repository, without .. and spaces',
+});
+
 const environment = z
   .strictObject({
     'heroku-app': z
@@ -147,6 +170,9 @@ const environment = z
       .strictObject({ ...redisKeys, port: redisKeys.port.optional(), skip: redisKeys.skip.optional() })
       .optional()
       .describe('What of Redis is otherwise here; all else is as `redis` of the whole file says.'),
+    branch: branch
+      .optional()
+      .describe('With `image: { build: app-platform }`: the branch that holds what this environment runs.'),
     decisions: decisions
       .default({})
       .describe('Answers for this environment only; they win over those of the whole file.'),
@@ -289,6 +315,33 @@ export const configSchema = z
       })
       .prefault({})
       .describe('Where Redis goes.'),
+    image: z
+      .strictObject({
+        build: z
+          .enum(['workflow', 'app-platform'])
+          .default('workflow')
+          .describe(
+            'Who builds the image: this workflow, from the commit that Heroku runs, tried before anything is made; or App Platform, from a branch at GitHub, when the app is deployed (docs/repository-files.md says what that loses).',
+          ),
+        repository: z
+          .string()
+          .regex(/^[\w.-]+\/[\w.-]+$/, { error: 'must be owner and name at GitHub such as acme/shop' })
+          .optional()
+          .describe('With `build: app-platform`: the repository at GitHub, such as acme/shop.'),
+        branch: branch
+          .optional()
+          .describe('With `build: app-platform`: the branch that holds what Heroku runs.'),
+        dockerfile: repositoryPath
+          .optional()
+          .describe('With `build: app-platform`: its Dockerfile; `Dockerfile` unless given.'),
+        directory: repositoryPath
+          .optional()
+          .describe(
+            'With `build: app-platform`: the directory that is built; the whole repository unless given.',
+          ),
+      })
+      .prefault({})
+      .describe('Where the image of the application comes from.'),
     language: z
       .enum(['node', 'ruby', 'python'])
       .optional()

@@ -28,6 +28,8 @@ export interface MigrationConfig {
   dns: DnsConfig | undefined;
   postgres: PostgresConfig;
   redis: RedisConfig;
+  /** What App Platform builds the image from; undefined: the workflow builds it. */
+  image?: SourceBuild | undefined;
   /** Of the processes; undefined: read from the buildpacks. */
   language: Language | undefined;
   workers: { quietTimeoutMs: number; whenBusy: 'abort' | 'go-on' };
@@ -69,10 +71,22 @@ export interface EnvironmentConfig {
   /** What of the cluster and of Redis is otherwise here than in the whole file; `configFor` lays it over. */
   postgres?: Partial<PostgresConfig>;
   redis?: Partial<Omit<RedisConfig, 'kind'>>;
+  /** What App Platform builds here, where that is not the whole file's. */
+  branch?: string;
   /** Answers for this environment only. */
   decisions: Record<string, string>;
   /** Only while it is rehearsed on a target that is taken away again. */
   throwAway?: ThrowAway;
+}
+/** App Platform's own build of a branch at GitHub. */
+export interface SourceBuild {
+  /** `acme/shop` */
+  repository: string;
+  /** Of the environment, once `configFor` has laid it over. */
+  branch: string;
+  dockerfile: string;
+  /** The whole repository when left out. */
+  directory?: string;
 }
 /** What tells a throw-away target from the real one (`shadow`), and the migration id of the environment itself. */
 export interface ThrowAway {
@@ -96,6 +110,8 @@ export interface PostgresConfig {
   storageBytes: number | undefined;
   /** PgBouncer between the application and Postgres; `size` in connections to Postgres. */
   pool: { mode: 'transaction' | 'session'; size: number } | undefined;
+  /** Runners that copy it side by side; undefined: one. */
+  runners?: number | undefined;
 }
 export interface RedisConfig {
   kind: 'droplet';
@@ -171,10 +187,11 @@ export function environmentOf(config: MigrationConfig, name: string): Environmen
  */
 export function configFor(
   config: MigrationConfig,
-  { postgres, redis }: Pick<EnvironmentConfig, 'postgres' | 'redis'>,
+  { postgres, redis, branch }: Pick<EnvironmentConfig, 'postgres' | 'redis' | 'branch'>,
 ): MigrationConfig {
   return {
     ...config,
+    ...(config.image && branch !== undefined ? { image: { ...config.image, branch } } : {}),
     postgres: { ...config.postgres, ...postgres },
     redis: { ...config.redis, ...redis },
   };
@@ -234,7 +251,7 @@ function contradictionsOf(file: ConfigFile): { path: PropertyKey[]; text: string
       found.push({ path: ['checks', index, 'name'], text: `"${name}" is the name of two checks` });
     if (name !== undefined) checks.add(name);
   }
-  found.push(...dnsContradictions(file));
+  found.push(...dnsContradictions(file), ...imageContradictions(file));
   const jobs = new Set<string>();
   for (const [index, job] of file.schedule.entries()) {
     if (jobs.has(job.name)) {
@@ -251,6 +268,36 @@ function contradictionsOf(file: ConfigFile): { path: PropertyKey[]; text: string
     }
   }
   return found;
+}
+
+/** What App Platform needs to build, and what only it needs. */
+function imageContradictions({ image, environments }: ConfigFile): { path: PropertyKey[]; text: string }[] {
+  const { build, ...keys } = image;
+  const own = Object.entries(environments);
+  if (build === 'workflow') {
+    const only = (key: string): string => `${key} is read with \`image: { build: app-platform }\` only`;
+    return [
+      ...Object.keys(written(keys)).map((key) => ({ path: ['image', key], text: only(key) })),
+      ...own.flatMap(([name, { branch }]) =>
+        branch === undefined ? [] : [{ path: ['environments', name, 'branch'], text: only('branch') }],
+      ),
+    ];
+  }
+  return [
+    ...(image.repository === undefined
+      ? [
+          {
+            path: ['image'],
+            text: '`build: app-platform` needs the `repository` at GitHub, such as acme/shop',
+          },
+        ]
+      : []),
+    ...own.flatMap(([name, { branch }]) =>
+      (branch ?? image.branch) === undefined
+        ? [{ path: ['image'], text: `\`build: app-platform\` needs the \`branch\` that ${name} runs` }]
+        : [],
+    ),
+  ];
 }
 
 /** What each provider needs and what it cannot use; and that only a proxied zone has an origin to switch. */
@@ -320,6 +367,7 @@ function fromFile(file: ConfigFile): MigrationConfig {
           window: windowOf(environment.window),
           ...(environment.postgres && { postgres: postgresOf(environment.postgres) }),
           ...(environment.redis && { redis: written(environment.redis) }),
+          ...(environment.branch === undefined ? {} : { branch: environment.branch }),
           decisions: environment.decisions,
         },
       ]),
@@ -334,6 +382,7 @@ function fromFile(file: ConfigFile): MigrationConfig {
       skip: file.redis.skip,
       passwords: file.redis.passwords,
     },
+    ...inCase(sourceBuildOf(file.image)),
     language: file.language,
     workers: {
       quietTimeoutMs: milliseconds(file.workers['quiet-timeout']),
@@ -359,6 +408,27 @@ function fromFile(file: ConfigFile): MigrationConfig {
     decisions: file.decisions,
     config: file.config,
   };
+}
+
+function sourceBuildOf({
+  build,
+  repository,
+  branch,
+  dockerfile,
+  directory,
+}: ConfigFile['image']): SourceBuild | undefined {
+  if (build === 'workflow') return undefined;
+  return {
+    repository: repository ?? '',
+    branch: branch ?? '',
+    dockerfile: dockerfile ?? 'Dockerfile',
+    ...(directory === undefined ? {} : { directory }),
+  };
+}
+
+/** Not a key without a value: a file of an earlier version has the same digest as before. */
+function inCase(image: SourceBuild | undefined): { image?: SourceBuild } {
+  return image === undefined ? {} : { image };
 }
 
 /** GETs, by their status and a text: what a cutover repeats until the new side answers so. */

@@ -173,6 +173,10 @@ function redisLines({ size, usdPerMonth }: NonNullable<Plan['redis']>): CostLine
   ];
 }
 
+/** The registry that is made where the account has none: 5 repositories and 5 GiB (Container Registry's pricing page, 2026-09). */
+export const REGISTRY_TIER = 'basic';
+export const REGISTRY_USD = 5;
+
 /** What the comparison cannot know, one sentence each. */
 export function notInTheCost(plan: Pick<Plan, 'components'>, before: Cost, after: Cost): string[] {
   const scheduled = plan.components.some(({ kind }) => kind === 'scheduled' || kind === 'release');
@@ -182,7 +186,7 @@ export function notInTheCost(plan: Pick<Plan, 'components'>, before: Cost, after
     ...(scheduled
       ? ['What scheduled and release jobs cost for the minutes that they run, on both sides.']
       : []),
-    "DigitalOcean's container registry, one for all images of the account: 5 USD a month (basic), unless the account has one or the image is pushed elsewhere.",
+    `DigitalOcean's container registry, one for all images of the account: ${REGISTRY_USD} USD a month (${REGISTRY_TIER}) when it is made for this; nothing more when the account has one, or the image is pushed elsewhere.`,
     'Traffic beyond what the instance sizes include, builds beyond the free minutes, taxes and support plans.',
     "Heroku's team or enterprise contract, should its prices differ from those that the API names.",
   ];

@@ -21,10 +21,13 @@ export function decisionsDigest(file: MigrationConfig, environment: EnvironmentC
       ...environment,
       postgres: undefined,
       redis: undefined,
+      branch: undefined,
       domains: sorted(environment.domains),
       decisions: {},
     },
     decisions: answersOf(config, environment),
+    // How many hands copy it changes nothing of what is there afterwards.
+    postgres: { ...config.postgres, runners: undefined },
     redis: { ...config.redis, skip: sorted(config.redis.skip) },
     schedule: sorted(config.schedule),
     checks: sorted(config.checks),

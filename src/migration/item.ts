@@ -1,5 +1,7 @@
 import { z } from 'zod';
 
+import { quoted } from '../errors.ts';
+
 /** Where a thing was found. */
 export const areas = [
   'app',
@@ -102,17 +104,28 @@ function gravityOf({ verdict, remedy }: Item): number {
 
 /**
  * One list from what several readers found, in one order whatever order they answered in. Two that speak of the same
- * thing under one id give one item: the graver one, with the evidence of both. So nobody is asked twice.
+ * thing under one id give one item: the graver one, with the evidence of both. So nobody is asked twice. Names and
+ * commands from outside may be of any length; what a person is to read, and the record keeps, is not.
  */
 export function mergeItems(lists: readonly (readonly Item[])[]): Item[] {
   const byId = new Map<string, Item>();
-  for (const item of lists.flat()) {
+  for (const item of lists.flat().map(readable)) {
     const known = byId.get(item.id);
     byId.set(item.id, known === undefined ? item : joined(known, item));
   }
   return [...byId.values()].sort(
     (a, b) => areas.indexOf(a.area) - areas.indexOf(b.area) || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0),
   );
+}
+
+function readable(item: Item): Item {
+  const { id, what, becomes, question, why, remedy } = item;
+  return {
+    ...item,
+    ...{ id: quoted(id), what: quoted(what), becomes: quoted(becomes), why: quoted(why) },
+    question: question === null ? null : quoted(question),
+    remedy: remedy === null ? null : quoted(remedy),
+  };
 }
 
 function joined(one: Item, other: Item): Item {

@@ -119,6 +119,32 @@ const SCHEMA = `
     until        timestamptz,
     primary key (migration_id, role)
   );
+
+  -- A copy that several runners share: what the one that holds the snapshot tells the others.
+  create table if not exists journal.shared_copy (
+    migration_id text primary key references journal.migration,
+    run_id       text not null,
+    run_attempt  integer not null,
+    epoch        bigint not null,
+    shards       integer not null,
+    state        text not null check (state in ('preparing', 'copying', 'complete', 'failed')),
+    snapshot     text,
+    plan         jsonb,
+    begun_at     timestamptz,
+    seen_at      timestamptz not null
+  );
+
+  -- The others, as they tell it.
+  create table if not exists journal.shard (
+    migration_id text not null references journal.migration,
+    shard        integer not null,
+    run_id       text not null,
+    run_attempt  integer not null,
+    state        text not null check (state in ('working', 'ended')),
+    pass         text,
+    seen_at      timestamptz not null,
+    primary key (migration_id, shard)
+  );
 `;
 
 // A managed cluster fails over within half a minute; a phase should survive that.
@@ -129,8 +155,14 @@ const SCHEMA_LOCK = 0x6832_646a;
 /**
  * Opens the journal of one migration; makes its tables when they are missing, also when two runs open it at once.
  * Throws a ConfigurationError when the database cannot be reached. Close it at the end.
+ *
+ * @param redact takes secrets out of the reasons that are written: an error may quote a row, or what an API was sent
  */
-export async function openJournal(address: PostgresAddress, migrationId: string): Promise<Journal> {
+export async function openJournal(
+  address: PostgresAddress,
+  migrationId: string,
+  redact: (text: string) => string = (text) => text,
+): Promise<Journal> {
   const session = await openSession(address, {
     applicationName: `h2d ${migrationId} journal`,
     patienceMs: PATIENCE_MS,
@@ -195,15 +227,16 @@ export async function openJournal(address: PostgresAddress, migrationId: string)
       refuseSecrets(result, "The journal's result of a step");
       await change(writer, [id], { status: 'done', result: JSON.stringify(result), finished: true });
     },
-    fail: (writer, id, reason) => change(writer, [id], { status: 'failed', reason, finished: true }),
-    beginUndo: (writer, ids, reason) => change(writer, ids, { status: 'undoing', reason }),
+    fail: (writer, id, reason) =>
+      change(writer, [id], { status: 'failed', reason: redact(reason), finished: true }),
+    beginUndo: (writer, ids, reason) => change(writer, ids, { status: 'undoing', reason: redact(reason) }),
     finishUndo: (writer, id) => change(writer, [id], { status: 'undone', finished: true }),
     retire: (writer, phases, reason) =>
       write(writer, async (query) => {
         await query(
           `update journal.step set status = 'undone', reason = $3, finished_at = clock_timestamp()
             where migration_id = $1 and phase = any ($2::text[]) and status <> 'undone'`,
-          [migrationId, phases, reason],
+          [migrationId, phases, redact(reason)],
         );
       }),
     close: () => session.close(),

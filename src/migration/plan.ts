@@ -35,6 +35,7 @@ import type { RecordedOffer } from './recorded-offer.ts';
 import { rehearsalItems } from './rehearsal-items.ts';
 import { makeRoadmap, roadmapSchema } from './roadmap.ts';
 import { chooseStrategy, strategyChoiceSchema, type StrategyInput } from './strategy.ts';
+import { sourceBuildItems } from './source-build-items.ts';
 import { strategyItems } from './strategy-items.ts';
 import { trafficItems } from './traffic-items.ts';
 import { unknownItems } from './unknown-items.ts';
@@ -202,6 +203,7 @@ export function buildPlan(read: PlanInput): Plan {
     quietTimeoutMs: config.workers.quietTimeoutMs,
     activity: input.activity,
     measured: input.measured,
+    runners: config.postgres.runners,
   });
   const facts: PlanFacts = {
     ...input,
@@ -219,6 +221,7 @@ export function buildPlan(read: PlanInput): Plan {
   const seen = mergeItems([
     homeless,
     appItems(facts),
+    sourceBuildItems(facts),
     addOnItems(facts),
     trafficItems(facts),
     databaseItems(facts),

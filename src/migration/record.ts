@@ -8,7 +8,16 @@ import type { Json } from './json.ts';
 import { canonicalJson } from './json.ts';
 import { refuseSecrets } from './no-secrets.ts';
 
-const PHASES = ['assess', 'provision', 'migrate-db', 'cutover', 'verify', 'roll-back', 'rehearsal'] as const;
+const PHASES = [
+  'assess',
+  'provision',
+  'migrate-db',
+  'cutover',
+  'verify',
+  'roll-back',
+  'rehearsal',
+  'probe',
+] as const;
 export type Phase = (typeof PHASES)[number];
 
 const DIGEST = z.string().regex(/^sha256:[0-9a-f]{64}$/);

@@ -1,7 +1,7 @@
 import { decide, type Item } from './item.ts';
 
 /** The rehearsals that the gate of a protected environment asks for, by the ids under which they can be waived. */
-export const REHEARSALS = {
+const REHEARSALS = {
   full: 'rehearsal/full',
   shadow: 'rehearsal/shadow',
 } as const;

@@ -17,7 +17,7 @@ export type RehearsalOutcome = (typeof rehearsalOutcomes)[number];
 const decisionsSchema = z.object({ shared: z.string(), own: z.string() });
 
 /** How a rehearsal ended, as its own section tells; written when everything else is over. */
-export const rehearsalSection = z.object({
+const rehearsalSection = z.object({
   depth: z.enum(depths),
   outcome: z.enum(rehearsalOutcomes),
   decisions: decisionsSchema,

@@ -40,6 +40,8 @@ function triedBy(config: MigrationConfig): Record<string, unknown> {
     environments: undefined,
     rehearsalMaxAgeMs: undefined,
     downtimeBudgetMs: undefined,
+    // How many hands copy it changes nothing of what is there afterwards.
+    postgres: { ...config.postgres, runners: undefined },
     redis: { ...config.redis, skip: sorted(config.redis.skip) },
     schedule: sorted(config.schedule),
     checks: sorted(config.checks),

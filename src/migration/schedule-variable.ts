@@ -13,3 +13,8 @@ export function scheduleVariables({ sidekiqCron }: Pick<Plan, 'sidekiqCron'>): A
   const names = sidekiqCron.map(({ name }) => name).sort();
   return [{ key: SCHEDULE_VARIABLE, value: names.join(','), secret: false }];
 }
+
+/** The name of a job of ours among an app's own cron jobs in Sidekiq. */
+export function cronJobName(name: string): string {
+  return `scheduled-${name}`;
+}

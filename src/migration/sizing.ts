@@ -121,12 +121,12 @@ export function postgresNeeds({
   };
 }
 
-export function isEssential(plan: string): boolean {
+function isEssential(plan: string): boolean {
   return /:(essential|mini|basic|hobby)/.test(plan);
 }
 
 /** Whether Heroku keeps a second server ready (Dev Center, "Heroku Postgres plans", 2024-12-13). */
-export function hasStandby(plan: string): boolean {
+function hasStandby(plan: string): boolean {
   return /:(premium|private|shield)-/.test(plan);
 }
 

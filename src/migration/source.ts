@@ -108,8 +108,11 @@ function maskConfigValue(
 ): void {
   // `jdbc:` stands before an address.
   const url = URL.parse(value.replace(/^jdbc:/i, ''));
-  if (url !== null && url.password !== '') edge.maskUrl(url.href);
-  else if (namesASecret(name) ? value.length >= 4 : looksRandom(value)) edge.mask(value);
+  if (url !== null && url.password !== '') {
+    edge.maskUrl(url.href);
+    // As it was written, which is not always as it is read.
+    edge.mask(value);
+  } else if (namesASecret(name) ? value.length >= 4 : looksRandom(value)) edge.mask(value);
 }
 
 function looksRandom(value: string): boolean {

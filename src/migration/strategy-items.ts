@@ -1,4 +1,5 @@
 import { formatDuration } from '../report/format.ts';
+import { MOST_RUNNERS } from './config-schema.ts';
 import { automatic, blocked, idPart, told, type Item } from './item.ts';
 import type { PlanFacts } from './plan.ts';
 
@@ -8,6 +9,7 @@ export function strategyItems({ config, database, live, strategyChoice }: PlanFa
   const forced = config.strategy === 'live';
   const shown = forced || (by === 'auto' && forecasts?.window.fits === false);
   const largeObjects = database?.largeObjects ?? 0;
+  const { runners = 1 } = config.postgres;
   return [
     automatic({
       id: 'postgres/strategy',
@@ -61,8 +63,7 @@ export function strategyItems({ config, database, live, strategyChoice }: PlanFa
                 ? 'ended there, and gone on with from what is complete when the job is run again'
                 : 'ended there: a copy inside the window begins anew',
             why,
-            remedy:
-              'Run migrate-db on a self-hosted runner near the cluster, make the data smaller first, or write `strategy: live`.',
+            remedy: `${shareIt(strategyChoice, runners)}run on a self-hosted runner near the cluster (the repository variable MIGRATION_RUNNER), make the data smaller first, or write \`strategy: live\`.`,
           }),
         ]
       : []),
@@ -97,6 +98,28 @@ const RUNNER_LIMIT_MS = 6 * 3_600_000;
 /** The copy and its comparison before the window, at their slowest, milliseconds. */
 function longest({ strategy, forecasts }: PlanFacts['strategyChoice']): number {
   return forecasts === null ? 0 : forecasts[strategy].total.high - forecasts[strategy].high;
+}
+
+/** A job that is reckoned to take longer would leave nothing for what differs from the forecast. */
+const COMFORTABLE_MS = 5 * 3_600_000;
+
+/** How many runners would do, when those of the file do not; they share the copy, and one of them does all else. */
+function shareIt(choice: PlanFacts['strategyChoice'], runners: number): string {
+  const copyMs = choice.forecasts?.window.phases.find(({ name }) => name === 'copy')?.high ?? 0;
+  const restMs = longest(choice) - copyMs / runners;
+  const together = restMs < COMFORTABLE_MS ? Math.ceil(copyMs / (COMFORTABLE_MS - restMs)) : Infinity;
+  const copyOnly = restMs < COMFORTABLE_MS ? Math.ceil(copyMs / COMFORTABLE_MS) : Infinity;
+  const needed = together <= MOST_RUNNERS ? together : copyOnly;
+  if (needed > MOST_RUNNERS || needed <= runners) return 'Either ';
+  const live =
+    choice.strategy === 'window'
+      ? ' and `strategy: live`, since inside the window one runner copies alone'
+      : '';
+  const again =
+    needed === together
+      ? ''
+      : `; a job that ends while it compares (up to ${formatDuration(restMs)}) is run again and goes on from there`;
+  return `Write \`postgres: { runners: ${needed} }\`${live}: the copy may take one runner ${formatDuration(copyMs)}, and ${needed} share it${again} (docs/large-databases.md). Or `;
 }
 
 /** Counts and names differ from run to run; the obstacle is the same. */

@@ -83,6 +83,8 @@ export interface StrategyInput {
   activity?: Pick<Activity, 'writesPerSecond' | 'average'> | undefined;
   /** What was measured before; the assumptions below without it. */
   measured?: MeasuredBefore | undefined;
+  /** How many share the copy beforehand; the one inside the window is always one runner's. 1 unless given. */
+  runners?: number | undefined;
 }
 
 /** What an earlier practice copy of the environment tells of the next one, and a rehearsed cutover of the real one. */
@@ -170,17 +172,32 @@ export function chooseStrategy(input: StrategyInput): StrategyChoice {
   const atRest = liveParts(sizes, rates, lastDrain({ ...drainOf(input), activity: undefined }));
   const isLiveShorter = forecastOf('live', atRest, input).high < forecasts.window.high;
   const { strategy, why } = decide(input.wanted, forecasts, isLiveShorter, obstacles);
+  const before = sharedAmong(input.runners ?? 1, parts.window);
   return {
     strategy,
     by,
     why,
     arithmetic: arithmeticOf(sizes, parts, forecasts, input),
     forecasts: {
-      window: inShort(forecasts.window, parts.window),
-      live: inShort(forecasts.live, parts.window),
+      window: inShort(forecasts.window, before),
+      live: inShort(forecasts.live, before),
     },
     obstacles,
   };
+}
+
+/** The copy beforehand when runners share it: at best so many times as quick. They share nothing else. */
+function sharedAmong(runners: number, parts: readonly ForecastPhase[]): ForecastPhase[] {
+  return parts.map((part) =>
+    part.name === 'copy'
+      ? {
+          ...part,
+          low: part.low / runners,
+          expected: part.expected / runners,
+          high: part.high / runners,
+        }
+      : part,
+  );
 }
 
 type Forecasts = Record<Strategy, Forecast>;
@@ -432,6 +449,8 @@ function arithmeticOf(
   const total = (of: (phase: ForecastPhase) => number): number =>
     common.reduce((sum, phase) => sum + of(phase), 0);
   const free = input.live?.freeConnections;
+  const { runners = 1 } = input;
+  const copyMs = parts.window.find(({ name }) => name === 'copy')?.expected ?? 0;
   return [
     `Database ${formatBytes(sizes.all)}, of which ${formatBytes(sizes.keyless)} in ${sizes.keylessTables} tables without a usable key and ${formatBytes(sizes.largeObjects)} of large objects: live cannot follow these and copies them inside the window.`,
     `Both strategies need ${formatDuration(total(({ expected }) => expected))}, at most ${formatDuration(total(({ high }) => high))}, for dynos to end, the fence, the switch and DNS.`,
@@ -441,6 +460,11 @@ function arithmeticOf(
     free === undefined || free === null
       ? 'The number of connections to the source is not limited for this role.'
       : `${free} connections to the source are free; live needs ${CONNECTIONS_NEEDED} while it copies.`,
+    ...(runners === 1
+      ? []
+      : [
+          `${runners} runners share the copy beforehand (\`postgres.runners\`), which then takes ${formatDuration(copyMs / runners)} at best; a copy inside the window is one runner's.`,
+        ]),
     `Budget: ${formatDuration(input.budgetMs)} (\`downtime-budget\`).`,
   ];
 }

@@ -2,12 +2,17 @@ import type { Clock } from '../clock.ts';
 import { messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { chunksOf, type Chunk, type TableToCopy } from './chunks.ts';
-import { remainderOf, type CopiedChunk, type Remainder } from './copied.ts';
-import type { PostgresAddress } from './connect.ts';
+import { readCopied, remainderOf, type CopiedChunk, type Remainder } from './copied.ts';
+import { withConnection, type PostgresAddress } from './connect.ts';
+import { Elsewhere, type TakenOver } from './elsewhere.ts';
 import { codeOf } from './errors.ts';
 import { isNotedAlready, Pair } from './pair.ts';
 import { copyLine, formatBytes, startProgress } from './progress.ts';
+import { applicationName, terminateShards } from './settle.ts';
+import type { Others } from './shared-copy.ts';
+import { dealChunks } from './shares.ts';
 import { SnapshotLostError, type Snapshot } from './snapshot.ts';
+import { shareSnapshot } from './stamp.ts';
 
 export interface CopyTablesOptions {
   source: PostgresAddress;
@@ -28,6 +33,13 @@ export interface CopyTablesOptions {
   resume: boolean;
   /** Tables (numbers on the source) of which no row can be told from another: their chunks must be of one snapshot. */
   keyless?: ReadonlySet<number>;
+  /** Runners that copy a part of it beside this one, which takes over what they leave. */
+  others?: Others;
+  /**
+   * This runner is one of them: it copies exactly these chunks of each table (aligned with `tables`) but for those that are
+   * there, empties nothing, and leaves a table that was rewritten to the runner that holds the snapshot.
+   */
+  share?: { shard: number; chunks: Chunk[][] };
   log: Log;
   clock: Clock;
   signal?: AbortSignal;
@@ -57,6 +69,8 @@ export interface CopiedTables {
    * After VACUUM FULL or CLUSTER they are right; after TRUNCATE or an ALTER that rewrites, the snapshot saw them empty.
    */
   rewritten: TableToCopy[];
+  /** What other runners should have copied and this one has. */
+  takenOver: TakenOver[];
 }
 
 /** How often one chunk is tried, and one table begun again. */
@@ -93,6 +107,7 @@ interface Job {
   /** From 1. */
   attempt: number;
 }
+type ChunkJob = Job & { chunk: Chunk };
 
 /**
  * Copies the tables' rows as the snapshot sees them, `pairs` chunks at a time. A chunk is committed together with the
@@ -111,6 +126,7 @@ class TableCopy {
   readonly #signal: AbortSignal;
   readonly #progress: Progress[] = [];
   #queue: Job[] = [];
+  readonly #elsewhere = new Elsewhere<ChunkJob>();
   #inFlight = 0;
   #wake = Promise.withResolvers<undefined>();
   readonly #moved = { bytes: 0, rows: 0 };
@@ -123,13 +139,18 @@ class TableCopy {
   }
 
   async run(): Promise<CopiedTables> {
-    const { log, clock, tables } = this.#options;
-    const first = await this.#prepare();
+    const { log, clock, tables, others } = this.#options;
+    const { pair: first, remainders } = await this.#prepare();
+    await others?.begin(this.#sharedPlan(remainders));
     const progress = startProgress(log, clock, (elapsed) => Promise.resolve(this.#line(elapsed)));
     try {
       await this.#work(first);
     } finally {
       progress.stop();
+    }
+    if (others !== undefined) {
+      await this.#endOthers(null);
+      await others.complete();
     }
     return {
       tables: tables.length,
@@ -137,7 +158,27 @@ class TableCopy {
       reused: this.#reused,
       mixed: this.#progress.filter(({ snapshots }) => snapshots.size > 1).map(({ table }) => table),
       rewritten: this.#progress.filter(({ restarts }) => restarts > 0).map(({ table }) => table),
+      takenOver: this.#elsewhere.takenOver,
     };
+  }
+
+  #sharedPlan(remainders: Remainder[]): Parameters<Others['begin']>[0] {
+    const { epoch, snapshot, pairs, tables } = this.#options;
+    return {
+      ...{ epoch, snapshot: snapshot.id, pairs },
+      remaining: tables
+        .map((table, index) => ({ table, chunks: remainders[index]?.chunks ?? [] }))
+        .filter(({ chunks }) => chunks.length > 0),
+    };
+  }
+
+  /** Ends what other runners are doing, and lets them commit chunks of `snapshot` only from then on. */
+  async #endOthers(snapshot: string | null): Promise<void> {
+    const { source, loader, migrationId, epoch, log } = this.#options;
+    const run = { migrationId, epoch };
+    for (const address of [loader, source]) await terminateShards(address, { ...run, signal: this.#signal });
+    const session = { applicationName: applicationName(migrationId, epoch), log, signal: this.#signal };
+    await withConnection(loader, session, (client) => shareSnapshot(client, run, snapshot));
   }
 
   #line(elapsedSeconds: number): string {
@@ -152,23 +193,20 @@ class TableCopy {
   }
 
   /** Decides what is still to be done, and empties on the target what is to be copied from its beginning. */
-  async #prepare(): Promise<Pair> {
-    const { tables, resume, keyless, snapshot } = this.#options;
+  async #prepare(): Promise<{ pair: Pair; remainders: Remainder[] }> {
+    const { tables, others, share, snapshot } = this.#options;
     for (let attempt = 1; ; attempt += 1) {
       const pair = await this.#open();
       try {
-        const copied = resume ? await pair.readCopied(tables) : new Map<string, CopiedChunk[]>();
-        const remainders = tables.map((table) =>
-          remainderOf(
-            table,
-            copied.get(table.relation) ?? [],
-            keyless?.has(table.oid) === true ? snapshot.id : undefined,
-          ),
-        );
-        const afresh = tables.filter((_, index) => remainders[index]?.reused.length === 0);
-        await pair.empty(afresh.map(({ relation }) => relation));
+        // Before it is looked what is there: from here on nobody adds to it under another snapshot.
+        if (others !== undefined) await this.#endOthers(snapshot.id);
+        const remainders = share === undefined ? await this.#remainders(pair) : await this.#ownShare(pair);
+        if (share === undefined) {
+          const afresh = tables.filter((_, index) => remainders[index]?.reused.length === 0);
+          await pair.empty(afresh.map(({ relation }) => relation));
+        }
         this.#plan(remainders);
-        return pair;
+        return { pair, remainders };
       } catch (thrown) {
         pair.cut();
         await this.#pause('Preparing the tables', attempt, thrown);
@@ -176,10 +214,40 @@ class TableCopy {
     }
   }
 
+  async #remainders(pair: Pair): Promise<Remainder[]> {
+    const { tables, resume, keyless, snapshot } = this.#options;
+    const copied = resume ? await pair.readCopied(tables) : new Map<string, CopiedChunk[]>();
+    return tables.map((table) =>
+      remainderOf(
+        table,
+        copied.get(table.relation) ?? [],
+        keyless?.has(table.oid) === true ? snapshot.id : undefined,
+      ),
+    );
+  }
+
+  /** What of this runner's share is not there: another one may have taken it over. */
+  async #ownShare(pair: Pair): Promise<Remainder[]> {
+    const { tables, share } = this.#options;
+    const copied = await pair.readCopied(tables);
+    return tables.map(({ relation }, index) => {
+      const there = new Set(copied.get(relation)?.map(({ part }) => part));
+      return { chunks: share?.chunks[index]?.filter(({ part }) => !there.has(part)) ?? [], reused: [] };
+    });
+  }
+
   #plan(remainders: Remainder[]): void {
+    const { tables, others } = this.#options;
+    const dealt = dealChunks(
+      remainders.flatMap(({ chunks }, index) => {
+        const table = tables[index];
+        return table === undefined ? [] : [{ table, chunks }];
+      }),
+      others?.shards ?? 1,
+    );
     for (const [index, { chunks, reused }] of remainders.entries()) {
-      const table = this.#options.tables[index];
-      if (table === undefined) continue;
+      const table = tables[index];
+      if (table === undefined || (this.#options.share !== undefined && chunks.length === 0)) continue;
       if (reused.length > 0 && chunks.length === 0) this.#reused.tables += 1;
       else this.#reused.chunks += reused.length;
       const parts = chunks.length + reused.length;
@@ -190,7 +258,11 @@ class TableCopy {
         ...{ started: undefined, restarts: 0, waiting: false },
       };
       this.#progress.push(of);
-      this.#queue.push(...chunks.map((chunk) => ({ of, chunk, attempt: 1 })));
+      for (const [shard, share] of dealt.entries()) {
+        const jobs = share[index]?.map((chunk): ChunkJob => ({ of, chunk, attempt: 1 })) ?? [];
+        if (shard === 0) this.#queue.push(...jobs);
+        else for (const job of jobs) this.#elsewhere.add(shard + 1, job);
+      }
     }
     const { tables: whole, chunks } = this.#reused;
     if (whole + chunks > 0)
@@ -203,8 +275,9 @@ class TableCopy {
 
   /** As many pairs as there is work for. Where a side does not let all of them in, fewer do it. */
   async #work(first: Pair): Promise<void> {
-    const wanted = Math.min(this.#options.pairs, this.#queue.length);
-    const others = Array.from({ length: Math.max(wanted - 1, 0) }, async () => {
+    const { others } = this.#options;
+    const wanted = Math.min(this.#options.pairs, this.#queue.length + this.#elsewhere.size);
+    const further = Array.from({ length: Math.max(wanted - 1, 0) }, async () => {
       const pair = await this.#open().catch((thrown: unknown) => {
         if (!this.#signal.aborted)
           this.#options.log.warning(`Copying over fewer connections: ${messageOf(thrown)}`);
@@ -212,14 +285,53 @@ class TableCopy {
       });
       if (pair !== undefined) await this.#drive(pair);
     });
-    const done = await Promise.allSettled([this.#drive(first), ...others]);
+    const over = new AbortController();
+    const watching =
+      others === undefined
+        ? undefined
+        : this.#watch(others, AbortSignal.any([over.signal, this.#signal])).catch((thrown: unknown) => {
+            if (!over.signal.aborted) this.#stop.abort(thrown);
+          });
+    const done = await Promise.allSettled([this.#drive(first), ...further]);
+    over.abort(new Error('over'));
+    await watching;
     this.#signal.throwIfAborted();
     for (const driver of done) if (driver.status === 'rejected') throw driver.reason;
   }
 
+  /** Learns what other runners have copied, and who of them does nothing any more, until nothing of theirs is left. */
+  async #watch(others: Others, signal: AbortSignal): Promise<void> {
+    const { loader, migrationId, epoch, log, clock, snapshot } = this.#options;
+    const session = { applicationName: applicationName(migrationId, epoch), log, signal };
+    for (let failures = 0; this.#elsewhere.size > 0;) {
+      await clock.sleep(others.lookEveryMs, signal);
+      if (snapshot.lost.aborted) throw snapshot.lost.reason;
+      try {
+        // In this order: of one that has ended, everything that it noted is seen.
+        const states = await others.look();
+        const relations = this.#elsewhere.relations();
+        const copied = await withConnection(loader, session, (client) => readCopied(client, relations));
+        for (const { job, note } of this.#elsewhere.settle(copied)) {
+          job.of.started ??= this.#now();
+          this.#moved.bytes += note.bytes;
+          this.#there(job.of, note);
+        }
+        this.#elsewhere.see(states);
+        failures = 0;
+      } catch (thrown) {
+        failures += 1;
+        await this.#pause('Looking at the other runners', failures, thrown);
+      }
+      this.#wakeAll();
+    }
+  }
+
   #open(): Promise<Pair> {
-    const { source, loader, snapshot, migrationId, epoch, log } = this.#options;
-    return Pair.open({ source, loader, snapshot, migrationId, epoch, log, signal: this.#signal });
+    const { source, loader, snapshot, migrationId, epoch, share, log } = this.#options;
+    return Pair.open({
+      ...{ source, loader, snapshot, migrationId, epoch, log, signal: this.#signal },
+      ...(share === undefined ? {} : { shard: share.shard }),
+    });
   }
 
   /** Does one job after the other until none is left; the first error that stays ends all drivers. */
@@ -253,28 +365,43 @@ class TableCopy {
     for (;;) {
       this.#signal.throwIfAborted();
       const { lost } = this.#options.snapshot;
-      if (lost.aborted && this.#queue.length > 0) throw lost.reason;
-      const job = this.#queue.shift();
+      if (lost.aborted && this.#queue.length + this.#elsewhere.size > 0) throw lost.reason;
+      const job = this.#queue.shift() ?? this.#takeOver();
       if (job !== undefined) {
         this.#inFlight += 1;
         job.of.inFlight += 1;
         job.of.started ??= this.#now();
         return job;
       }
-      if (this.#inFlight === 0) return undefined;
+      if (this.#inFlight === 0 && this.#elsewhere.size === 0) return undefined;
       const wake = this.#wake.promise;
       await pair?.rest();
       await Promise.race([wake, aborted(this.#signal)]);
     }
   }
 
+  #takeOver(): Job | undefined {
+    const taken = this.#elsewhere.takeOver();
+    if (taken === undefined) return undefined;
+    const { from, isFirst, job } = taken;
+    if (isFirst)
+      this.#options.log.warning(
+        `Shard ${from.shard} of ${this.#options.others?.shards ?? ''} ${from.why === 'ended' ? 'has ended and left a part of its share' : 'does not answer, or never came'}: what it has not copied is copied here.`,
+      );
+    return job;
+  }
+
   #settled({ of }: Job): void {
     this.#inFlight -= 1;
     of.inFlight -= 1;
-    if (of.waiting && of.inFlight === 0) {
+    if (of.waiting && of.inFlight === 0 && this.#options.share === undefined) {
       of.waiting = false;
       this.#queue.unshift({ of, chunk: 'restart', attempt: 1 });
     }
+    this.#wakeAll();
+  }
+
+  #wakeAll(): void {
     this.#wake.resolve(undefined);
     this.#wake = Promise.withResolvers<undefined>();
   }
@@ -293,12 +420,17 @@ class TableCopy {
       return false;
     }
     if (earlier !== undefined) this.#moved.bytes += earlier.bytes;
-    this.#moved.rows += outcome.rows;
-    of.rows += outcome.rows;
-    of.bytes += outcome.bytes;
+    return this.#there(of, { ...outcome, snapshot: earlier?.snapshot ?? this.#options.snapshot.id });
+  }
+
+  /** Counts a chunk that is on the target; whether it stays. */
+  #there(of: Progress, { rows, bytes, snapshot }: Pick<CopiedChunk, 'rows' | 'bytes' | 'snapshot'>): boolean {
+    this.#moved.rows += rows;
+    of.rows += rows;
+    of.bytes += bytes;
     of.left -= 1;
     of.done = of.table.bytes * (1 - of.left / of.parts);
-    of.snapshots.add(this.#options.snapshot.id);
+    of.snapshots.add(snapshot);
     if (isForgotten(of)) return false;
     if (of.left === 0) this.#finished(of);
     return true;
@@ -333,6 +465,14 @@ class TableCopy {
 
   #rewritten(of: Progress): void {
     if (of.waiting) return;
+    if (this.#options.share !== undefined) {
+      this.#options.log.warning(
+        `${of.table.relation} was rewritten on the source while it was being copied: shard 1 begins it again.`,
+      );
+      this.#queue = this.#queue.filter((job) => job.of !== of);
+      of.waiting = true;
+      return;
+    }
     of.restarts += 1;
     if (of.restarts > RESTARTS)
       throw new Error(
@@ -342,11 +482,12 @@ class TableCopy {
       `${of.table.relation} was rewritten on the source while it was being copied (VACUUM FULL, CLUSTER, TRUNCATE or ALTER TABLE): it is begun again.`,
     );
     this.#queue = this.#queue.filter((job) => job.of !== of);
+    this.#elsewhere.forget(of);
     of.waiting = true;
   }
 
   async #restart(of: Progress, pair: Pair): Promise<void> {
-    await pair.empty([of.table.relation]);
+    await pair.emptyWhileWritten(of.table.relation);
     const table = await pair.measure(of.table);
     const chunks = chunksOf(table);
     this.#moved.bytes -= of.bytes;
@@ -367,6 +508,8 @@ class TableCopy {
     this.#signal.throwIfAborted();
     if (snapshot.lost.aborted) throw snapshot.lost.reason;
     if (thrown instanceof SnapshotLostError || !mayPass(thrown) || attempt >= ATTEMPTS) throw thrown;
+    // It is there: nothing is to be waited for.
+    if (isNotedAlready(thrown)) return;
     const pause = FIRST_PAUSE_MS * 2 ** (attempt - 1);
     log.warning(
       `${what}: attempt ${attempt} of ${ATTEMPTS} failed, the next one follows in ${pause / 1000} s: ${messageOf(thrown)}`,

@@ -19,6 +19,7 @@ import { statementError } from './errors.ts';
 import { readDatabaseFacts, type DatabaseFacts } from './facts.ts';
 import { readRoles, type TargetRoles } from './grants.ts';
 import type { CopiedTables } from './copy-tables.ts';
+import type { TakenOver } from './elsewhere.ts';
 import { copyLargeObjects } from './large-objects.ts';
 import { measureLink, type Link } from './link.ts';
 import { loadTables } from './load.ts';
@@ -29,6 +30,7 @@ import { noteEntries } from './schema-parts.ts';
 import { copySequences } from './sequences.ts';
 import { applySettings } from './settings.ts';
 import { applicationName } from './settle.ts';
+import type { Others } from './shared-copy.ts';
 import type { Sides } from './sides.ts';
 import { exportSnapshot, SnapshotLostError, withSnapshot, type Snapshot } from './snapshot.ts';
 import {
@@ -69,11 +71,15 @@ export interface CopyOptions {
   directory: string;
   /** Chunks copied at the same time; default: by the round trip and the free connections of both sides. */
   jobs?: number;
+  /** About as much goes into one chunk; default: by the round trip. */
+  chunkBytes?: number;
   /**
    * What the source's capture logs since before this call. With it the copy can be resumed after an interruption, and it
    * stays writable for the drains that follow: what would get in their way is left for the end.
    */
   captured?: { tables: CapturedTable[]; since: string };
+  /** Runners that copy a part of the rows beside this one, which does all else and answers for the whole. */
+  others?: Others;
   log: Log;
   clock: Clock;
   signal?: AbortSignal;
@@ -97,6 +103,8 @@ export interface CopyResult {
   removed: RemovedEntry[];
   /** Whole tables, and chunks of others, that an interrupted run had left. */
   reused: { tables: number; chunks: number };
+  /** What other runners should have copied and did not. */
+  takenOver: TakenOver[];
   milliseconds: number;
 }
 
@@ -195,6 +203,7 @@ async function copyUnder(
     ...{ ...run, snapshot, tables: seen.tables, resume, log: copy.log, clock: copy.clock, ...signalOf(copy) },
     ...{ entries: archive.entries, isFollowed: copy.captured !== undefined },
     ...{ searchPath: seen.facts.searchPath, pairs: copy.jobs ?? seen.link.pairs },
+    ...(copy.others === undefined ? {} : { others: copy.others }),
     keyless: new Set(copy.captured?.tables.filter(({ key }) => key === null).map(({ oid }) => oid)),
     untangle: (table) =>
       untangle(sides, table, {
@@ -218,6 +227,7 @@ async function copyUnder(
     bytes: seen.facts.sizeBytes,
     removed: archive.removed,
     reused: copied.reused,
+    takenOver: copied.takenOver,
   };
 }
 
@@ -253,13 +263,18 @@ async function look(snapshot: Snapshot, copy: Copy): Promise<Seen> {
   const [facts, target, link] = await together(copy.signal, [
     () => withConnection(copy.source, sessionOf(copy), readDatabaseFacts),
     () => readDatabaseFacts(loader),
-    () => measureLink(copy.source, copy.loader, sessionOf(copy)),
+    () =>
+      measureLink(copy.source, copy.loader, {
+        ...sessionOf(copy),
+        shards: copy.others?.shards ?? 1,
+        serves: copy.captured !== undefined,
+      }),
   ]);
   await refuseUnfitTarget(loader, facts, target, copy);
   const roles = await readRoles(loader, copy.owner.user);
   const session = { ...sessionOf(copy), clock: copy.clock };
   const tables = await withSnapshot(copy.source, snapshot, session, (client) =>
-    planTables(client, { source: facts, target }, link.chunkBytes),
+    planTables(client, { source: facts, target }, copy.chunkBytes ?? link.chunkBytes),
   );
   return { facts, target, roles, link, tables };
 }

@@ -14,6 +14,10 @@ export interface Link {
 
 export interface LinkOptions {
   applicationName: string;
+  /** Runners that share the connections; 1 unless given. */
+  shards?: number;
+  /** The source serves visitors meanwhile, and is in no hurry. */
+  serves?: boolean;
   log: Log;
   signal?: AbortSignal;
 }
@@ -22,9 +26,13 @@ export interface LinkOptions {
 const FAR_MS = 10;
 const NEAR = { pairs: 4, chunkBytes: 64_000_000 };
 const FAR = { pairs: 12, chunkBytes: 16_000_000 };
+/** Nearby the servers are the limit, and visitors need some of the source's processors. */
+const NEAR_WHILE_SERVING = { ...NEAR, pairs: 2 };
 
 /** Left to the application (and to ourselves: the snapshot, the builders of indexes) on either side. */
 const SPARE = 6;
+/** What each further runner needs beside its chunks: it asks now and then what is there, and talks through the journal. */
+const SPARE_FOR_A_SHARD = 2;
 
 /**
  * Measures the round trip to both sides and looks how many sessions each lets in, and chooses from that: a few large
@@ -37,17 +45,21 @@ export async function measureLink(
 ): Promise<Link> {
   const [from, to] = await Promise.all([measureSide(source, options), measureSide(target, options)]);
   const roundTripMs = Math.max(from.roundTripMs, to.roundTripMs);
-  const { pairs, chunkBytes } = roundTripMs < FAR_MS ? NEAR : FAR;
-  const free = Math.min(from.free, to.free) - SPARE;
-  const link = { roundTripMs, pairs: Math.max(1, Math.min(pairs, free)), chunkBytes };
+  const { shards = 1, serves = false } = options;
+  const near = serves ? NEAR_WHILE_SERVING : NEAR;
+  const { pairs, chunkBytes } = roundTripMs < FAR_MS ? near : FAR;
+  const free = Math.min(from.free, to.free) - SPARE - (shards - 1) * SPARE_FOR_A_SHARD;
+  const link = { roundTripMs, pairs: Math.max(1, Math.min(pairs, Math.floor(free / shards))), chunkBytes };
+  const each = shards === 1 ? '' : ` by each of ${shards} runners`;
   if (link.pairs < pairs) {
     const scarce = from.free < to.free ? source : target;
+    const fewer = free < shards ? ` That is too few for ${shards} runners: take fewer.` : '';
     options.log.warning(
-      `${describeAddress(scarce)} has ${Math.min(from.free, to.free)} connections left, so ${link.pairs} instead of ${pairs} chunks are copied at the same time.`,
+      `${describeAddress(scarce)} has ${Math.min(from.free, to.free)} connections left, so ${link.pairs} instead of ${pairs} chunks are copied at the same time${each}.${shards === 1 ? '' : fewer}`,
     );
   }
   options.log.info(
-    `The round trip takes ${roundTripMs.toFixed(1)} ms: ${link.pairs} chunks of ${formatBytes(chunkBytes)} at the same time.`,
+    `The round trip takes ${roundTripMs.toFixed(1)} ms: ${link.pairs} chunks of ${formatBytes(chunkBytes)} at the same time${each}.`,
   );
   return link;
 }

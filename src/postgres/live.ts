@@ -24,6 +24,8 @@ import type { RemovedEntry } from './restore-list.ts';
 import { mayWrite } from './rights.ts';
 import { copySequences } from './sequences.ts';
 import { applicationName } from './settle.ts';
+import type { TakenOver } from './elsewhere.ts';
+import type { Others } from './shared-copy.ts';
 import { isWayBack, type Sides } from './sides.ts';
 import { exportSnapshot } from './snapshot.ts';
 import { claimEpoch, completeStamp, readBasis, readStamp, removeStamp, stampTarget } from './stamp.ts';
@@ -79,6 +81,8 @@ export interface LiveCopy {
   removed: RemovedEntry[];
   /** What an earlier, interrupted run had left and was used. */
   reused: { tables: number; chunks: number };
+  /** What other runners should have copied and did not. */
+  takenOver: TakenOver[];
   /** Tables without a usable key. */
   whole: { relation: string; bytes: number }[];
   lag: Lag;
@@ -113,8 +117,12 @@ const LITTLE = 500;
 /** A source that is written to faster than we drain is told as lag, not waited for. */
 const MOST_PASSES = 50;
 
-/** Installs the capture, copies under a snapshot taken after it, and drains until little is left. Repeating it resumes. */
-export async function beginLive(sides: Sides, options: LiveOptions): Promise<LiveCopy> {
+/**
+ * Installs the capture, copies under a snapshot taken after it, and drains until little is left. Repeating it resumes.
+ *
+ * @param others runners that copy a part of the rows beside this one
+ */
+export async function beginLive(sides: Sides, options: LiveOptions, others?: Others): Promise<LiveCopy> {
   const { log, clock } = options;
   const session = sessionOf(options);
   const { capture, shape } = await captureAndLook(sides.source, options);
@@ -128,6 +136,7 @@ export async function beginLive(sides: Sides, options: LiveOptions): Promise<Liv
     copied = await copyDatabase({
       ...{ ...options, source: sides.source, ...sides.target },
       captured: { tables: capture.tables, since },
+      ...(others === undefined ? {} : { others }),
     });
   } else {
     log.info('Everything was copied by an earlier run: only what changed since is drained.');
@@ -140,6 +149,7 @@ export async function beginLive(sides: Sides, options: LiveOptions): Promise<Liv
     bytes: copied?.bytes ?? (await withConnection(sides.source, session, readDatabaseFacts)).sizeBytes,
     removed: copied?.removed ?? [],
     reused: copied?.reused ?? { tables: capture.tables.length, chunks: 0 },
+    takenOver: copied?.takenOver ?? [],
     whole: capture.whole,
     lag: caught.lag,
     copyMs,

@@ -5,6 +5,7 @@ import type { TableToCopy } from './chunks.ts';
 import { copyTables, type CopiedTables } from './copy-tables.ts';
 import type { SchemaEntry } from './schema-archive.ts';
 import { applicationName } from './settle.ts';
+import type { Others } from './shared-copy.ts';
 import type { Sides } from './sides.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { Run } from './stamp.ts';
@@ -26,6 +27,8 @@ export interface LoadOptions extends Run {
   resume: boolean;
   /** Tables (numbers on the source) without a usable key. */
   keyless: ReadonlySet<number>;
+  /** Runners that copy a part of the chunks beside this one. */
+  others?: Others;
   /** For a table whose chunks come from several snapshots: takes away what would be there twice, before its keys are built. */
   untangle: (table: TableToCopy) => Promise<void>;
   log: Log;

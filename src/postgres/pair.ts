@@ -6,14 +6,16 @@ import { closeConnection, connect, describeAddress, type PostgresAddress } from 
 import { codeOf, statementError } from './errors.ts';
 import { pipeCopy } from './pipe.ts';
 import { applicationName } from './settle.ts';
-import { asSnapshotLost, beginInSnapshot, type Snapshot } from './snapshot.ts';
-import { holdEpoch, holdEpochStatement, refuseEpoch, type Run } from './stamp.ts';
+import { asSnapshotLost, beginInSnapshot, SnapshotLostError, type Snapshot } from './snapshot.ts';
+import { holdEpoch, holdEpochStatement, holdSharedStatement, refuseEpoch, type Run } from './stamp.ts';
 
 export interface PairOptions extends Run {
   source: PostgresAddress;
   /** The role that may write. */
   loader: PostgresAddress;
   snapshot: Snapshot;
+  /** Which of several runners this is; only the first, which holds the snapshot, commits whatever `shareSnapshot` says. */
+  shard?: number;
   log: Log;
   signal?: AbortSignal;
 }
@@ -48,7 +50,7 @@ export class Pair {
 
   static async open(options: PairOptions): Promise<Pair> {
     const session = {
-      applicationName: applicationName(options.migrationId, options.epoch),
+      applicationName: applicationName(options.migrationId, options.epoch, options.shard),
       log: options.log,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     };
@@ -104,12 +106,22 @@ export class Pair {
     return this.#onTarget((client) => readCopied(client, relations));
   }
 
-  /** Whether a chunk is on the target already: the answer to its COMMIT may have been lost. */
-  async find(table: TableToCopy, chunk: Chunk): Promise<{ rows: number; bytes: number } | undefined> {
+  /**
+   * Whether this very chunk is on the target already: the answer to its COMMIT may have been lost, or another runner has
+   * copied it, too.
+   */
+  async find(table: TableToCopy, chunk: Chunk): Promise<CopiedChunk | undefined> {
     const copied = await this.readCopied([table]);
     return copied
       .get(table.relation)
-      ?.find(({ part, parts }) => part === chunk.part && parts === chunk.parts);
+      ?.find(
+        ({ part, parts, firstPage, endPage, filenode }) =>
+          part === chunk.part &&
+          parts === chunk.parts &&
+          firstPage === chunk.firstPage &&
+          endPage === chunk.endPage &&
+          filenode === table.filenode,
+      );
   }
 
   /** The table as it is on the source now: another file, another number of pages. */
@@ -136,11 +148,24 @@ export class Pair {
   /** Empties tables on the target and forgets what was noted of them. */
   async empty(relations: string[]): Promise<void> {
     if (relations.length === 0) return;
+    await this.#emptying((client) => emptyTables(client, relations));
+  }
+
+  /** Empties a table that other runners may be writing to: what they have in flight is committed or gone before. */
+  async emptyWhileWritten(relation: string): Promise<void> {
+    await this.#emptying(async (client) => {
+      // In a statement of its own: the next one then sees what was committed, rows and note.
+      await client.query(`LOCK TABLE ONLY ${relation} IN ACCESS EXCLUSIVE MODE`);
+      await emptyTables(client, [relation]);
+    });
+  }
+
+  async #emptying(body: (client: pg.Client) => Promise<void>): Promise<void> {
     await this.rest();
     await this.#onTarget(async (client) => {
       await client.query('BEGIN');
       await holdEpoch(client, this.#options, 'shared');
-      await emptyTables(client, relations);
+      await body(client);
       await client.query('COMMIT');
     });
   }
@@ -200,13 +225,25 @@ export class Pair {
   }
 
   #beginOnTarget(): string {
-    return `BEGIN; ${holdEpochStatement(this.#options.migrationId, 'shared')}`;
+    const { migrationId } = this.#options;
+    return `BEGIN; ${this.#takesPart() ? holdSharedStatement(migrationId) : holdEpochStatement(migrationId, 'shared')}`;
+  }
+
+  #takesPart(): boolean {
+    return (this.#options.shard ?? 1) > 1;
   }
 
   /** Several statements answer with several results; the one with an epoch is judged. */
   async #runOnTarget(client: pg.Client, sql: string): Promise<void> {
-    const answer = (await client.query(sql)) as unknown as pg.QueryResult<{ epoch: string }>[];
-    if (sql.endsWith(this.#beginOnTarget())) refuseEpoch(answer.at(-1)?.rows[0]?.epoch, this.#options);
+    const answer = (await client.query(sql)) as unknown as pg.QueryResult<{
+      epoch: string;
+      snapshot?: string | null;
+    }>[];
+    if (!sql.endsWith(this.#beginOnTarget())) return;
+    const held = answer.at(-1)?.rows[0];
+    refuseEpoch(held?.epoch, this.#options);
+    if (this.#takesPart() && held?.snapshot !== this.#options.snapshot.id)
+      throw new SnapshotLostError('The copy is complete, or it goes on under another snapshot.');
   }
 
   #errorOf(thrown: unknown, side: 'source' | 'target'): unknown {

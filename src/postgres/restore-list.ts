@@ -106,7 +106,8 @@ export function rewriteRestoreList(
 
 /** `3450; 1259 16402 TABLE public orders owner`, where kind and names may hold spaces. */
 function parse(line: string): ListedEntry {
-  const match = /^(\d+); (\d+) (\d+) (.*)$/.exec(line);
+  // Names may hold what JavaScript, unlike PostgreSQL, takes for the end of a line.
+  const match = /^(\d+); (\d+) (\d+) (.*)$/s.exec(line);
   const text = match?.[4] ?? '';
   const kind = KINDS.find((known) => text.startsWith(`${known} `));
   if (match === null || kind === undefined)

@@ -58,7 +58,7 @@ export function relationOf(table: Pick<SchemaEntry, 'schema' | 'name'>): string 
 }
 
 /** The archive as the target remembers it. */
-export function notedEntries({ entries }: SchemaArchive): NotedEntry[] {
+function notedEntries({ entries }: SchemaArchive): NotedEntry[] {
   const byId = new Map(entries.map((entry) => [entry.id, entry]));
   return entries.map((entry) => {
     const table = tableOf(entry, byId);

@@ -73,7 +73,7 @@ export async function applySettings(
 }
 
 /** Every setting that the application's sessions start with on the source, the search path from wherever it comes. */
-export function wantedSettings(facts: Pick<DatabaseFacts, 'settings' | 'searchPath'>): [string, string][] {
+function wantedSettings(facts: Pick<DatabaseFacts, 'settings' | 'searchPath'>): [string, string][] {
   const settings = { ...facts.settings };
   if (facts.searchPath !== null) settings['search_path'] = facts.searchPath;
   return Object.entries(settings);

@@ -1,9 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { withConnection, type PostgresAddress } from './connect.ts';
 
-/** The name that sessions of one migration's epoch carry in pg_stat_activity. */
-export function applicationName(migrationId: string, epoch: number): string {
-  return `h2d ${migrationId} ${epoch}`;
+/**
+ * The name that sessions of one migration's epoch carry in pg_stat_activity.
+ *
+ * @param shard of a copy that several runners share: which of them, unless it is the one that answers for the whole
+ */
+export function applicationName(migrationId: string, epoch: number, shard = 1): string {
+  return `h2d ${migrationId} ${epoch}${shard === 1 ? '' : `/${shard}`}`;
 }
 
 /**
@@ -12,9 +16,37 @@ export function applicationName(migrationId: string, epoch: number): string {
  *
  * @throws Error when one of them is still there after `limitMs` (default 30 s)
  */
-export async function terminateStale(
+export async function terminateStale(address: PostgresAddress, options: SettleOptions): Promise<number> {
+  return terminate(address, options, ({ epoch }) => epoch < options.epoch);
+}
+
+/**
+ * Ends the sessions that the other runners of a shared copy have on a server, and waits until they are gone. Returns how
+ * many there were.
+ *
+ * @throws Error when one of them is still there after `limitMs` (default 30 s)
+ */
+export async function terminateShards(address: PostgresAddress, options: SettleOptions): Promise<number> {
+  return terminate(address, options, ({ epoch, shard }) => epoch === options.epoch && shard !== undefined);
+}
+
+interface SettleOptions {
+  migrationId: string;
+  epoch: number;
+  limitMs?: number;
+  signal?: AbortSignal;
+}
+
+/** What a session's name says of whose it is. */
+interface Whose {
+  epoch: number;
+  shard: number | undefined;
+}
+
+async function terminate(
   address: PostgresAddress,
-  options: { migrationId: string; epoch: number; limitMs?: number; signal?: AbortSignal },
+  options: SettleOptions,
+  isMeant: (whose: Whose) => boolean,
 ): Promise<number> {
   const session = {
     applicationName: applicationName(options.migrationId, options.epoch),
@@ -22,7 +54,7 @@ export async function terminateStale(
   };
   return withConnection(address, session, async (client) => {
     const prefix = `h2d ${options.migrationId} `;
-    const older = async (): Promise<number[]> => {
+    const meant = async (): Promise<number[]> => {
       const { rows } = await client.query<{ pid: number; name: string }>(
         `SELECT pid, application_name AS name
            FROM pg_catalog.pg_stat_activity
@@ -31,16 +63,19 @@ export async function terminateStale(
         [prefix],
       );
       return rows
-        .filter(({ name }) => /^\d+$/.test(name.slice(prefix.length)))
-        .filter(({ name }) => Number(name.slice(prefix.length)) < options.epoch)
+        .filter(({ name }) => {
+          const [, epoch, , shard] = /^(\d+)(\/(\d+))?$/.exec(name.slice(prefix.length)) ?? [];
+          if (epoch === undefined) return false;
+          return isMeant({ epoch: Number(epoch), shard: shard === undefined ? undefined : Number(shard) });
+        })
         .map(({ pid }) => pid);
     };
     const deadline = Date.now() + (options.limitMs ?? 30_000);
-    const stale = await older();
-    for (let left = stale; left.length > 0; left = await older()) {
+    const stale = await meant();
+    for (let left = stale; left.length > 0; left = await meant()) {
       if (Date.now() > deadline)
         throw new Error(
-          `${left.length} sessions of an older run are still there although they were ended; wait a minute and run again.`,
+          `${left.length} sessions of another runner are still there although they were ended; wait a minute and run again.`,
         );
       await client.query(
         'SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.unnest($1::integer[]) AS pid',

@@ -30,6 +30,8 @@ const STATE = `
   ALTER TABLE ${OUR_SCHEMA}.stamp ADD COLUMN IF NOT EXISTS epoch bigint NOT NULL DEFAULT 0;
   -- What the rows that are there were copied for: the schema, and the capture that knows every change since.
   ALTER TABLE ${OUR_SCHEMA}.stamp ADD COLUMN IF NOT EXISTS basis text;
+  -- Of a copy that several runners share: the snapshot whose chunks the others may commit. Null: they may commit nothing.
+  ALTER TABLE ${OUR_SCHEMA}.stamp ADD COLUMN IF NOT EXISTS shared_snapshot text;
   -- A row for each chunk of a table that is there, written in the chunk's own transaction.
   CREATE TABLE IF NOT EXISTS ${OUR_SCHEMA}.copied (
     relation text NOT NULL,
@@ -182,6 +184,30 @@ export async function claimEpoch(client: pg.Client, run: Run): Promise<void> {
  */
 export async function holdEpoch(client: pg.Client, run: Run, mode: 'shared' | 'exclusive'): Promise<void> {
   refuseEpoch(await storedEpoch(client, run, holdEpochLock(mode)), run);
+}
+
+/**
+ * Lets the other runners of a shared copy commit chunks of this snapshot and of no other; null: none at all. It waits until
+ * what they have in flight is committed or gone.
+ *
+ * @throws SupersededError when a newer run has claimed the target
+ */
+export async function shareSnapshot(client: pg.Client, run: Run, snapshot: string | null): Promise<void> {
+  // A copy that is gone on with may be one that an earlier version began.
+  if (snapshot !== null)
+    await client.query(`
+      SET client_min_messages = 'warning';
+      ALTER TABLE ${OUR_SCHEMA}.stamp ADD COLUMN IF NOT EXISTS shared_snapshot text`);
+  const { rows } = await client.query(
+    `UPDATE ${OUR_SCHEMA}.stamp SET shared_snapshot = $3 WHERE migration_id = $1 AND epoch = $2 RETURNING epoch`,
+    [run.migrationId, run.epoch, snapshot],
+  );
+  if (rows.length === 0) refuseEpoch(await storedEpoch(client, run, ''), run);
+}
+
+/** `holdEpochStatement` of a runner that only takes part in a copy: also answers whose chunks may be committed. */
+export function holdSharedStatement(migrationId: string): string {
+  return `SELECT epoch::text, shared_snapshot AS snapshot FROM ${OUR_SCHEMA}.stamp WHERE migration_id = ${quoteLiteral(migrationId)} ${holdEpochLock('shared')}`;
 }
 
 /** `holdEpoch` as text, for batches of several statements; `refuseEpoch` judges the row that it answers. */

@@ -46,7 +46,7 @@ export async function endStrays(
   });
 }
 
-export function isStray({ application, kind }: SeenSession): boolean {
+function isStray({ application, kind }: SeenSession): boolean {
   return kind === 'client backend' && !application.startsWith('h2d ');
 }
 

@@ -52,10 +52,13 @@ export function mermaidText(text: string): string {
   return STATEMENT.test(label) ? `· ${label}` : label;
 }
 
-/** One line for a log: no colours, and nothing the runner would obey as a workflow command. */
+/** A line of a log that nobody reads to its end any more. */
+const LONGEST_LINE = 10_000;
+
+/** One line for a log: no colours, nothing the runner would obey as a workflow command, and of a length to be read. */
 export function logLine(text: string): string {
   // The runner finds `::command::` at the beginning of a line and `##[command]` anywhere in it.
-  return oneLine(text)
+  return shorten(oneLine(text), LONGEST_LINE)
     .replace(/^\s*::/, '∶∶')
     .replaceAll('##[', '## [');
 }

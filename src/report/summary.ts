@@ -16,6 +16,13 @@ export function raw(markdown: string): RawMarkdown {
   return { raw: markdown };
 }
 
+/** A link of our own; text alone where the address is none of the web's or would end the link early. */
+export function link(text: string, address: string): RawMarkdown {
+  return /^https?:\/\/[^\s()<>]+$/.test(address)
+    ? raw(`[${escapeMarkdown(text)}](${address})`)
+    : raw(escapeMarkdown(text));
+}
+
 export function heading(text: string, level: 1 | 2 | 3 | 4 = 2): string {
   return `${'#'.repeat(level)} ${escapeMarkdown(text)}\n`;
 }

@@ -1,6 +1,7 @@
 import { stringify } from 'yaml';
 
 import { componentName } from '../digitalocean/app-spec.ts';
+import { githubSpec, type GitHubSource } from '../digitalocean/github-source.ts';
 import type { Plan } from '../migration/plan.ts';
 import { mayHoldSecret } from '../migration/propose-config.ts';
 import { MARK } from './build-facts.ts';
@@ -12,6 +13,8 @@ export interface AppYamlInput {
   environment: string;
   /** Path that the health check asks for; undefined: the port alone is looked at. */
   healthPath: string | undefined;
+  /** What App Platform builds; undefined: an image is given to it. */
+  source?: GitHubSource | undefined;
 }
 
 /** Stands where a command may hold a secret. */
@@ -21,10 +24,12 @@ const HIDDEN = 'see the live spec';
  * The app spec as it is once the side is open: the plan's components without the wait in front of workers, and each
  * variable by name alone. It tells; provision reads and writes the live one.
  */
-export function appYaml({ plan, appName, environment, healthPath }: AppYamlInput): string {
+export function appYaml({ plan, appName, environment, healthPath, source }: AppYamlInput): string {
   const component = (planned: Plan['components'][number]): Record<string, unknown> => ({
     name: componentName(planned.name),
-    image: { registry_type: 'DOCR', repository: appName, tag: 'latest' },
+    ...(source === undefined
+      ? { image: { registry_type: 'DOCR', repository: appName, tag: 'latest' } }
+      : githubSpec(source)),
     run_command: mayHoldSecret(planned.command) ? HIDDEN : planned.command,
     instance_size_slug: planned.instanceSize,
     instance_count: planned.count,

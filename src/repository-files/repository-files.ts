@@ -1,3 +1,4 @@
+import type { GitHubSource } from '../digitalocean/github-source.ts';
 import type { Plan } from '../migration/plan.ts';
 import { mayHoldSecret } from '../migration/propose-config.ts';
 import type { RepositoryFacts } from '../repository/read-repository.ts';
@@ -28,6 +29,8 @@ export interface FilesInput {
   /** `.do/app.yaml`, or another where several environments have one. */
   specPath: string;
   healthPath: string | undefined;
+  /** What App Platform builds; undefined: the workflow builds the image. */
+  source?: GitHubSource | undefined;
   facts: RepositoryFacts;
   /** Of the app's directory. */
   build: BuildFacts;

@@ -1,4 +1,4 @@
-import { SCHEDULE_VARIABLE } from '../migration/schedule-variable.ts';
+import { cronJobName, SCHEDULE_VARIABLE } from '../migration/schedule-variable.ts';
 import { yamlText } from '../migration/yaml-text.ts';
 import { MARK } from './build-facts.ts';
 import type { SidekiqSchedule } from './schedule-place.ts';
@@ -12,11 +12,6 @@ export type ScheduleLoading =
 
 /** The first version that is known to read the file as a template and to leave other jobs alone. */
 export const LOADS_TEMPLATE_SINCE = '1.12.0';
-
-/** Names of ours among an app's own cron jobs. */
-export function cronJobName(name: string): string {
-  return `scheduled-${name}`;
-}
 
 /** How long a command may run unless somebody writes more. */
 const TIMEOUT_SECONDS = 1_800;

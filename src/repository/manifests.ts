@@ -210,7 +210,7 @@ function lineOf(text: string, part: string): number {
 }
 
 /** Counted from 1. */
-export function lineAt(text: string, index: number): number {
+function lineAt(text: string, index: number): number {
   let line = 1;
   for (let at = text.indexOf('\n'); at >= 0 && at < index; at = text.indexOf('\n', at + 1)) line++;
   return line;

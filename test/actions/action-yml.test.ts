@@ -7,11 +7,12 @@ import { usesOf } from './what-an-action-uses.ts';
 
 const project = join(import.meta.dirname, '..', '..');
 
-test('the six phases are six actions, and a rehearsal is judged by one of its own', () => {
+test('the six phases are six actions; probes before them and the judging of rehearsals have one of their own', () => {
   expect(actionNames(project)).toEqual([
     'assess',
     'cutover',
     'migrate-db',
+    'probe',
     'provision',
     'rehearsal',
     'roll-back',

@@ -130,6 +130,7 @@ testInFull(
       '.github/workflows/destroy.yml',
       '.github/workflows/finalize.yml',
       '.github/workflows/migrate.yml',
+      '.github/workflows/probe.yml',
       '.github/workflows/rehearse-staging.yml',
       '.github/workflows/roll-back.yml',
       'migration.yml',

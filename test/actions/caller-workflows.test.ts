@@ -29,7 +29,7 @@ function switchedOn(text: string): string {
   return text.replace(/^ {2}# (schedule:)$/m, '  $1').replace(/^ {2}# {3}(- cron: .*)$/gm, '    $1');
 }
 
-test.each(['migrate', 'rehearse-staging', 'catch-up', 'roll-back', 'finalize', 'destroy'])(
+test.each(['migrate', 'probe', 'rehearse-staging', 'catch-up', 'roll-back', 'finalize', 'destroy'])(
   '%s is the example of that name, but for its schedule, which nobody has asked for yet',
   (name) => {
     const file = callerWorkflows(usual).find(({ path }) => path === `.github/workflows/${name}.yml`);
@@ -42,9 +42,16 @@ test.each(['migrate', 'rehearse-staging', 'catch-up', 'roll-back', 'finalize', '
 test('without staging nothing is proposed that would begin with it, and without production nothing about that', () => {
   const names = (environments: string[]) =>
     callerWorkflows({ ...usual, environments }).map(({ path }) => path.split('/').at(-1));
-  expect(names(['production'])).toEqual(['catch-up.yml', 'roll-back.yml', 'finalize.yml', 'destroy.yml']);
+  expect(names(['production'])).toEqual([
+    'probe.yml',
+    'catch-up.yml',
+    'roll-back.yml',
+    'finalize.yml',
+    'destroy.yml',
+  ]);
   expect(names(['staging'])).toEqual([
     'migrate.yml',
+    'probe.yml',
     'rehearse-staging.yml',
     'roll-back.yml',
     'finalize.yml',

@@ -35,6 +35,18 @@ test('a deploy after the approval, while workers end, stops the cutover at the f
   await postgres.onSource(`INSERT INTO orders (note) VALUES ('Heroku takes writes')`);
 }, 90_000);
 
+test('a deploy meanwhile whose code knows a process type no more: everything is undone all the same', async () => {
+  sides = await movingSides({ withoutRedis: true, planned: true });
+  const { app, parties, cutOver } = sides;
+  await delay(1000);
+  const deploy = () => deployNewCode(parties.oldSide.heroku, app.name, { web: 'sleep infinity' });
+  await expect(cutOver({ before: { 'maintenance-mode': deploy } })).rejects.toThrow(
+    /stopped at "fence": The code of shop-\w+ is not the plan's.*Everything was undone/s,
+  );
+  expect(app.formation()).toMatchObject({ web: { quantity: 1 } });
+  expect(app.formation()).not.toHaveProperty('worker');
+}, 90_000);
+
 test('an autoscaler that adds a dyno inside the fence stops the cutover before its point of no return', async () => {
   sides = await movingSides({ withoutRedis: true, planned: true });
   const { app, parties, cutOver, postgres } = sides;

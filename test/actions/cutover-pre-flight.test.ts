@@ -16,6 +16,7 @@ import { stopAll, temporaryDirectory } from '../../rehearsal/servers/process.ts'
 import { systemClock } from '../../src/clock.ts';
 import { createDigitalOcean } from '../../src/digitalocean/client.ts';
 import type { HerokuClient } from '../../src/heroku/client.ts';
+import { readCurrentSlug } from '../../src/heroku/release.ts';
 import { silentLog } from '../../src/log.ts';
 import { environmentOf, parseMigrationConfig } from '../../src/migration/config.ts';
 import { decide } from '../../src/migration/item.ts';
@@ -62,6 +63,8 @@ interface Scene {
   active: string;
   newest: string;
   envs: { key: string }[];
+  /** The commit of each component that was built at App Platform. */
+  built: Record<string, string>;
   storageMib: number | null;
   health: { status: number; body: string };
   ingressHost: string;
@@ -112,18 +115,23 @@ beforeEach(() => {
   scene = {
     ...{ config: CONFIG, production: false, strategy: 'window', clock: new Date(NOON) },
     plan: { strategy: 'window', items: [], components: [{ name: 'web', kind: 'service', count: 1 }] },
-    ...{ copy: copied, domain: { phase: 'ACTIVE' }, active: 'ACTIVE', newest: 'd1', envs: [] },
+    ...{ copy: copied, domain: { phase: 'ACTIVE' }, active: 'ACTIVE', newest: 'd1', envs: [], built: {} },
     ...{ storageMib: 10_240, health: { status: 200, body: 'ok' }, ingressHost: front, heroku: {} },
     ...{ workspace: temporaryDirectory('workspace'), limits: {} },
   };
 });
 
 function answered(path: string): unknown {
-  const spec = { name: 'shop-staging', envs: scene.envs };
+  const components = Object.keys(scene.built).map((name) => ({ name }));
+  const spec = { name: 'shop-staging', envs: scene.envs, services: components };
+  const services = Object.entries(scene.built).map(([name, commit]) => ({
+    name,
+    source_commit_hash: commit,
+  }));
   const [domain] = environmentOf(parseMigrationConfig(scene.config, 'migration.yml'), 'staging').domains;
   const app = {
     ...{ id: 'a1', spec, default_ingress: `https://${scene.ingressHost}` },
-    active_deployment: scene.active === '' ? null : { id: 'd1', phase: scene.active },
+    active_deployment: scene.active === '' ? null : { id: 'd1', phase: scene.active, services },
     domains: domain === undefined ? [] : [{ spec: { domain }, ...scene.domain }],
   };
   if (path.startsWith('/v2/apps/a1/deployments'))
@@ -430,6 +438,25 @@ const ROWS: Row[] = [
     refused: { 'forecast of the downtime': /^no copy in the record\. Run migrate-db first/ },
   },
   {
+    name: 'another commit that App Platform built',
+    wrong: () => {
+      scene.limits = { image: { repository: 'acme/shop', branch: 'main', dockerfile: 'Dockerfile' } };
+      scene.built = { web: 'd'.repeat(40) };
+    },
+    refused: {
+      'App Platform built what Heroku runs':
+        /^web is built from d{40}, and Heroku runs [0-9a-f]{40}\. Point the branch main of acme\/shop/,
+    },
+  },
+  {
+    name: 'a build of which App Platform tells no commit',
+    wrong: () => {
+      scene.limits = { image: { repository: 'acme/shop', branch: 'main', dockerfile: 'Dockerfile' } };
+      scene.built = { web: '' };
+    },
+    refused: { 'App Platform built what Heroku runs': /^App Platform does not say what it built web from/ },
+  },
+  {
     name: 'a question of the plan that nobody has answered',
     wrong: () => {
       scene.production = true;
@@ -465,6 +492,14 @@ test.each(ROWS)(
   },
   60_000,
 );
+
+test('the commit that App Platform built and Heroku runs is told as right', async () => {
+  const { heroku, app } = moving.parties.oldSide;
+  const commit = (await readCurrentSlug(heroku, app))?.commit ?? 'none';
+  scene.limits = { image: { repository: 'acme/shop', branch: 'main', dockerfile: 'Dockerfile' } };
+  scene.built = { web: commit };
+  expect(await look()).toEqual({});
+}, 60_000);
 
 test('all that is wrong is said at once', async () => {
   Object.assign(scene, { storageMib: 1, newest: 'd2', health: { status: 404, body: '' } });

@@ -46,11 +46,14 @@ async function watching(address: Journal['address']): Promise<Watch> {
 }
 
 /** Cuts over in a process of its own, and dies by SIGKILL when asked to. */
-async function cutoverInAProcess(database: Database): Promise<{ kill: () => Promise<unknown> }> {
+async function cutoverInAProcess(
+  database: Database,
+  how: 'begun' | 'switched' | 'served' = 'begun',
+): Promise<{ kill: () => Promise<unknown> }> {
   const program = join(import.meta.dirname, 'lease-holder.ts');
   const child = spawn(
     process.execPath,
-    ['--disable-warning=ExperimentalWarning', program, database.url, RUN],
+    ['--disable-warning=ExperimentalWarning', program, database.url, RUN, how],
     {
       stdio: ['ignore', 'pipe', 'inherit'],
     },
@@ -72,7 +75,13 @@ const aMinutePasses = (database: Database) =>
   );
 
 /** What a guard does, with a maintenance mode that only counts how often it was turned off. */
-function startGuard(watch: Watch, journal: Journal, off: { times: number }) {
+function startGuard(
+  watch: Watch,
+  journal: Journal,
+  off: { times: number },
+  /** Whether the new side lets itself be opened. */
+  opens: () => boolean = () => true,
+) {
   const environment = readRunEnvironment({ GITHUB_RUN_ID: RUN, GITHUB_REPOSITORY: 'acme/shop' });
   const stop = new AbortController();
   const events: string[] = [];
@@ -101,9 +110,21 @@ function startGuard(watch: Watch, journal: Journal, off: { times: number }) {
       await lease.release();
     }
   };
+  /** As the cutover goes on from its point of no return. */
+  const complete = async (): Promise<'completed'> => {
+    const lease = await acquireLease(journal, { holder: environment, log: silentLog, clock: systemClock });
+    try {
+      const done = await journal.begin(lease, step(OPENING));
+      if (!opens()) throw new Error('DigitalOcean does not answer');
+      await journal.finish(lease, done.id, null);
+      return 'completed';
+    } finally {
+      await lease.release();
+    }
+  };
   const end: Promise<GuardEnd> = watchOver(
     { clock, log: silentLog, signal: stop.signal, environment },
-    { watch, undo },
+    { watch, serving: [OPENING], undo, complete },
     events,
   );
   end.catch(() => undefined);
@@ -114,6 +135,8 @@ function startGuard(watch: Watch, journal: Journal, off: { times: number }) {
   return { end, events };
 }
 
+/** The step without which nobody is served after the point of no return. */
+const OPENING = 'open-new-side';
 const own = {
   runId: RUN,
   runAttempt: 1,
@@ -176,6 +199,8 @@ test('a lease that is alive is left alone however long it takes, and the guard s
   await journal.finish(lease, switched.id, null);
   // The guard's leaving changes the trusted sources, which must rest until the smoke test.
   expect(await Promise.race([end, delay(600).then(() => 'stays')])).toBe('stays');
+  const opened = await journal.begin(lease, step(OPENING));
+  await journal.finish(lease, opened.id, null);
   await lease.release();
   expect(await end).toBe('over');
   expect(off.times).toBe(0);
@@ -194,17 +219,49 @@ test('an earlier phase of the same run that has given the lease back is no cutov
   expect(await end).toBe('undone');
 });
 
-test('past the point of no return nothing is undone, also when its process is dead', async () => {
+test('past the point of no return nothing is undone: what is left until visitors are served is done, a minute after it fell silent', async () => {
   const { database, address, journal } = await aJournal();
   const off = { times: 0 };
-  const lease = await hold(journal);
-  const switched = await journal.begin(lease, step('point-of-no-return', true));
-  await journal.finish(lease, switched.id, null);
+  const cutover = await cutoverInAProcess(database, 'switched');
+  const { end, events } = startGuard(await watching(address), journal, off);
+  await delay(300);
+  await cutover.kill();
+  expect(await Promise.race([end, delay(600).then(() => 'waits')])).toBe('waits');
+  await aMinutePasses(database);
+  expect(await end).toBe('completed');
+  expect(off.times).toBe(0);
+  expect(await journal.steps('cutover')).toContainEqual(
+    expect.objectContaining({ name: OPENING, status: 'done' }),
+  );
+  expect(events.at(-1)).toMatch(/the point of no return is passed: going on from there/);
+});
+
+test('what cannot be led to its end is tried three times, a minute apart, and left to somebody', async () => {
+  const { database, address, journal } = await aJournal();
+  const cutover = await cutoverInAProcess(database, 'switched');
+  let asked = 0;
+  const { end, events } = startGuard(await watching(address), journal, { times: 0 }, () => {
+    asked += 1;
+    void delay(100).then(() => aMinutePasses(database));
+    return false;
+  });
+  await delay(300);
+  await cutover.kill();
+  await aMinutePasses(database);
+  expect(await end).toBe('half-way');
+  expect(asked).toBe(3);
+  expect(events.filter((line) => /DigitalOcean does not answer/.test(line)).length).toBeGreaterThan(0);
+});
+
+test('where DigitalOcean serves already nothing is done but telling', async () => {
+  const { database, address, journal } = await aJournal();
+  const off = { times: 0 };
+  const cutover = await cutoverInAProcess(database, 'served');
+  await cutover.kill();
   await aMinutePasses(database);
   const { end } = startGuard(await watching(address), journal, off);
   expect(await end).toBe('dead-after-the-switch');
   expect(off.times).toBe(0);
-  await lease.release();
 });
 
 test('a journal that is out of reach undoes nothing, and is met again', async () => {
@@ -240,7 +297,7 @@ test('what is doubtful is waited for', () => {
     guard: null,
     waiting: null,
   };
-  const seen = { run: own, watchingMs: 0, seen: true };
+  const seen = { run: own, watchingMs: 0, seen: true, serving: [OPENING] };
   expect(judge(begun, seen)).toBe('abandoned');
   expect(judge({ ...begun, silentMs: SILENCE_MS - 1 }, seen)).toBe('wait');
   expect(judge({ ...begun, lease: 'held' }, seen)).toBe('wait');
@@ -251,7 +308,22 @@ test('what is doubtful is waited for', () => {
   expect(judge(begun, { ...seen, seen: false, watchingMs: 300_000 })).toBe('abandoned');
   const switched = [{ name: 'point-of-no-return', status: 'done' as const, pointOfNoReturn: true }];
   expect(judge({ ...begun, steps: switched }, { ...seen, seen: false })).toBe('wait');
-  expect(judge({ ...begun, steps: switched }, seen)).toBe('dead-after-the-switch');
+  const dead = { ...begun, steps: switched };
+  expect(judge(dead, seen)).toBe('half-way');
+  expect(judge({ ...dead, silentMs: SILENCE_MS - 1 }, seen)).toBe('wait');
+  // It stopped by itself: somebody who runs it again at once is not in the guard's way.
+  expect(judge({ ...dead, lease: 'free' }, seen)).toBe('half-way');
+  expect(judge({ ...dead, lease: 'free', silentMs: 1_000 }, seen)).toBe('wait');
+  for (const status of ['intent', 'failed'] as const) {
+    const opening = { name: OPENING, status, pointOfNoReturn: false };
+    expect(judge({ ...dead, steps: [...switched, opening] }, seen)).toBe('half-way');
+  }
+  const served = [...switched, { name: OPENING, status: 'done' as const, pointOfNoReturn: false }];
+  expect(judge({ ...dead, steps: served }, seen)).toBe('dead-after-the-switch');
+  expect(judge({ ...dead, steps: served, lease: 'free' }, seen)).toBe('over');
+  // A re-run that finds everything done may be over before it is seen.
+  expect(judge({ ...dead, steps: served, lease: 'free' }, { ...seen, seen: false })).toBe('over');
+  expect(judge({ ...dead, steps: served }, { ...seen, seen: false })).toBe('wait');
   const none: Sight = { ...begun, lease: 'free', steps: [] };
   expect(judge(none, { ...seen, seen: false, watchingMs: 60_000 })).toBe('wait');
   expect(judge(none, { ...seen, seen: false, watchingMs: 30 * 60_000 })).toBe('never-begun');
@@ -263,7 +335,7 @@ test('a cutover that waits for its window is waited for, until half an hour afte
     ...{ holder: null, lease: 'free', cutsOver: false, silentMs: 0, steps: [], guard: null },
     waiting: { runId: RUN, runAttempt: 1, leftMs: 60_000 },
   };
-  const long = { run: own, watchingMs: 4 * 3_600_000, seen: false };
+  const long = { run: own, watchingMs: 4 * 3_600_000, seen: false, serving: [] };
   expect(judge(nothing, long)).toBe('wait');
   expect(judge({ ...nothing, waiting: { runId: RUN, runAttempt: 1, leftMs: -29 * 60_000 } }, long)).toBe(
     'wait',

@@ -4,8 +4,9 @@ import { openJournal } from '../../src/migration/journal.ts';
 import { acquireLease } from '../../src/migration/lease.ts';
 import { parsePostgresUrl } from '../../src/postgres/connect.ts';
 
-// A cutover in a process of its own, to be killed: it holds the lease, has turned maintenance mode on, and goes on.
-const [url = '', runId = ''] = process.argv.slice(2);
+// A cutover in a process of its own, to be killed: it holds the lease, has turned maintenance mode on (`begun`), is past
+// its point of no return (`switched`), or has opened the new side, too (`served`), and goes on.
+const [url = '', runId = '', how = 'begun'] = process.argv.slice(2);
 const journal = await openJournal(parsePostgresUrl(url, { mode: 'off' }), 'shop-staging');
 const holder = {
   runId,
@@ -20,5 +21,11 @@ await journal.begin(lease, {
   prior: null,
   pointOfNoReturn: false,
 });
+const done = async (name: string, pointOfNoReturn: boolean): Promise<void> => {
+  const step = await journal.begin(lease, { phase: 'cutover', name, prior: null, pointOfNoReturn });
+  await journal.finish(lease, step.id, null);
+};
+if (how !== 'begun') await done('point-of-no-return', true);
+if (how === 'served') await done('open-new-side', false);
 process.stdout.write('acting\n');
 setInterval(() => undefined, 60_000);

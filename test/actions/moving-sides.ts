@@ -184,6 +184,8 @@ export async function movingSides(options: MovingOptions = {}): Promise<MovingSi
       gate: () => Promise.resolve({ mode: 'none' as const }) as never,
       preFlight: () => Promise.resolve(null),
       guard: () => Promise.resolve(null),
+      resultOf: async (step: string) =>
+        (await journal.steps('cutover')).find(({ name }) => name === step)?.result ?? null,
     };
     const steps = cutoverSteps(parties, checks, strategy);
     opened.push(...steps.filter(({ name }) => name === 'follow-redis' || name === 'fence'));

@@ -62,6 +62,8 @@ test('the milestones of a cutover, in their order; the customers hear of it once
   for (const name of [
     'gate',
     'pre-flight',
+    'guard-watches',
+    'stand-still',
     'maintenance-mode',
     'copy',
     'point-of-no-return',
@@ -103,7 +105,10 @@ test('with the front door it is told that visitors wait, and of no maintenance p
 
 test('a continued run tells nothing twice, and one that changes nothing tells nothing', async () => {
   const notices = cutoverNotices(edge(), subject);
-  for (const name of ['pre-flight', 'maintenance-mode', 'point-of-no-return'])
+  // Checks are made again; what was done is not.
+  for (const name of ['pre-flight', 'guard-watches'])
+    for (const event of ['begun', 'done'] as const) notices.onStep(step(name, event));
+  for (const name of ['stand-still', 'maintenance-mode', 'point-of-no-return'])
     notices.onStep(step(name, 'skipped'));
   expect(await notices.finished(false)).toEqual({ notifications: [] });
   expect(arrived).toEqual([]);
@@ -112,7 +117,7 @@ test('a continued run tells nothing twice, and one that changes nothing tells no
 test('undone is told as such, and as not begun when the checks had not passed', async () => {
   await cutoverNotices(edge(), subject).failed('undone');
   const later = cutoverNotices(edge(), subject);
-  later.onStep(step('pre-flight'));
+  later.onStep(step('stand-still', 'begun'));
   await later.failed('undone');
   await cutoverNotices(edge(), subject).failed('superseded');
   expect(milestonesAt('/hook')).toEqual([
@@ -141,7 +146,7 @@ test('a channel that fails or never answers holds nothing up, and is told: as a 
   };
   const notices = cutoverNotices({ ...edge(), clock }, subject);
   const begun = performance.now();
-  notices.onStep(step('pre-flight'));
+  notices.onStep(step('stand-still', 'begun'));
   notices.onStep(step('maintenance-mode'));
   expect(performance.now() - begun).toBeLessThan(100);
   const { notifications } = await notices.failed('undone');

@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import type { Branch } from '../../rehearsal/digitalocean/platform.ts';
 import { startDigitalOcean, type DigitalOceanWorld } from '../../rehearsal/digitalocean/world.ts';
 import { keyValueStoreConfiguration, keyValueStoreUrl } from '../../rehearsal/heroku/key-value-store.ts';
 import { prepareHerokuDatabase } from '../../rehearsal/heroku/postgres.ts';
@@ -51,6 +52,8 @@ export interface Sides {
   digitalOcean: DigitalOceanWorld;
   source: PostgresServer;
   directory: string;
+  /** What App Platform may read at GitHub, by `repository branch`. */
+  branches: Map<string, Branch>;
   /** Runs an action's entry in a process of its own, as the runner does: main, then its post step. */
   runPhase(
     name: 'assess' | 'provision',
@@ -119,17 +122,21 @@ export async function startSides(options: SidesOptions = {}): Promise<Sides> {
     ...options.app,
   });
 
+  const branches = new Map<string, Branch>();
   const digitalOcean = await startDigitalOcean({
     log,
     authority,
     egressAddress: () => '203.0.113.10',
     images: (digest) => options.images?.(digest) ?? { code },
+    branches: (repository, branch) => branches.get(`${repository} ${branch}`),
     played: {
       clusterMs: 300,
       dropletMs: 200,
       deploymentMs: 200,
       certificateMs: 200,
       schedulerMinuteMs: 60_000,
+      // The one in which the image lies.
+      registries: { names: ['acme'], tier: 'basic', namesOfOthers: [] },
       ...(options.requestsPerMinute === undefined ? {} : { requestsPerMinute: options.requestsPerMinute }),
     },
   });
@@ -171,6 +178,7 @@ export async function startSides(options: SidesOptions = {}): Promise<Sides> {
     digitalOcean,
     source,
     directory,
+    branches,
     runPhase: (name, inputs = {}, environment = {}, fate) =>
       runEntry(name, {
         directory,

@@ -190,6 +190,27 @@ testInFull(
   240_000,
 );
 
+testInFull.each([
+  ['the network', /\/vpcs$/],
+  ['the cluster', /\/databases$/],
+  ['a database', /\/dbs$/],
+  ['the user', /\/users$/],
+  ['a tag', /\/tags$/],
+  ['the firewall', /\/firewalls$/],
+  ['the droplet', /\/droplets$/],
+])(
+  'the order for %s arrives twice: nothing is paid twice',
+  async (_what, path) => {
+    expect((await destroy()).log).not.toContain('::error');
+    const met = sides.digitalOcean.faults.inject({ method: 'POST', path, times: 1, kind: 'twice' });
+    const run = await infrastructure();
+    expect(met()).toBe(1);
+    expect(run.log).not.toContain('::error');
+    expect(await everything()).toEqual(ALL.filter((one) => one !== 'apps shop-staging'));
+  },
+  120_000,
+);
+
 testInFull(
   'a hand that changed the app is told: what the plan names is put back, the rest is drift',
   async () => {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { startGitHub, type GitHubWorld, type TokenPermissions } from '../../rehearsal/github/world.ts';
@@ -129,6 +129,19 @@ test('`command: propose-files` fails where it may not write, and makes nothing',
   expect(log).toContain('contents: write');
   expect(existsSync(join(outputs['files'] ?? '', 'Dockerfile'))).toBe(true);
   expect(sides.digitalOcean.requests).toHaveLength(before);
+}, 60_000);
+
+test('without a checkout it fails: that nothing was proposed is no success of what was to propose', async () => {
+  renameSync(join(sides.directory, '.git'), join(sides.directory, 'no-git'));
+  try {
+    const { code, log, outputs } = await alone(MAY);
+    expect([code, outputs['outcome']]).toEqual([1, undefined]);
+    expect(log).toMatch(
+      /No files are proposed: there is no checkout.*Check the application's repository out/,
+    );
+  } finally {
+    renameSync(join(sides.directory, 'no-git'), join(sides.directory, '.git'));
+  }
 }, 60_000);
 
 test('with the permission it opens the pull request, without a token of DigitalOcean', async () => {

@@ -1,6 +1,7 @@
 import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { imageMark } from '../../actions/provision/registry-mark.ts';
 import { Contract, hasContract } from '../rehearsal/digitalocean/openapi.ts';
 import { createDigitalOcean } from '../../src/digitalocean/client.ts';
 import { systemClock } from '../../src/clock.ts';
@@ -259,9 +260,9 @@ test('the application is deployed and healthy, its certificate there before DNS 
 }, 60_000);
 
 test('an image in a registry that this account has not is told', async () => {
-  sides.digitalOcean.played.registries = { names: ['other'], tier: 'starter' };
+  sides.digitalOcean.registries.replace(['other'], 'starter');
   const run = await application({ 'dry-run': 'true' });
-  sides.digitalOcean.played.registries = { names: ['acme'], tier: 'basic' };
+  sides.digitalOcean.registries.replace(['acme'], 'basic');
   expect(run.log).toMatch(/Container registry acme: drift \(.*\(it has other\)/);
 }, 60_000);
 
@@ -324,6 +325,56 @@ test('no secret is in a log, a summary or the record', async () => {
 }, 60_000);
 
 testInFull(
+  'App Platform builds instead: only the commit that Heroku runs is taken, and the image comes back as it was',
+  async () => {
+    const build = 'image: { build: app-platform, repository: acme/shop, branch: main }';
+    writeFileSync(join(sides.directory, 'built.yml'), `${CONFIG}${build}\n`);
+    const running = 'c'.repeat(40);
+    const code = join(sides.directory, 'code');
+    const built = (inputs: Record<string, string> = {}): Promise<PhaseRun> =>
+      application({ config: 'built.yml', image: '', commit: running, ...inputs });
+    const puts = (): number => changes().filter((change) => /^PUT .*\/apps\/[^/]+$/u.test(change)).length;
+    const before = puts();
+
+    const unknown = await built({ commit: '' });
+    expect([unknown.code, unknown.log]).toEqual([
+      1,
+      expect.stringContaining('nobody can tell whether the same was built'),
+    ]);
+    const unread = await built();
+    expect([unread.code, unread.log]).toEqual([
+      1,
+      expect.stringMatching(/GitHub user not authenticated.*apps\/github\/install/u),
+    ]);
+    expect(puts()).toBe(before);
+
+    sides.branches.set('acme/shop main', { commit: 'd'.repeat(40), code });
+    const other = await built();
+    expect([other.code, other.log]).toEqual([
+      1,
+      expect.stringMatching(/web is built from d{40}.*It stays closed, and Heroku serves/u),
+    ]);
+    sides.branches.set('acme/shop main', { commit: running, code });
+    const again = await built();
+    expect(again.outputs).toMatchObject({ outcome: 'done', changed: 'true' });
+    expect(again.log).toContain(`App Platform built ${running}, which Heroku runs`);
+    expect((await built()).outputs).toMatchObject({ outcome: 'unchanged', changed: 'false' });
+    const [worker] = sides.digitalOcean.apps();
+    expect(worker?.logs('worker').at(-1)).toContain('waiting until this side is open');
+
+    const back = await application();
+    expect(back.outputs).toMatchObject({ outcome: 'done', changed: 'true' });
+    const put = sides.digitalOcean.requests.findLast(
+      ({ method, path }) => method === 'PUT' && /\/apps\/[^/]+$/.test(path),
+    );
+    const { spec } = put?.body as { spec: { services: Record<string, unknown>[] } };
+    expect(spec.services[0]).toMatchObject({ image: { digest: expect.anything() } });
+    expect(Object.keys(spec.services[0] ?? {})).not.toContain('github');
+  },
+  240_000,
+);
+
+testInFull(
   'new passwords of Redis: infrastructure lets them in, application deploys with its own, and only then the old ones go',
   async () => {
     const config = CONFIG.replace('GREETING: hello', 'GREETING: welcome');
@@ -373,18 +424,16 @@ contractTest(`every change asked for is as DigitalOcean's API description wants 
   const contract = new Contract();
   const sent = sides.digitalOcean.requests.filter(({ method, status }) => method !== 'GET' && status < 300);
   const problems = sent.flatMap(({ method, path, body }) =>
-    contract.problemsOfRequest(method, path.startsWith('/v2') ? path : `/v2${path}`, withoutSchedules(body)),
+    contract.problemsOfRequest(method, path.startsWith('/v2') ? path : `/v2${path}`, body),
   );
   expect(sent.length).toBeGreaterThan(10);
   expect(problems).toEqual([]);
 });
 
-/** The description lags the service: its job kinds lack SCHEDULED, which the documentation has since 2026. */
-function withoutSchedules(body: unknown): unknown {
-  return JSON.parse(JSON.stringify(body ?? null).replaceAll('"SCHEDULED"', '"POST_DEPLOY"')) as unknown;
-}
-
 test('in the end everything that carries the mark is taken away, once the environment is named', async () => {
+  const image = 'registry.digitalocean.com/acme/shop';
+  const pushed = [`${image}:${'c'.repeat(40)}`, `${image}:${imageMark('shop', new Date())}`];
+  sides.digitalOcean.registries.push(pushed, `sha256:${'a'.repeat(64)}`);
   const planned = await sides.runPhase('provision', { command: 'destroy', 'dry-run': 'true' });
   expect(planned.log).toContain('Would remove: Postgres cluster shop-staging');
   const unnamed = await sides.runPhase('provision', { command: 'destroy' });
@@ -393,6 +442,11 @@ test('in the end everything that carries the mark is taken away, once the enviro
   const run = await sides.runPhase('provision', { command: 'destroy', confirm: 'staging' });
   expect(run.log).not.toContain('::error');
   expect(run.outputs).toMatchObject({ outcome: 'destroyed', changed: 'true' });
+  // What was pushed goes; the registry was the account's before.
+  expect(planned.log).toContain('Would remove: Image acme/shop');
+  for (const told of [planned.summary, run.summary])
+    expect(told).toContain('the registry acme: it was there before, or somebody else made it');
+  expect(sides.digitalOcean.registries.view()).toEqual([{ name: 'acme', repositories: {} }]);
   const { digitalOcean } = sides;
   expect([...digitalOcean.apps(), ...digitalOcean.clusters(), ...digitalOcean.droplets()]).toEqual([]);
   expect(digitalOcean.pricePerMonth()).toBe(0);

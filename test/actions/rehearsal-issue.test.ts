@@ -77,12 +77,16 @@ test('one that exceeds the budget opens an issue and is red; the next that fits 
   expect({ code: over.code, outcome: over.outputs.outcome }).toEqual({ code: 1, outcome: 'over-budget' });
   expect(issues()).toEqual([['Rehearsal (full) of shop staging: exceeds the downtime budget', 'open']]);
   expect(over.outputs.issue).toBe('https://github.com/acme/shop/issues/5001');
-  expect(over.summary).toMatch(/The issue .*acme\/shop\/issues\/5001.* was opened\./);
+  expect(over.summary).toContain('[The issue](https://github.com/acme/shop/issues/5001) was opened.');
+  expect(github.issues()[0]?.body).toContain('[The run](https://github.com/acme/shop/actions/runs/1)');
   expect(over.log).toContain('exceeds the downtime budget');
 
   const fits = await end('full', moved(1_000));
   expect({ code: fits.code, outcome: fits.outputs.outcome }).toEqual({ code: 0, outcome: 'passed' });
   expect(issues()).toEqual([['Rehearsal (full) of shop staging: exceeds the downtime budget', 'closed']]);
+  expect(github.issues()[0]?.comments).toEqual([
+    '[Green again](https://github.com/acme/shop/actions/runs/1)',
+  ]);
 });
 
 test('one that fails says what it cost, and one that had nothing to do leaves its issue as it is', async () => {

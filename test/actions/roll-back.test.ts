@@ -83,6 +83,33 @@ describe('the way back', () => {
   }, 90_000);
 
   testInFull(
+    'a run that died after it had closed the new side is gone on with, though its role may no longer lock there',
+    async () => {
+      const shop = await moved({ withoutRedis: true });
+      await shop.goBack({ last: 'close-new-side' });
+      await shop.goBack();
+      expect(await shop.postgres.onSource('select note from orders order by id')).toEqual([
+        { note: 'a' },
+        { note: 'b' },
+        { note: 'of the new side' },
+      ]);
+    },
+    90_000,
+  );
+
+  testInFull(
+    'after a cutover that died before it opened the new side',
+    async () => {
+      sides = await movingSides({ config: CONFIG, withoutRedis: true });
+      await sides.cutOver({ last: 'prove-closed' });
+      await sides.goBack();
+      expect(await sides.postgres.onSource('select count(*)::int as n from orders')).toEqual([{ n: 2 }]);
+      expect(sides.app.formation()).toMatchObject({ web: { quantity: 1 }, worker: { quantity: 1 } });
+    },
+    90_000,
+  );
+
+  testInFull(
     'workers are started anew although nothing names them any more once their side was closed',
     async () => {
       const shop = await moved();

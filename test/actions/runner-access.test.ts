@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { admitRunner, dismissRunner, openAsAdmitted } from '../../actions/runner-access.ts';
+import { readAdmitted, type Admitted } from '../../actions/verify/admitted.ts';
 import { systemClock } from '../../src/clock.ts';
 import { ensureCluster } from '../../src/digitalocean/cluster.ts';
 import { createDigitalOcean, type DigitalOcean } from '../../src/digitalocean/client.ts';
@@ -123,6 +124,12 @@ test('two jobs behind one address: the one that ends first leaves both open to t
   expect(await openTo()).toEqual([]);
 });
 
+test.each([1, 2, 3])('two jobs that end in the same moment leave nothing open (%i)', async () => {
+  const jobs = [await begun('17'), await begun('18')];
+  await Promise.all(jobs.map(dismissRunner));
+  expect(await openTo()).toEqual([]);
+});
+
 test('a job that begins while another closes keeps both open', async () => {
   const one = await begun('17');
   const other = job('18');
@@ -137,7 +144,7 @@ test('a job that begins while another closes keeps both open', async () => {
 
 test('a job whose address another one has written over in the same moment is let in again', async () => {
   const one = job('17');
-  const lookAgain = await admitRunner(one, client, target);
+  const { lookAgain } = await admitRunner(one, client, target);
   await world.api('PUT', `/databases/${target.clusterId}/firewall`, { rules: [networkRule(RANGE)] });
   let asked = 0;
   const open = async (): Promise<string> => {
@@ -181,4 +188,19 @@ test.each([
   expect(await openTo()).toEqual(['cluster', 'redis']);
   await dismissRunner(next);
   expect(await openTo()).toEqual([]);
+});
+
+test('a job that is just leaving is not taken for one that left its address; one that has left it is', async () => {
+  const one = await begun('17');
+  await world.api('PUT', `/databases/${target.clusterId}/firewall`, { rules: [networkRule(RANGE)] });
+  expect(await openTo()).toEqual(['redis']);
+  const seenWhen = (sleep: () => Promise<void>): Promise<Admitted> =>
+    readAdmitted({ ...client, clock: { ...systemClock, sleep } }, target.clusterId, 'shop-test-redis');
+  const addresses = ({ admitted }: Admitted): string[] => (admitted ?? []).map(({ from }) => from);
+
+  let pauses = 0;
+  const left = await seenWhen(() => Promise.resolve(void (pauses += 1)));
+  expect([pauses, addresses(left)]).toEqual([4, [RANGE, ADDRESS]]);
+  const leaving = await seenWhen(() => dismissRunner(one));
+  expect(addresses(leaving)).toEqual([RANGE]);
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 
-import { cutoverSteps } from '../../actions/cutover/steps.ts';
+import { cutoverSteps, noChecks } from '../../actions/cutover/steps.ts';
 import { captureLimits, describeLag, lagProblem } from '../../actions/live.ts';
 import type { Parties } from '../../actions/parties.ts';
 import { rollBackSteps } from '../../actions/roll-back/steps.ts';
@@ -39,9 +39,7 @@ function planned(subject: Subject, strategy: string): Subject {
 describe('the steps of a cutover', () => {
   // Only named and ordered here: nothing is asked of either side before a step acts.
   const parties = { subject: subjectOf('strategy: live'), oldSide: {}, newSide: {} } as unknown as Parties;
-  const never = () => Promise.reject(new Error('not here'));
-  const stepsOf = (strategy: 'window' | 'live') =>
-    cutoverSteps(parties, { gate: never, preFlight: never, guard: never }, strategy);
+  const stepsOf = (strategy: 'window' | 'live') => cutoverSteps(parties, noChecks, strategy);
 
   test('the window strategy follows Redis while the site serves, copies and compares Postgres inside the fence, and captures the way back', () => {
     expect(stepsOf('window').map(({ name }) => name)).toEqual([
@@ -70,6 +68,7 @@ describe('the steps of a cutover', () => {
       'open-new-side',
       'dns staging.shop.example.com',
       'smoke',
+      'missed-runs',
       'watch-names',
     ]);
   });
@@ -86,6 +85,7 @@ describe('the steps of a cutover', () => {
       'one-off-dynos',
       'quiet-workers',
       'stop-workers',
+      'last-catch-up',
       'maintenance-mode',
       'park',
       'stray-sessions',
@@ -101,6 +101,7 @@ describe('the steps of a cutover', () => {
       'open-new-side',
       'dns staging.shop.example.com',
       'smoke',
+      'missed-runs',
       'settle',
       'watch-names',
     ]);
@@ -109,8 +110,7 @@ describe('the steps of a cutover', () => {
   test('with the front door visitors wait in it in place of a maintenance page, and names follow last; a CDN is led elsewhere where DNS would be', () => {
     const named = (strategy: 'window' | 'live', traffic: string): string[] => {
       const subject = subjectOf('strategy: live', traffic);
-      const checks = { gate: never, preFlight: never, guard: never };
-      return cutoverSteps({ ...parties, subject }, checks, strategy).map(({ name }) => name);
+      return cutoverSteps({ ...parties, subject }, noChecks, strategy).map(({ name }) => name);
     };
     const before = ['gate', 'pre-flight', 'guard-watches', 'stand-still', 'preboot-off'];
     const quiet = ['follow-redis', 'one-off-dynos', 'quiet-workers', 'stop-workers'];
@@ -118,15 +118,16 @@ describe('the steps of a cutover', () => {
     const proven = ['reverse-capture', 'prove-held', 'count-jobs', 'point-of-no-return'];
     const opened = ['prove-closed', 'set-old-jobs-aside', 'open-new-side'];
     expect(named('live', 'front-door')).toEqual([
-      ...[...before, 'catch-up', ...quiet],
+      ...[...before, 'catch-up', ...quiet, 'last-catch-up'],
       ...['front-door-state', 'front-door', ...held, 'final-drain', ...proven, ...opened],
       // Served from here on; each name waits for its certificate.
-      ...['front-door-forward', 'smoke', 'settle', 'dns staging.shop.example.com'],
+      ...['front-door-forward', 'smoke', 'missed-runs', 'settle'],
+      ...['dns staging.shop.example.com', 'watch-names'],
     ]);
     expect(named('window', 'cdn')).toEqual([
       ...[...before, ...quiet],
       ...['maintenance-mode', 'park', ...held, 'copy', 'parity', ...proven, ...opened],
-      ...['cdn staging.shop.example.com', 'smoke'],
+      ...['cdn staging.shop.example.com', 'smoke', 'missed-runs'],
     ]);
   });
 
@@ -134,11 +135,10 @@ describe('the steps of a cutover', () => {
     'what they took is found again by the next forecast (traffic: %s)',
     (mode) => {
       const subject = subjectOf('strategy: live', mode);
-      const steps = cutoverSteps(
-        { ...parties, subject },
-        { gate: never, preFlight: never, guard: never },
-        'live',
-      ).map(({ name }) => ({ name, milliseconds: 1_000 }));
+      const steps = cutoverSteps({ ...parties, subject }, noChecks, 'live').map(({ name }) => ({
+        name,
+        milliseconds: 1_000,
+      }));
       const { phases } = forecastDowntime({
         strategy: 'live',
         parts: [],

@@ -64,6 +64,19 @@ test("sidekiq-cron's schedules are read from its own keys, and each is there wit
   ).toMatchObject({ state: 'failed', found: 'Redis holds no such schedule' });
 });
 
+test('the schedule that provision proposes has a name of its own among those of sidekiq-cron, and is the job’s', () => {
+  const entry = (name: string, cron: string) => ({ name, cron, enabled: true, lastEnqueuedAt: NOW });
+  const checks = scheduleChecks(
+    [nightly],
+    { platform: [], sidekiqCron: [entry('scheduled-nightly', '0 3 * * * UTC'), entry('own', '0 4 * * *')] },
+    open,
+  );
+  expect(checks.map(({ id, state }) => [id, state])).toEqual([
+    ['jobs/nightly', 'passed'],
+    ['jobs/own', 'passed'],
+  ]);
+});
+
 test('a schedule that was not due yet since the opening is not stale', () => {
   const entry = {
     name: 'nightly',

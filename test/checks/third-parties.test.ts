@@ -22,6 +22,7 @@ const hosts = oldHostsOf({
   database: { host: 'ec2-1-2-3-4.compute-1.amazonaws.com' },
   redis: { host: '127.0.0.1' },
   attached: [],
+  dnsTargets: [{ domain: 'www.example.com', host: 'Boiling-Elk-1.herokudns.com' }],
 });
 
 test('databases that are attached beside the first are hosts of the old side, too, and what others run is not', () => {
@@ -43,7 +44,8 @@ test('databases that are attached beside the first are hosts of the old side, to
     ],
   );
   const database = { host: 'ec2-1-2-3-4.compute-1.amazonaws.com' };
-  expect(oldHostsOf({ app: 'shop', appHosts: [], database, redis: undefined, attached })).toEqual([
+  const none = { appHosts: [], redis: undefined, dnsTargets: [] };
+  expect(oldHostsOf({ ...none, app: 'shop', database, attached })).toEqual([
     { what: "the app's name at Heroku", host: 'shop.herokuapp.com' },
     { what: "Heroku's Postgres", host: 'ec2-1-2-3-4.compute-1.amazonaws.com' },
     {
@@ -59,6 +61,10 @@ test('a host is found as a whole name, and an address of this machine is none', 
     'shop.herokuapp.com',
     'shop-1a2b3c.herokuapp.com',
     'ec2-1-2-3-4.compute-1.amazonaws.com',
+    'boiling-elk-1.herokudns.com',
+  ]);
+  expect(namedIn('CNAME boiling-elk-1.herokudns.com.', hosts)).toMatchObject([
+    { what: "Heroku's DNS target of www.example.com" },
   ]);
   expect(namedIn('https://SHOP.herokuapp.com/x', hosts)).toHaveLength(1);
   expect(namedIn('https://myshop.herokuapp.com/x', hosts)).toHaveLength(0);

@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { appEnvironment } from '../../src/digitalocean/app-environment.ts';
 import { keepEncrypted, mergeSpec } from '../../src/digitalocean/app-spec-merge.ts';
 import {
@@ -22,7 +22,7 @@ function planned(): AppSpecInput {
     name: 'shop-staging',
     region: 'fra',
     vpcId: 'vpc-1',
-    image: parseImageReference(`registry.digitalocean.com/acme/shop@${digest}`),
+    source: parseImageReference(`registry.digitalocean.com/acme/shop@${digest}`),
     registryCredentials: undefined,
     processes: [
       { name: 'web', kind: 'service', command: 'bin/web', instanceSize: 'apps-s-1vcpu-1gb', count: 2 },
@@ -107,6 +107,55 @@ test('an update keeps dedicated egress, encrypted values and what was added by h
   expect(values).toMatchObject({ DATABASE_URL: 'EV[1:abc:def]', ADDED_BY_HAND: 'EV[1:xyz:uvw]' });
   expect(merged.services).toMatchObject([{ instance_count: 3, termination: { drain_seconds: 60 } }]);
   expect(kept).toEqual(['envs: ADDED_BY_HAND']);
+});
+
+describe('what App Platform builds', () => {
+  const source = { repository: 'acme/shop', branch: 'main', dockerfile: 'Dockerfile' };
+  const built = (changes: object = {}): AppSpec =>
+    buildAppSpec({ ...planned(), source: { ...source, ...changes } });
+  const components = (spec: object): Record<string, unknown>[] => {
+    const { services, workers, jobs } = spec as Record<string, Record<string, unknown>[]>;
+    return [services, workers, jobs].flatMap((list) => list ?? []);
+  };
+
+  test('every component names the branch and its Dockerfile, and no push deploys it', () => {
+    expect(components(built({ directory: 'app' }))).toHaveLength(4);
+    for (const component of components(built({ directory: 'app' }))) {
+      expect(component).toMatchObject({
+        github: { repo: 'acme/shop', branch: 'main', deploy_on_push: false },
+        ...{ dockerfile_path: 'Dockerfile', source_dir: 'app' },
+      });
+      expect(component.image).toBeUndefined();
+    }
+    for (const component of components(built())) expect(component.source_dir).toBeUndefined();
+  });
+
+  test('an update turns from one source to the other and back, and keeps all else', () => {
+    const there = mergeSpec(live(), { ...built({ directory: 'app' }) }).spec;
+    expect(there.egress).toEqual({ type: 'DEDICATED_IP' });
+    for (const component of components(there)) {
+      expect([component.image, component.github]).toEqual([undefined, expect.anything()]);
+    }
+    expect(components(there)[0]).toMatchObject({ termination: { drain_seconds: 60 } });
+    const back = mergeSpec(there, { ...spec() }).spec;
+    for (const component of components(back)) {
+      const { image, github, dockerfile_path: dockerfile, source_dir: directory } = component;
+      expect(image).toMatchObject({ digest });
+      expect([github, dockerfile, directory]).toEqual([undefined, undefined, undefined]);
+    }
+  });
+
+  test('a second update changes nothing; deployments by push that somebody turned on are turned off', () => {
+    const there = mergeSpec(live(), { ...built() }).spec;
+    expect(mergeSpec(there, { ...built() }).changed).toBe(false);
+    const pushed = components(there).map((one) => ({
+      ...one,
+      github: { ...(one.github as object), deploy_on_push: true },
+    }));
+    const merged = mergeSpec({ ...there, services: pushed.slice(0, 1) }, { ...built() });
+    expect(merged.changed).toBe(true);
+    expect(components(merged.spec)[0]).toMatchObject({ github: { deploy_on_push: false } });
+  });
 });
 
 test('a plan that says nothing new changes nothing', () => {

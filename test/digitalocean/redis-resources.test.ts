@@ -106,6 +106,35 @@ test('the droplet has weekly backups in the night of its region, monitoring and 
   });
 });
 
+test('an order for a droplet that arrives twice leaves one, the oldest, also when nobody was left to see it', async () => {
+  const vpcId = (await world.api('POST', '/vpcs', { name: 'twice', region: 'fra1' })).body.vpc.id;
+  const order = {
+    ...{ name: 'twice-redis', datacentre: 'fra1', size: 's-1vcpu-1gb', vpcId, tag: TAG, backupHour: 4 },
+    userData: '#cloud-config\n',
+  };
+  const ours = () => world.droplets().filter(({ name }) => name === order.name);
+  world.faults.inject({ method: 'POST', path: /droplets$/, times: 1, kind: 'twice' });
+  const { droplet, removed } = await ensureDroplet(client, order);
+  expect(removed).toBe(1);
+  expect(ours().map(({ id }) => id)).toEqual([droplet.id]);
+
+  // Another hand's, by its tag; and one that a run ordered which then died.
+  await world.api('POST', '/droplets', {
+    ...{ name: order.name, region: 'fra1', size: order.size },
+    image: 'ubuntu-24-04-x64',
+  });
+  await world.api('POST', '/droplets', {
+    ...{ name: order.name, region: 'fra1', size: order.size, image: 'ubuntu-24-04-x64', tags: [TAG] },
+  });
+  expect((await findDroplet(client, order.name, TAG))?.id).toBe(droplet.id);
+  expect(await ensureDroplet(client, order)).toMatchObject({
+    droplet: { id: droplet.id },
+    created: false,
+    removed: 1,
+  });
+  expect(ours()).toHaveLength(2);
+});
+
 test.each(['ams3', 'blr1', 'fra1', 'lon1', 'nyc1', 'sfo3', 'sgp1', 'syd1', 'tor1'])(
   'in %s backups begin before four in the morning',
   (datacentre) => {

@@ -7,6 +7,7 @@ import {
   admitRunner,
   dismissRunner,
   networkRule,
+  sweepDeadJobs,
   sweepDeadRun,
 } from '../../src/digitalocean/trusted-source.ts';
 import { silentLog } from '../../src/log.ts';
@@ -161,5 +162,18 @@ test('what a run that is known to be dead has left is taken out, and nothing of 
   expect((await addresses()).sort()).toEqual([RANGE, USERS_OWN.value, '203.0.113.10', '203.0.113.11'].sort());
   expect(await sweepDeadRun(client, cluster, { runId: '17', runAttempt: 2 })).toEqual(['203.0.113.11']);
   expect(await sweepDeadRun(client, cluster, { runId: '18', runAttempt: 1 })).toEqual(['203.0.113.10']);
+  expect(await addresses()).toEqual([RANGE, USERS_OWN.value]);
+});
+
+test('of several jobs of one run only those that died are taken out', async () => {
+  await admitRunner(client, cluster, pass('17.1.aaaa'));
+  await admitRunner(client, cluster, pass('17.1.bbbb'));
+  await admitRunner(client, cluster, pass('17.1.cccc', '203.0.113.11'));
+  expect(await sweepDeadJobs(client, cluster, ['17.1.bbbb'])).toEqual([]);
+  expect((await addresses()).sort()).toEqual([RANGE, USERS_OWN.value, '203.0.113.10', '203.0.113.11'].sort());
+  expect(await sweepDeadJobs(client, cluster, ['17.1.cccc', '17.1.aaaa'])).toEqual([
+    '203.0.113.10',
+    '203.0.113.11',
+  ]);
   expect(await addresses()).toEqual([RANGE, USERS_OWN.value]);
 });

@@ -79,7 +79,7 @@ test('answers that fail are waited out; a refusal is not', async () => {
 
 function refusal(status: number, message: string, method = 'POST', path = '/droplets'): Error {
   const body = JSON.stringify({ id: 'some_id', message, request_id: 'req-1' });
-  return explainRefusal(new Response(body, { status }), body, method, path);
+  return explainRefusal(new Response(body, { status }), body, { method, path });
 }
 
 test.each([

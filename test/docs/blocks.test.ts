@@ -1,39 +1,16 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { parseMigrationConfig } from '../../src/migration/config.ts';
+import { blocks, documents, project, where, yaml, type Block } from './blocks.ts';
 
 // What a reader copies out of a document works: configuration parses, workflows are workflows, commands and files exist.
 
-const project = join(import.meta.dirname, '..', '..');
-const documents = ['*.md', 'docs/*.md', 'actions/*/README.md'].flatMap((pattern) =>
-  globSync(pattern, { cwd: project }),
-);
-
-interface Block {
-  document: string;
-  line: number;
-  language: string;
-  text: string;
-}
-
-const blocks: Block[] = documents.flatMap((document) => {
-  const text = readFileSync(join(project, document), 'utf8');
-  return [...text.matchAll(/^([ \t]*)```(\w+)\n([^]*?)^\1```/gm)].map((match) => ({
-    document,
-    line: text.slice(0, match.index).split('\n').length,
-    language: match[2] ?? '',
-    // A block in a list is as far to the right as its list.
-    text: (match[3] ?? '').replaceAll(new RegExp(`^${match[1] ?? ''}`, 'gm'), ''),
-  }));
-});
-const yaml = blocks.filter(({ language }) => language === 'yaml' || language === 'yml');
 const has = ({ text }: Block, key: string): boolean => new RegExp(`^${key}:`, 'm').test(text);
-const where = ({ document, line }: Block): string => `${document}:${line}`;
 
 test('there are blocks to look at', () => {
   expect(yaml.length).toBeGreaterThan(20);
@@ -41,6 +18,12 @@ test('there are blocks to look at', () => {
 
 test.each(yaml.map((block) => [where(block), block] as const))('%s is YAML', (_where, { text }) => {
   expect(parse(text)).toBeDefined();
+});
+
+test.each(
+  blocks.filter(({ language }) => language === 'json').map((block) => [where(block), block] as const),
+)('%s is JSON', (_where, { text }) => {
+  expect(JSON.parse(text)).toBeDefined();
 });
 
 const configurations = yaml.filter((block) => has(block, 'application') && has(block, 'environments'));

@@ -159,7 +159,7 @@ describe('DigitalOcean', () => {
     });
   });
 
-  test('the registry is told with its price; none, and one that is too small, with what to do, and no phase refuses for it', () => {
+  test('the registry is told with its price; that one is made where there is none; what to do about one that is too small, for which no phase refuses', () => {
     const checkOf = (registries: DigitalOceanAccess['registries']) =>
       named(
         digitalOceanChecks({ access: { ...access, registries }, zone: undefined, offers: [] }),
@@ -171,8 +171,10 @@ describe('DigitalOcean', () => {
       seen: 'acme: basic, 5.00 USD a month for the whole account, with 5 repositories and 5.0 GiB',
     });
     expect(checkOf({ names: [], tier: undefined })).toMatchObject({
-      ...{ state: 'missing', required: false },
-      mend: expect.stringContaining('doctl registry create <name> --subscription-tier basic'),
+      state: 'ok',
+      seen: expect.stringMatching(
+        /none yet: .*IMAGE_REPOSITORY.*\(basic, 5 USD a month for the whole account\)/,
+      ),
     });
     const starter = { slug: 'starter', usdPerMonth: 0, repositories: 1, storageBytes: 512 * 1024 ** 2 };
     expect(checkOf({ names: ['acme'], tier: starter })).toMatchObject({

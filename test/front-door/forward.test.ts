@@ -169,6 +169,44 @@ test('an upload that the new side refuses early gets its answer, not a cut conne
   });
 });
 
+test.each(['keep-alive', 'close'])(
+  'a client that reads nothing before it has sent everything finds the early answer all the same (connection: %s)',
+  async (connection) => {
+    const { newSide, forwarder } = await opened();
+    newSide.handle((request, response) => {
+      response.writeHead(413, { 'content-length': 9 });
+      response.write('too large');
+      request.resume();
+    });
+    const [piece, pieces] = [Buffer.alloc(64 * 1024), 20];
+    const said = await new Promise<string>((resolve, reject) => {
+      let told = '';
+      const socket = connect(forwarder.port, '127.0.0.1', () => {
+        socket.write(
+          `POST / HTTP/1.1\r\nhost: ${ROUTED.host}\r\nconnection: ${connection}\r\ncontent-length: ${piece.length * pieces}\r\n\r\n`,
+        );
+        void sendSlowly();
+      });
+      socket.pause();
+      socket.once('error', reject);
+      socket.on('data', (chunk: Buffer) => {
+        told += chunk.toString();
+        if (told.endsWith('too large')) resolve(told);
+      });
+      socket.once('close', () => reject(new Error(`Closed after: ${told}`)));
+      async function sendSlowly(): Promise<void> {
+        for (let sent = 0; sent < pieces; sent += 1) {
+          socket.write(piece);
+          await delay(20);
+        }
+        socket.resume();
+      }
+    });
+    expect(said).toMatch(/^HTTP\/1\.1 413 /);
+    await forwarder.process.kill9();
+  },
+);
+
 test('a new side that dies in the middle of its answer leaves an answer that is seen to be cut', async () => {
   const { newSide, forwarder } = await opened();
   newSide.handle((request, response) => {

@@ -121,16 +121,27 @@ describe('the reviewed environment', () => {
     await expect(checkGate(options(run))).rejects.toThrow(/\(\*\) limit nothing/);
   });
 
-  test('named deployment branches are a protection', async () => {
+  test('named deployment branches are a protection where not everybody may write to the one of this run', async () => {
     github.configureEnvironment('production', {
       reviewers: ['bob'],
       preventSelfReview: true,
       branchPolicy: ['main', 'release/*'],
     });
-    const run = github.createRun({ actor: 'ada' }).id;
-    github.approve(run, 'production', 'bob');
-    const evidence = await checkGate(options(run));
-    expect(evidence.checks).toContainEqual({ what: 'deployment branches', found: 'main, release/*' });
+    const token = github.issueToken({ actions: 'read', contents: 'read' });
+    const branchesSeen = async (branch: string): Promise<string | undefined> => {
+      const run = github.createRun({ actor: 'ada', branch }).id;
+      github.approve(run, 'production', 'bob');
+      const { checks } = await checkGate(options(run, { token }));
+      return checks.find(({ what }) => what === 'deployment branches')?.found;
+    };
+    expect(await branchesSeen('main')).toBe('main, release/*; this run is of main');
+    github.git.createBranch('release/1', github.git.branch('main')?.commit ?? '');
+    await expect(branchesSeen('release/1')).rejects.toThrow(
+      /nothing protects release\/1: whoever may push there decides what runs\. Protect the branch/,
+    );
+    github.settings.protectedBranches.add('release/1');
+    expect(await branchesSeen('release/1')).toBe('main, release/*; this run is of release/1');
+    await expect(branchesSeen('release/gone')).rejects.toThrow(/branch "release\/gone" could not be read/);
   });
 
   test('an approval is for one plan', async () => {

@@ -1,7 +1,10 @@
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
 import { expect, test } from '@jest/globals';
 
 import { ConfigurationError } from '../../src/errors.ts';
-import { inputsFrom } from '../../src/github/inputs.ts';
+import { inputsFrom, SECRET_INPUTS } from '../../src/github/inputs.ts';
 
 const masked: string[] = [];
 const inputs = (given: Record<string, string>) =>
@@ -39,4 +42,17 @@ test('an address has no slash at its end, and none that would carry a secret or 
   ]) {
     expect(() => inputs({ u: bad }).url('u')).toThrow(ConfigurationError);
   }
+});
+
+test('whatever the workflows fill from a secret is masked before anything else', () => {
+  const workflows = globSync(join(import.meta.dirname, '../../.github/workflows/*.yml'));
+  const filled = workflows.flatMap((file) =>
+    [...readFileSync(file, 'utf8').matchAll(/^ +([a-z-]+): \$\{\{.*\b(?:secrets\.|github\.token)/gm)].map(
+      ([, name = '']) => name,
+    ),
+  );
+  // Those two are the inputs of docker/login-action.
+  const ours = [...new Set(filled)].filter((name) => !['username', 'password'].includes(name));
+  expect(ours.length).toBeGreaterThan(10);
+  expect(ours.filter((name) => !SECRET_INPUTS.some((known) => known === name))).toEqual([]);
 });

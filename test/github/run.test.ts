@@ -79,7 +79,7 @@ test('a shell that cannot write hyphens in names may use underscores', async () 
 
 test('a connection string is masked whole, and its password as written and as decoded', async () => {
   const { out } = await run('leak', onGitHub);
-  expect(out).toContain('decoded ***, written ***, other redis://:***@cache:6379');
+  expect(out).toContain('decoded ***, written ***, other redis://***@cache:6379');
   expect(read('GITHUB_STEP_SUMMARY')).toContain('in a summary: ***');
 });
 

@@ -7,10 +7,11 @@ import { createAuthority } from '../../rehearsal/servers/certificates.ts';
 import { stopAll, temporaryDirectory } from '../../rehearsal/servers/process.ts';
 import { systemClock } from '../../src/clock.ts';
 import { createHeroku, type HerokuClient } from '../../src/heroku/client.ts';
-import { readFormation, restoreFormation, scale, waitUntilNoDynos } from '../../src/heroku/formation.ts';
+import { readFormation, scale, waitUntilNoDynos } from '../../src/heroku/formation.ts';
 import { readInventory } from '../../src/heroku/inventory.ts';
 import { readMaintenance, setMaintenance } from '../../src/heroku/maintenance.ts';
 import { currentRelease, isParked, parkApp, rollBackRelease } from '../../src/heroku/release.ts';
+import { restoreFormation } from '../../src/heroku/restore-formation.ts';
 import { deleteSchedulerJobs, readSchedulerJobs, schedulerCron } from '../../src/heroku/scheduler.ts';
 import { silentLog } from '../../src/log.ts';
 

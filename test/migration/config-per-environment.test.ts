@@ -54,6 +54,43 @@ test('an approval of one environment outlives a change that is only another oneâ
   expect(digest('production', there)).toBe(digest('production', whole));
 });
 
+const BUILD = 'image: { build: app-platform, repository: acme/shop, branch: main }';
+
+test('what App Platform builds is decided: another branch is another decision, one of an environment is its own', () => {
+  const digest = (name: string, config: ReturnType<typeof file>): string =>
+    decisionsDigest(config, environmentOf(config, name));
+  const plain = file('', '');
+  const built = file('', BUILD);
+  const own = file('    branch: production', BUILD);
+  expect(digest('staging', built)).not.toBe(digest('staging', plain));
+  expect(digest('staging', own)).toBe(digest('staging', built));
+  expect(digest('production', own)).not.toBe(digest('production', built));
+  expect(digest('production', file('    branch: main', BUILD))).toBe(digest('production', built));
+  // Left out or written, the workflow's build is the same.
+  expect(digest('staging', file('', 'image: { build: workflow }'))).toBe(digest('staging', plain));
+  expect(configFor(own, environmentOf(own, 'production')).image).toEqual({
+    ...{ repository: 'acme/shop', branch: 'production', dockerfile: 'Dockerfile' },
+  });
+});
+
+test('the plan tells what App Platform builds and what it must be, and is blocked where Heroku names no commit', () => {
+  const config = file('', BUILD);
+  const commit = 'c'.repeat(40);
+  const item = (slugCommit: string | null): Plan['items'][number] | undefined => {
+    const given = input({ config, environment: environmentOf(config, 'staging') });
+    const plan = buildPlan({ ...given, inventory: { ...given.inventory, slugCommit } });
+    return plan.items.find(({ id }) => id === 'app/image');
+  };
+  expect(item(commit)).toMatchObject({
+    verdict: 'automatic',
+    becomes: expect.stringContaining(commit),
+    remedy: expect.stringMatching(/Keep the branch.*not booted before the cluster exists.*no digest/),
+  });
+  expect(item(null)).toMatchObject({ verdict: 'blocked', why: expect.stringContaining('names no commit') });
+  expect(item('v12-from-an-archive')).toMatchObject({ verdict: 'blocked' });
+  expect(planFor('staging').items.some(({ id }) => id === 'app/image')).toBe(false);
+});
+
 test('a misspelt key of it is told with the one that was meant', () => {
   expect(() => file('    redis: { sise: s-4vcpu-8gb }')).toThrow(/line 7: .*sise.*did you mean "?size/s);
 });

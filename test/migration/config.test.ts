@@ -159,6 +159,22 @@ dns: { provider: digitalocean, zone: example.com }
     expect(message).toContain('shop.other.org is not in the zone example.com');
   });
 
+  test.each([
+    [
+      'image: { build: app-platform }',
+      ['needs the `repository` at GitHub', 'needs the `branch` that staging runs'],
+    ],
+    ['image: { branch: main }', ['branch is read with `image: { build: app-platform }` only']],
+    ['image: { build: app-platform, repository: shop, branch: main }', ['must be owner and name at GitHub']],
+    [
+      'image: { build: app-platform, repository: acme/shop, branch: a b, dockerfile: ../Dockerfile }',
+      ['must be the name of a branch', 'must be a path from the root of the repository'],
+    ],
+  ])('where the image comes from: %s', (line, told) => {
+    const message = complaint(`${SHORT}${line}\n`);
+    for (const one of told) expect(message).toContain(one);
+  });
+
   test('text that is not YAML, an empty file and a doubled key are refused with the line', () => {
     expect(complaint('application: shop\n  environments: [')).toMatch(/line \d+: /);
     expect(complaint('')).toContain('the file must hold keys and values');

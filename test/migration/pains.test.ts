@@ -280,6 +280,13 @@ test('pain 19: a copy that breaks after hours, and begins anew', () => {
   const huge = plan({ database: { ...database, sizeBytes: 2_000 * GIB } });
   expectSeen(huge, 'postgres/runner-time', 'told', /ends after six hours.*gone on with.*self-hosted runner/s);
   expectProven('test/postgres/live-kill.test.ts', 'fifty kills at least');
+  // As many runners as would do, and with them it is no longer told.
+  const large = { database: { ...database, sizeBytes: 180 * GIB } };
+  expectSeen(plan(large), 'postgres/runner-time', 'told', /`postgres: \{ runners: 2 \}`.*2 share it \(docs/s);
+  const shared = { ...config, postgres: { ...config.postgres, runners: 2 } };
+  expect(plan({ ...large, config: shared }).map(({ id }) => id)).not.toContain('postgres/runner-time');
+  const larger = plan({ database: { ...database, sizeBytes: 350 * GIB } });
+  expectSeen(larger, 'postgres/runner-time', 'told', /runners: 3 .*ends while it compares .*run again/s);
   expectProven(
     'test/postgres/copy.test.ts',
     'a copy that died between swap and load is finished by the next one',

@@ -269,7 +269,7 @@ test('lifting waits for somebody who reads, says for whom, and ends that session
   await withConnection(source, { applicationName: 'metabase' }, async (reader) => {
     await reader.query('BEGIN');
     await reader.query('SELECT * FROM public.things');
-    await liftFence(source, 'shop-test', { log, clock: systemClock, patienceMs: 600 });
+    await liftFence(source, 'shop-test', { log, clock: systemClock, patienceMs: 3_000 });
     await expect(reader.query('SELECT 1')).rejects.toThrow();
   }).catch(() => undefined);
   expect(lines.join('\n')).toMatch(/Lifting the fence waits for metabase \(\S+.*idle in transaction/);

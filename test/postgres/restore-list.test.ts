@@ -65,3 +65,8 @@ test('large objects no longer stop a run: they are said to be copied on their ow
     Array(2).fill(expect.stringContaining('large objects are copied')),
   );
 });
+
+test('a name may hold a line separator of Unicode, or a carriage return', () => {
+  const list = '900; 1259 16402 TABLE public or\u2028d\u2029er\rs u1\n';
+  expect(rewriteRestoreList(list).kept).toBe(list);
+});

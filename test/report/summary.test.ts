@@ -7,6 +7,7 @@ import {
   escapeMarkdown,
   gantt,
   heading,
+  link,
   list,
   paragraph,
   pie,
@@ -72,6 +73,21 @@ test('a huge value is cut, says how much is missing, and cuts no character in tw
   expect(
     gantt('t', [{ section: 's', name: 'n'.repeat(10_000), start: at(0), end: at(1) }]).length,
   ).toBeLessThan(400);
+});
+
+test('a link is one, whatever its text is, and an address that would end it early is none', () => {
+  const address = 'https://github.com/acme/shop/actions/runs/1';
+  expect(link('the run', address)).toEqual({ raw: `[the run](${address})` });
+  expect(link('a] [b](https://evil.example)', address).raw.replaceAll(/\\./g, '')).toMatch(
+    /^\[[^[\]()]*\]\(https:\/\/github\.com\/acme\/shop\/actions\/runs\/1\)$/,
+  );
+  for (const other of [
+    '',
+    'javascript:alert(1)',
+    'https://x.example/) [b](https://evil.example',
+    'https://x y',
+  ])
+    expect(link('the run', other)).toEqual({ raw: 'the run' });
 });
 
 test('numbers, yes and no, nothing, and our own Markdown each have their form in a table', () => {

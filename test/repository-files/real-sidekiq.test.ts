@@ -9,8 +9,10 @@ import { startHeroku } from '../../rehearsal/heroku/world.ts';
 import type { RedisServer } from '../../rehearsal/servers/redis.ts';
 import { startProcess, temporaryDirectory } from '../../rehearsal/servers/process.ts';
 import { findRubySidekiq } from '../../rehearsal/servers/ruby-sidekiq.ts';
+import { systemClock } from '../../src/clock.ts';
 import { silentLog } from '../../src/log.ts';
-import { SCHEDULE_VARIABLE } from '../../src/migration/schedule-variable.ts';
+import { cronJobName, SCHEDULE_VARIABLE } from '../../src/migration/schedule-variable.ts';
+import { enqueueDueRun } from '../../src/redis/jobs/due-run.ts';
 import { scheduledCommandJob } from '../../src/repository-files/scheduled-command-job.ts';
 import {
   commandsFile,
@@ -20,6 +22,7 @@ import {
 } from '../../src/repository-files/sidekiq-schedule.ts';
 import type { SidekiqSchedule } from '../../src/repository-files/schedule-place.ts';
 import { sidekiqWeb } from '../../src/repository-files/sidekiq-web.ts';
+import { clientOf } from '../redis/two-sides.ts';
 import { foundIn, inFullRun, testNeeding } from '../support/or-skipped.ts';
 import { testRedis } from '../support/servers.ts';
 
@@ -243,6 +246,42 @@ testNeeding(
     expect(new Set(starts())).toEqual(new Set(['worker']));
     process.kill(newSide.pid, 'SIGTERM');
     await newSide.exited;
+  },
+  120_000,
+);
+
+testNeeding(
+  [rubySidekiq],
+  'a run that was missed is enqueued for a real worker and runs once; one that sidekiq-cron has enqueued is known',
+  async () => {
+    const server = await testRedis();
+    const redis = clientOf({ host: server.host, port: server.port, tls: { mode: 'off' } });
+    const diary = join(temporaryDirectory('diary'), 'starts');
+    writeFileSync(diary, '');
+    const directory = merged([
+      job('yearly', `echo yearly >> ${diary}`, '0 0 1 1 *'),
+      job('often', 'true', '* * * * * *'),
+    ]);
+    const { ruby, sidekiq, environment } = foundIn(rubySidekiq);
+    const worker = startProcess(ruby, [sidekiq, '-r', './app.rb', '-c', '2', '-q', 'default'], {
+      cwd: directory,
+      env: { ...environment, REDIS_URL: urlOf(server), [SCHEDULE_VARIABLE]: 'yearly,often' },
+      onLine: () => undefined,
+    });
+    const enqueue = (name: string, due: Date) => enqueueDueRun(redis, [cronJobName(name)], due, systemClock);
+    const last = (): Promise<string | null> => redis.hget('cron_job:scheduled-often', 'last_enqueue_time');
+    await until(async () => ((await last()) ?? '') !== '');
+    expect(await enqueue('often', new Date((await last()) ?? ''))).toBe('known');
+
+    // Noted as enqueued when the schedule was loaded.
+    const due = new Date('2026-01-01T00:00:00Z');
+    expect(await enqueue('yearly', due)).toBe('enqueued');
+    expect(await enqueue('yearly', due)).toBe('known');
+    await until(() => Promise.resolve(readFileSync(diary, 'utf8') !== ''));
+    await delay(3_000);
+    expect(readFileSync(diary, 'utf8')).toBe('yearly\n');
+    process.kill(worker.pid, 'SIGTERM');
+    await worker.exited;
   },
   120_000,
 );

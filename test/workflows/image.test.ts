@@ -30,9 +30,13 @@ beforeEach(async () => {
   const scribe = `
     import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
     const { INPUT_IMAGE: image, INPUT_COMMAND: command, INPUT_STAGE: stage, GITHUB_OUTPUT: output } = process.env;
+    const repository = process.env['INPUT_IMAGE-REPOSITORY'];
     writeFileSync('migration-record.json', '{}');
+    if (stage === 'registry') appendFileSync(output, 'image-mark=the-mark\\n');
+    if (existsSync('builder')) appendFileSync(output, 'image-build=' + readFileSync('builder', 'utf8') + '\\n');
     if (existsSync('running')) appendFileSync(output, 'commit=' + readFileSync('running', 'utf8').trim() + '\\n');
-    console.log([command, stage, image].join(' '));
+    console.log([command, stage, image, repository].join(' ').trimEnd());
+    if (stage === 'application') console.log('application of', process.env.INPUT_COMMIT);
   `;
   for (const phase of ['assess', 'provision', 'migrate-db', 'verify'])
     put(join(directory, 'project/actions', phase), {
@@ -76,6 +80,7 @@ function commit(files: Record<string, string>): string {
 async function prepare(
   heroku: { running: string | undefined },
   inputs: { image?: string; commit?: string } = {},
+  repository = REPOSITORY,
 ): Promise<WorkflowResult & { log: string; job: Record<string, string> }> {
   if (heroku.running !== undefined) put(shop, { running: heroku.running });
   const result = await runWorkflow({
@@ -85,7 +90,7 @@ async function prepare(
     event: 'workflow_call',
     inputs: { environment: 'staging', 'github-environment': 'staging', ...inputs },
     actor: 'ada',
-    vars: { IMAGE_REPOSITORY: REPOSITORY },
+    vars: { IMAGE_REPOSITORY: repository },
     repositorySecrets: {},
     environments: { staging: { secrets: { DIGITALOCEAN_TOKEN: 'a-token-of-digitalocean' } } },
     approve: () => Promise.reject(new Error('nobody may be asked')),
@@ -121,12 +126,32 @@ test('the image holds the commit that Heroku runs, not what the workflow was sta
   // Neither newer code nor the record of the migration.
   const others = ['new.rb', '.dockerignore', 'migration-record.json'];
   expect(others.map((path) => image?.read(path))).toEqual([undefined, undefined, undefined]);
-  expect(image?.inputs.tags).toBe(`${REPOSITORY}:${running}`);
+  expect(image?.inputs.tags?.trim()).toBe(`${REPOSITORY}:${running}`);
   expect(image?.inputs.labels).toBe(`org.opencontainers.image.revision=${running}`);
   expect(result.job.commit).toBe(running);
   expect(result.job.image).toMatch(/^registry\.example\.com\/acme\/shop@sha256:[0-9a-f]{64}$/u);
   expect(result.log).toContain(`try-image  ${result.job.image}`);
   expect(result.log).not.toContain('notice');
+});
+
+test("DigitalOcean's registry is seen to before the image is built, and the image is pushed with the mark of it", async () => {
+  const running = commit({ 'app.rb': 'puts 1', Dockerfile: 'FROM ruby:3.3\n', 'migration.yml': '{}' });
+  const repository = 'registry.digitalocean.com/acme/shop';
+  const result = await prepare({ running }, {}, repository);
+  expect(result.conclusion).toBe('success');
+  const steps = result.jobs.find(({ id }) => id.endsWith('image'))?.steps.map(({ name }) => name) ?? [];
+  const at = (pattern: RegExp): number => steps.findIndex((name) => pattern.test(name));
+  expect(at(/registry is there/u)).toBeLessThan(at(/build/u));
+  expect(result.log).toContain(` registry  ${repository}`);
+  expect(built[0]?.inputs.tags?.trim().split('\n')).toEqual([
+    `${repository}:${running}`,
+    `${repository}:the-mark`,
+  ]);
+  // One that was given is claimed, too, and nothing is pushed.
+  const given = `${repository}@sha256:${'b'.repeat(64)}`;
+  const taken = await prepare({ running }, { image: given });
+  expect(taken.log).toContain(` registry ${given === taken.job.image ? '' : 'x'} ${given}`);
+  expect(built).toHaveLength(1);
 });
 
 test('generated files that the commit has not are laid over it, and it is said which; what it has stays', async () => {
@@ -202,4 +227,39 @@ test('staging proved another commit than production runs: production gets an ima
   expect(result.job.commit).toBe(running);
   expect(result.job.image).not.toBe(GIVEN);
   expect(result.log).toMatch(new RegExp(`notice.*holds ${newer}, and Heroku runs ${running} here`, 'u'));
+});
+
+test('App Platform builds: nothing is built or tried, what is lost stands in the summary, and the rest runs with the commit', async () => {
+  const running = commit({ 'app.rb': 'puts 1', 'migration.yml': '{}', builder: 'app-platform' });
+  const given = `registry.digitalocean.com/acme/shop@sha256:${'b'.repeat(64)}`;
+  const result = await prepare({ running }, { image: given, commit: running });
+  expect(result.conclusion).toBe('success');
+  expect(built).toEqual([]);
+  expect(result.log).not.toMatch(/try-image|registry/u);
+  // What staging deployed is not handed on.
+  expect([result.job.image ?? '', result.job.commit]).toEqual(['', running]);
+  expect(
+    result.jobs
+      .map(({ id, conclusion }) => [id.split('/').at(-1), conclusion])
+      // Nobody shares the copy here.
+      .filter(([id]) => id !== 'copy-shares'),
+  ).toEqual(['assess', 'image', 'infrastructure', 'copy', 'application'].map((id) => [id, 'success']));
+  const said = (id: string): string =>
+    result.jobs
+      .find((job) => job.id.endsWith(id))
+      ?.steps.map((step) => readFileSync(step.log, 'utf8'))
+      .join('') ?? '';
+  expect(said('application')).toContain(`application of ${running}`);
+  const summaries = result.jobs.flatMap(({ steps }) => steps.map(({ summary }) => summary)).join('');
+  expect(summaries).toMatch(
+    /not booted before the cluster exists[^]*no digest[^]*a rebuild needs the branch/u,
+  );
+});
+
+test('App Platform builds, and Heroku names no commit: refused before anything is made', async () => {
+  commit({ 'app.rb': 'puts 1', 'migration.yml': '{}', builder: 'app-platform' });
+  const result = await prepare({ running: undefined });
+  expect(result.conclusion).toBe('failure');
+  expect(result.log).toMatch(/error.*nobody could tell whether the same is built/u);
+  expect(result.jobs.find(({ id }) => id.endsWith('infrastructure'))?.conclusion).toBe('skipped');
 });

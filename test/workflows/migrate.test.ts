@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parse } from 'yaml';
 import { startGitHub } from '../../rehearsal/github/world.ts';
 import type { GitHubWorld } from '../../rehearsal/github/world.ts';
 import type { RunWorkflowOptions, WorkflowResult } from '../../rehearsal/runner/options.ts';
@@ -17,13 +18,19 @@ const secretsOf = (place: string) => ({
 });
 
 const scribe = `
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 const { env } = process;
 const input = (name) => env['INPUT_' + name.toUpperCase()];
 const phase = env.GITHUB_ACTION_PATH.split('/').at(-1);
 const record = existsSync('migration-record.json') ? JSON.parse(readFileSync('migration-record.json', 'utf8')) : [];
-if (phase !== 'assess' && phase !== 'roll-back' && record.length === 0 && !['catch-up', 'destroy', 'guard', 'finalize'].includes(input('command'))) throw new Error('no record');
+if (!['assess', 'roll-back', 'probe'].includes(phase) && record.length === 0 && !['catch-up', 'destroy', 'guard', 'finalize'].includes(input('command'))) throw new Error('no record');
 if (!existsSync('migration.yml')) throw new Error('no checkout');
+if (['cutover', 'verify'].includes(phase) && input('dry-run') !== 'true') writeFileSync('migration-evidence.html', '<p>evidence</p>');
+if (input('command') === 'propose-files') {
+  mkdirSync('proposed');
+  writeFileSync('proposed/Dockerfile', 'FROM scratch');
+  appendFileSync(env.GITHUB_OUTPUT, 'files=proposed\\n');
+}
 const name = [phase, input('stage') ?? input('command') ?? input('gate')].filter(Boolean).join(' ');
 record.push({ name, environment: input('environment'), heroku: (input('heroku-token') ?? '').length, confirm: input('confirm'), dryRun: input('dry-run'), digest: input('plan-digest'), image: input('image'), base: input('heroku-api-url'), attempt: env.GITHUB_RUN_ATTEMPT });
 writeFileSync('migration-record.json', JSON.stringify(record));
@@ -39,7 +46,16 @@ let github: GitHubWorld;
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'shipped-workflows-'));
   cpSync(join(root, '.github'), join(directory, 'project/.github'), { recursive: true });
-  for (const phase of ['assess', 'provision', 'migrate-db', 'cutover', 'verify', 'roll-back', 'rehearsal']) {
+  for (const phase of [
+    'assess',
+    'provision',
+    'migrate-db',
+    'cutover',
+    'verify',
+    'roll-back',
+    'rehearsal',
+    'probe',
+  ]) {
     const folder = join(directory, 'project/actions', phase);
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, 'action.yml'), `name: ${phase}\nruns: { using: node24, main: index.mjs }\n`);
@@ -221,10 +237,12 @@ test('the second way: another person cuts over with the digest, from the record 
 });
 
 test('from another repository the examples run the same workflows, on a schedule too', async () => {
+  github.settings.private = false;
   const called = await start('shop/.github/workflows/migrate.yml', { inputs: { through: 'staging' } });
   expect(ends(called)).toMatchObject({
     'migrate / staging / assess': 'success',
     'migrate / staging-verify': 'success',
+    attest: 'skipped',
   });
   const scheduled = await start('shop/.github/workflows/rehearse-staging.yml', { event: 'schedule' });
   expect(scheduled.conclusion).toBe('success');
@@ -243,6 +261,69 @@ test('from another repository the examples run the same workflows, on a schedule
   ]);
   const back = await start('shop/.github/workflows/roll-back.yml', { inputs: { environment: 'staging' } });
   expect(record(back, 'staging').map(({ name }) => name)).toEqual(['roll-back']);
+});
+
+test('the examples that only look, that propose, and that end the way back run the shipped workflows, too', async () => {
+  const example = (name: string, inputs: Record<string, unknown> = {}) =>
+    start(`shop/.github/workflows/${name}.yml`, { inputs });
+  const namesOf = (result: WorkflowResult, environment: string) =>
+    record(result, environment).map(({ name }) => name);
+
+  const assessed = await example('assess');
+  expect([assessed.conclusion, namesOf(assessed, 'production')]).toEqual(['success', ['assess']]);
+
+  const proposed = await example('propose-files', { environment: 'staging' });
+  expect(ends(proposed)).toEqual({ 'propose / assess': 'success', 'propose / propose': 'success' });
+  const files = join(proposed.artifacts, 'files-for-the-repository-staging/Dockerfile');
+  expect(readFileSync(files, 'utf8')).toBe('FROM scratch');
+
+  const listed = await example('probe', { environment: 'production' });
+  expect(ends(listed)).toEqual({ 'probe / probe': 'success', 'probe / sweep': 'skipped' });
+  const probed = await example('probe', { environment: 'staging', 'dry-run': false });
+  expect(ends(probed)).toEqual({ 'probe / probe': 'success', 'probe / sweep': 'success' });
+  expect(record(probed, 'staging-probe')).toMatchObject([{ name: 'probe', dryRun: 'false' }]);
+
+  const ended = await example('finalize', {
+    ...{ environment: 'production', confirm: 'production', 'dry-run': false },
+  });
+  expect(record(ended, 'production')).toMatchObject([
+    { name: 'roll-back finalize', confirm: 'production', dryRun: 'false' },
+  ]);
+});
+
+test('the example signs the record of a production that has moved, and of nothing else', async () => {
+  const migrated = (inputs: Record<string, unknown>) =>
+    start('shop/.github/workflows/migrate.yml', { inputs });
+  // Where GitHub would keep no attestation.
+  expect(ends(await migrated({ through: 'production' }))).toMatchObject({
+    ...{ 'migrate / cutover': 'success', attest: 'skipped' },
+  });
+  github.settings.private = false;
+  const tried = await migrated({ through: 'production', 'dry-run': true });
+  expect([tried.conclusion, ends(tried).attest]).toEqual(['success', 'skipped']);
+  const moved = await migrated({ through: 'production' });
+  expect([moved.conclusion, ends(moved)['attest / attest']]).toEqual(['success', 'success']);
+  const signed = moved.jobs
+    .filter(({ id }) => id === 'attest / attest')
+    .flatMap(({ steps }) => steps.map(({ log }) => readFileSync(log, 'utf8')))
+    .join('');
+  expect(signed).toMatch(/migration-record\.json has sha256:[0-9a-f]{64}/);
+  expect(signed).toMatch(/migration-evidence\.html has sha256:[0-9a-f]{64}/);
+});
+
+test('of the schedules of the example that rehearses, Monday moves staging and back, and Saturday is the shadow', async () => {
+  github.configureEnvironment('production-rehearsal', {});
+  const due = async (cron: string) =>
+    ends(await start('shop/.github/workflows/rehearse-staging.yml', { event: 'schedule', cron }));
+  const { on } = parse(readFileSync(join(root, 'examples/rehearse-staging.yml'), 'utf8')) as {
+    on: { schedule: { cron: string }[] };
+  };
+  const [monday = '', saturday = ''] = on.schedule.map(({ cron }) => cron);
+  expect(await due(monday)).toMatchObject({
+    'rehearse / full / staging-cutover': 'success',
+    'rehearse / throw-away': 'skipped',
+  });
+  expect(await due(saturday)).toMatchObject({ 'rehearse / throw-away': 'success' });
 });
 
 test('a shadow copies production where nobody approves, takes its target away, and is judged whatever became of it', async () => {

@@ -3,7 +3,9 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import { parse } from 'yaml';
 import { parseMigrationConfig } from '../../src/migration/config.ts';
+import { parseOptions } from '../../rehearsal/options.ts';
 import { readWorkflow } from '../../rehearsal/runner/workflow-file.ts';
 import {
   actionsArePinned,
@@ -71,7 +73,21 @@ test('the example has what it wrote signed, by a job that may do nothing else', 
     ...{ needs: 'migrate', permissions: { 'id-token': 'write', attestations: 'write' } },
     uses: expect.stringContaining('/attest.yml@'),
   });
-  expect(jobs.attest?.if).toContain("inputs.through == 'production'");
+  // What was only tried has no page.
+  for (const asked of ["inputs.through == 'production'", '!inputs.dry-run', '!inputs.notify-test'])
+    expect(jobs.attest?.if).toContain(asked);
+});
+
+test('the audit of the workflows looks at every example, and takes nothing else for granted than their placeholder', () => {
+  const { jobs } = readWorkflow(join(root, '.github/workflows/audit.yml'), root);
+  const audit = jobs.workflows?.steps?.find(({ uses }) => uses?.startsWith('zizmorcore/') === true);
+  expect(String(audit?.with?.['inputs']).trim().split(/\s+/)).toEqual([
+    '.',
+    ...examples.map((file) => file.slice(root.length + 1)).sort(),
+  ]);
+  expect(parse(readFileSync(join(root, '.github/zizmor.yml'), 'utf8'))).toEqual({
+    rules: { 'unpinned-uses': { config: { policies: { 'OWNER/*': 'any', '*': 'hash-pin' } } } },
+  });
 });
 
 test('the example of migration.yml is valid and has its production protected', () => {
@@ -85,11 +101,13 @@ test('all workflows that the design lists are there', () => {
     expect.arrayContaining([
       'catch-up.yml',
       'ci.yml',
+      'full.yml',
       'cutover.yml',
       'destroy.yml',
       'finalize.yml',
       'migrate.yml',
       'prepare.yml',
+      'probe.yml',
       'propose-files.yml',
       'rehearse-staging.yml',
       'release.yml',
@@ -139,6 +157,8 @@ test('one run at a time acts on an application, nothing is cancelled half-way, a
     'migrate.yml',
     'cutover.yml',
     'catch-up.yml',
+    'probe.yml',
+    'propose-files.yml',
     'rehearse-staging.yml',
     'roll-back.yml',
     'finalize.yml',
@@ -150,7 +170,9 @@ test('one run at a time acts on an application, nothing is cancelled half-way, a
     expect(on.workflow_call?.inputs?.application?.required).toBe(true);
     expect(on.workflow_dispatch?.inputs?.application?.required).toBe(true);
   }
-  const callers = [...examples, join(root, '.github/workflows/prepare.yml')];
+  // It calls an action alone, so that there is nothing whose caller it could wait for.
+  const calling = examples.filter((file) => basename(file) !== 'assess.yml');
+  const callers = [...calling, join(root, '.github/workflows/prepare.yml')];
   for (const file of callers) expect(readWorkflow(file, root).concurrency).toBeUndefined();
 });
 
@@ -243,14 +265,17 @@ test('nothing is made for an image that was not booted, and nothing is deployed 
     assess: undefined,
     image: 'assess',
     infrastructure: 'image',
-    copy: 'infrastructure',
+    copy: ['assess', 'infrastructure'],
+    // Beside the copy, which does without whoever fails: nothing waits for these.
+    'copy-shares': ['assess', 'infrastructure'],
     application: ['image', 'copy'],
   });
+  expect(jobs['copy-shares']).toMatchObject({ 'continue-on-error': true, strategy: { 'fail-fast': false } });
   const steps = jobs.image?.steps ?? [];
   const tried = steps.findIndex(({ with: inputs }) => inputs?.command === 'try-image');
   expect(tried).toBeGreaterThan(steps.findIndex(({ id }) => id === 'build'));
-  // Also an image that was given: it has other variables in each environment.
-  expect(steps[tried]?.if).toBeUndefined();
+  // Also an image that was given: it has other variables in each environment. Where App Platform builds there is none.
+  expect(steps[tried]?.if).toBe("steps.code.outputs.build == 'true' || steps.code.outputs.given != ''");
 });
 
 test('the same script brings the PostgreSQL tools wherever they are needed', () => {
@@ -330,6 +355,28 @@ test.each(spoilt.map(([rule, from, to]) => ({ rule, from, to })))(
     }
   },
 );
+
+const scriptsOf = (file: string): string[] =>
+  Object.values(readWorkflow(join(root, '.github/workflows', file), root).jobs).flatMap(({ steps = [] }) =>
+    steps.flatMap(({ run }) => (run === undefined ? [] : [run])),
+  );
+
+test('every change is tested, and sees a few migrations in which things go wrong', () => {
+  const scripts = scriptsOf('ci.yml');
+  expect(scripts).toContain('npm test');
+  const [, given = ''] = /npm run rehearse -- (--chaos .*)/.exec(scripts.join('\n')) ?? [];
+  const { chaos } = parseOptions(given.replace(/"\$\(\(.*\)\)"/, '100').split(' '));
+  expect(chaos?.runs).toBeGreaterThan(1);
+});
+
+test('the full run comes each week, in as many parts as it is divided into', () => {
+  const { on, jobs } = readWorkflow(join(root, '.github/workflows/full.yml'), root);
+  expect(Object.keys(on).sort()).toEqual(['schedule', 'workflow_dispatch']);
+  const { part = [] } = jobs.test?.strategy?.matrix as { part?: number[] };
+  expect(scriptsOf('full.yml')).toContain(`npm run test:full -- --shard "$PART/${part.length}"`);
+  expect(part).toEqual(part.map((_, index) => index + 1));
+  expect(part.length).toBeGreaterThan(1);
+});
 
 test("GitHub's parser refuses what it should", () => {
   const folder = mkdtempSync(join(tmpdir(), 'workflow-parser-'));

@@ -99,7 +99,6 @@ export function finalizeSteps(
   ];
 }
 
-/** The forwarder goes on leading late visitors, and needs nothing in the old database for it any more. */
 /** Heroku Scheduler has no supported API: what the dashboard's address does not do is told, and a person does it. */
 function deleteSchedules({
   scheduler,

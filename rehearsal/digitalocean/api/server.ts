@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { messageOf } from '../../../src/errors.ts';
 import type { Log } from '../../../src/log.ts';
+import { noteAsked } from '../../asked.ts';
 import { sendTruncated, sufferSilently, type FaultKind, type FaultSwitch } from '../../faults.ts';
 import type { RecordedRequest } from '../../recorded-request.ts';
 import { ApiError, notFound } from './error.ts';
@@ -82,8 +83,20 @@ async function respond(
   const fault = options.faults.take(method, path);
   if (fault !== undefined && sufferSilently(fault, request)) return;
 
-  const reply = await decide(request, routes, options, { method, target, body, fault });
+  const asked = { method, target, body, fault };
+  if (fault === 'twice') {
+    const { status } = await decide(request, routes, options, asked);
+    options.requests.push({ ...record, status });
+  }
+  const reply = await decide(request, routes, options, asked);
   record.status = reply.status;
+  const route = findRoute(routes, method, target.pathname)?.route;
+  if (fault === undefined && route !== undefined) {
+    const { path: pattern, scope } = route;
+    const { status, body: answer } = reply;
+    const noted = { platform: 'digitalocean', method, path: pattern, dialect: 'v2', scope, status } as const;
+    noteAsked(request, { ...noted, body, answer });
+  }
   send(response, reply, requestId, fault);
 }
 

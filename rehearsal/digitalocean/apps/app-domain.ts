@@ -15,7 +15,7 @@ export interface AppDomain {
 }
 
 /** The two shared addresses for names that cannot be a CNAME (docs, "Manage domains", 2025-12-11). */
-export const sharedIngress = ['162.159.140.98', '172.66.0.96'];
+const sharedIngress = ['162.159.140.98', '172.66.0.96'];
 
 export function newDomain(spec: DomainSpec): AppDomain {
   return {

@@ -7,7 +7,7 @@ import type { Projects } from '../projects.ts';
 import { manageRecords, newDomain } from './app-domain.ts';
 import { watchDomains } from './domain-watch.ts';
 import { urnOf, type App } from './app.ts';
-import { enter, fail, isFinal, newDeployment, type Cause, type Deployment } from './deployment.ts';
+import { build, enter, fail, isFinal, newDeployment, type Cause, type Deployment } from './deployment.ts';
 import { createRelease } from './environment.ts';
 import { runSchedules } from './scheduled-jobs.ts';
 import { LogBook } from './log-book.ts';
@@ -16,7 +16,7 @@ import type { AppSpec } from './spec.ts';
 import { readSpec, requireFreeDomains, type Surroundings } from './validation.ts';
 import { Vault } from './vault.ts';
 
-export interface AppNeighbours extends Surroundings {
+export interface AppNeighbours extends Omit<Surroundings, 'branches'> {
   projects: Projects;
   dns: DnsStore;
 }
@@ -31,10 +31,12 @@ export class Apps {
   readonly #apps = new Map<string, App>();
   readonly #platform: Platform;
   readonly #neighbours: AppNeighbours;
+  readonly #surroundings: Surroundings;
   readonly #draining = new Set<Release>();
 
   constructor(platform: Platform, neighbours: AppNeighbours) {
     this.#platform = platform;
+    this.#surroundings = { ...neighbours, branches: platform.branches };
     this.#neighbours = neighbours;
     neighbours.clusters.onAppRulesChanged((appId) => this.#redeploy(appId));
     watchDomains(platform, neighbours.dns, () => this.list());
@@ -62,7 +64,7 @@ export class Apps {
 
   /** What `propose` and `create` think of a spec, without acting. */
   check(given: unknown, appId?: string): { spec: AppSpec; nameAvailable: boolean } {
-    const spec = readSpec(given, this.#neighbours);
+    const spec = readSpec(given, this.#surroundings);
     requireFreeDomains(spec, this.#domainsOfOthers(appId));
     const nameAvailable =
       !this.list().some(({ id, name }) => name === spec.name && id !== appId) &&
@@ -196,7 +198,7 @@ export class Apps {
   async #carryOut(app: App, deployment: Deployment): Promise<void> {
     if (deployment.phase !== 'PENDING_BUILD' || !this.#apps.has(app.id)) return;
     app.inProgress = deployment;
-    const release = createRelease(app, deployment.spec, this.#platform, this.#neighbours.clusters);
+    const release = createRelease(app, deployment, this.#platform, this.#neighbours.clusters);
     try {
       if (await this.#play(deployment)) await this.#bring(app, deployment, release);
     } catch (error) {
@@ -218,6 +220,7 @@ export class Apps {
       await schedule.wait(played.deploymentMs / 4);
       if (deployment.phase === 'CANCELED') return false;
       enter(deployment, phase);
+      if (phase === 'BUILDING') build(deployment, this.#platform.branches);
     }
     await schedule.wait(played.deploymentMs / 4);
     return true;

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Branch, Platform } from '../platform.ts';
 import { componentsOf, type AppSpec } from './spec.ts';
 
 export type DeploymentPhase =
@@ -40,6 +41,8 @@ export interface Deployment {
   createdAt: Date;
   updatedAt: Date;
   steps: Step[];
+  /** What was built from GitHub, by component. */
+  built: Map<string, Branch>;
 }
 
 export function newDeployment(
@@ -58,6 +61,7 @@ export function newDeployment(
     succeeded: false,
     createdAt: now,
     updatedAt: now,
+    built: new Map(),
     steps: [
       { name: 'build', status: 'PENDING', steps: [{ name: 'initialize', status: 'PENDING' }] },
       {
@@ -80,6 +84,14 @@ export function newDeployment(
       },
     ],
   };
+}
+
+/** Builds what comes from GitHub: what each branch holds at this moment. */
+export function build(deployment: Deployment, branches: Platform['branches']): void {
+  for (const { name, github } of componentsOf(deployment.spec)) {
+    const held = github && branches(github.repo, github.branch);
+    if (held !== undefined) deployment.built.set(name, held);
+  }
 }
 
 /** Moves a deployment on; a finished one stays what it is (but for ACTIVE, which is superseded one day). */
@@ -122,7 +134,10 @@ export function showDeployment(deployment: Deployment): object {
   const leaves = all(deployment.steps).filter(({ steps }) => steps === undefined);
   const count = (status: StepStatus): number => leaves.filter((step) => step.status === status).length;
   const named = (components: { name: string }[] | undefined): object[] =>
-    (components ?? []).map(({ name }) => ({ name, source_commit_hash: '' }));
+    (components ?? []).map(({ name }) => ({
+      name,
+      source_commit_hash: deployment.built.get(name)?.commit ?? '',
+    }));
   return {
     id: deployment.id,
     spec,

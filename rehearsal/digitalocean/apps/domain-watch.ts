@@ -16,6 +16,7 @@ export function watchDomains(platform: Platform, dns: DnsStore, apps: () => read
   const look = (app: App, domain: AppDomain): void => {
     if (domain.phase === 'PENDING') domain.phase = 'CONFIGURING';
     if (domain.phase === 'ACTIVE' || domain.issuing || !isProven(domain, app.host, dns)) return;
+    if (platform.played.otherwise.includes('no-early-certificates')) return;
     domain.issuing = true;
     platform.schedule.later(platform.played.certificateMs, () => {
       domain.phase = 'ACTIVE';

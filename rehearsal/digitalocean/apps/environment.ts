@@ -2,16 +2,22 @@ import { dirname } from 'node:path';
 import type { Clusters } from '../clusters/clusters.ts';
 import type { Platform } from '../platform.ts';
 import type { App } from './app.ts';
+import type { Deployment } from './deployment.ts';
 import { appBindings, databaseBindings, resolve, serviceBindings } from './bindables.ts';
 import type { InstanceOptions } from './instance.ts';
 import { Release, ReleaseFailed } from './release.ts';
 import type { AppSpec, ComponentSpec, DatabaseSpec, ImageSpec, Variable } from './spec.ts';
 
 /** A release of a spec of an app, whose components run from their images with their variables resolved. */
-export function createRelease(app: App, spec: AppSpec, platform: Platform, clusters: Clusters): Release {
+export function createRelease(
+  app: App,
+  { spec, built }: Pick<Deployment, 'spec' | 'built'>,
+  platform: Platform,
+  clusters: Clusters,
+): Release {
   const release: Release = new Release(spec, {
     secondMs: platform.played.specSecondMs,
-    prepare: (component, port) => prepare(component, port, { app, spec, platform, clusters, release }),
+    prepare: (component, port) => prepare(component, port, { app, spec, built, platform, clusters, release }),
   });
   return release;
 }
@@ -19,6 +25,7 @@ export function createRelease(app: App, spec: AppSpec, platform: Platform, clust
 interface Context {
   app: App;
   spec: AppSpec;
+  built: Deployment['built'];
   platform: Platform;
   clusters: Clusters;
   release: Release;
@@ -30,7 +37,7 @@ async function prepare(
   context: Context,
 ): Promise<InstanceOptions> {
   const { app, platform } = context;
-  const image = component.image && findImage(component.image, platform);
+  const image = component.image ? findImage(component.image, platform) : context.built.get(component.name);
   if (image === undefined) {
     throw new ReleaseFailed(
       component.name,

@@ -55,10 +55,16 @@ const terminationSchema = z.strictObject({
   grace_period_seconds: z.number().int().min(1).max(600).optional(),
 });
 
+const githubSchema = z.strictObject({
+  repo: z.string().regex(/^[^/]+\/[^/]+$/, 'must be owner/repo'),
+  branch: z.string().min(1),
+  deploy_on_push: z.boolean().optional(),
+});
+
 const sourceFields = {
   image: imageSchema.optional(),
   git: z.unknown().optional(),
-  github: z.unknown().optional(),
+  github: githubSchema.optional(),
   gitlab: z.unknown().optional(),
   bitbucket: z.unknown().optional(),
   dockerfile_path: z.string().optional(),
@@ -243,6 +249,7 @@ export type DatabaseSpec = z.infer<typeof databaseSchema>;
 export type DomainSpec = z.infer<typeof domainSchema>;
 export type Variable = z.infer<typeof variableSchema>;
 export type ImageSpec = z.infer<typeof imageSchema>;
+export type GitHubSpec = z.infer<typeof githubSchema>;
 export type HealthCheck = z.infer<typeof healthCheckSchema>;
 export type IngressRule = z.infer<typeof ingressRuleSchema>;
 export type ComponentSpec = ServiceSpec | WorkerSpec | JobSpec;

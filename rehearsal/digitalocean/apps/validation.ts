@@ -1,14 +1,16 @@
 import { ApiError, conflict, firstProblem } from '../api/error.ts';
 import { appRegions, appSizes } from '../catalogue.ts';
 import type { Clusters } from '../clusters/clusters.ts';
+import type { Platform } from '../platform.ts';
 import type { Vpcs } from '../vpcs.ts';
 import { badSpec } from './refusal.ts';
-import { appSpecSchema, componentsOf, type AppSpec } from './spec.ts';
+import { appSpecSchema, componentsOf, type AppSpec, type GitHubSpec } from './spec.ts';
 
 /** What a spec can refer to. */
 export interface Surroundings {
   vpcs: Vpcs;
   clusters: Clusters;
+  branches: Platform['branches'];
 }
 
 /** A spec as App Platform keeps it, with its defaults filled in. 400 with the first thing that is wrong. */
@@ -19,7 +21,7 @@ export function readSpec(given: unknown, around: Surroundings): AppSpec {
     throw badSpec(field, problem.join(': '));
   }
   const spec = parsed.data;
-  checkComponents(spec);
+  checkComponents(spec, around);
   checkIngress(spec);
   checkDatabases(spec, around.clusters);
   checkVpc(spec, around.vpcs);
@@ -35,16 +37,18 @@ export function requireFreeDomains(spec: AppSpec, taken: ReadonlySet<string>): v
   if (clash !== undefined) throw conflict(`domain ${clash.domain} is already in use by another app`);
 }
 
-function checkComponents(spec: AppSpec): void {
+function checkComponents(spec: AppSpec, around: Surroundings): void {
   const components = componentsOf(spec);
   const names = [...components, ...(spec.databases ?? [])].map(({ name }) => name);
   const double = names.find((name, index) => names.indexOf(name) !== index);
   if (double !== undefined) throw badSpec('name', `component name "${double}" is used twice`);
   if (components.length === 0) throw badSpec('services', 'at least one component is required');
   for (const component of components) {
-    if (component.image === undefined) {
-      throw badSpec(`${component.name}.image`, 'a source is required (played here: image)');
+    const sources = [component.image, component.github].filter((source) => source !== undefined);
+    if (sources.length !== 1) {
+      throw badSpec(`${component.name}.image`, 'exactly one source is required (played here: image, github)');
     }
+    if (component.github !== undefined) checkGitHub(component.github, around);
     const size = appSizes.find(({ slug }) => slug === component.instance_size_slug);
     if (size === undefined) {
       throw badSpec(`${component.name}.instance_size_slug`, `unknown size ${component.instance_size_slug}`);
@@ -53,6 +57,12 @@ function checkComponents(spec: AppSpec): void {
       throw badSpec(`${component.name}.instance_count`, `size ${size.slug} is limited to 1 container`);
     }
   }
+}
+
+/** As App Platform refuses what its GitHub app may not read (terraform-provider-digitalocean, issue 547; doctl's users). */
+function checkGitHub({ repo, branch }: GitHubSpec, { branches }: Surroundings): void {
+  if (branches(repo, branch) !== undefined) return;
+  throw new ApiError(400, 'bad_request', 'GitHub user not authenticated');
 }
 
 function checkIngress(spec: AppSpec): void {

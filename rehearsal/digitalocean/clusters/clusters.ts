@@ -15,6 +15,7 @@ import { urnOf, type Cluster } from './cluster.ts';
 import { requireOffered } from './options.ts';
 import { startPooler } from './pooler.ts';
 import { startClusterServer } from './server.ts';
+import type { Otherwise } from '../played.ts';
 import { admitsAddress, admitsApp, appsToDeploy, replaceRules } from './trusted-sources.ts';
 
 const createSchema = z.object({
@@ -57,6 +58,10 @@ export class Clusters {
     );
   }
 
+  get otherwise(): readonly Otherwise[] {
+    return this.#platform.played.otherwise;
+  }
+
   get major(): number {
     return this.#managed.binaries.major;
   }
@@ -92,7 +97,9 @@ export class Clusters {
     const id = randomUUID();
     const fromOutside = (found: Cluster): boolean =>
       admitsAddress(found.rules, this.#platform.egressAddress());
-    const fromWithin = (found: Cluster): boolean => admitsAddress(found.rules, addressWithin(vpc.ip_range));
+    const fromWithin = (found: Cluster): boolean =>
+      admitsAddress(found.rules, addressWithin(vpc.ip_range)) &&
+      !this.#platform.played.otherwise.includes('private-network-closed');
     const cluster: Cluster = {
       id,
       name: wanted.name,
@@ -212,11 +219,15 @@ export function newPassword(): string {
   return `AVNS_${randomBytes(15).toString('base64url')}`;
 }
 
-async function close(cluster: Cluster): Promise<void> {
+/** Every way in. */
+export function endpointsOf(cluster: Cluster): TcpProxy[] {
   const { publicEndpoint, privateEndpoint, publicPooler, privatePooler, appEndpoints } = cluster;
-  const endpoints = [publicEndpoint, privateEndpoint, publicPooler, privatePooler, ...appEndpoints.values()];
+  return [publicEndpoint, privateEndpoint, publicPooler, privatePooler, ...appEndpoints.values()];
+}
+
+async function close(cluster: Cluster): Promise<void> {
   await Promise.all([
-    ...endpoints.map((endpoint) => endpoint.close()),
+    ...endpointsOf(cluster).map((endpoint) => endpoint.close()),
     cluster.pooler?.close(),
     cluster.server?.stop(),
   ]);

@@ -155,7 +155,8 @@ function databaseRoutes(clusters: Clusters): Route[] {
         const { name } = parseBody(nameSchema, call.body);
         const { cluster, server } = clusters.online(param(call, 'id'));
         if (cluster.databases.includes(name)) throw unprocessable('database name is not available');
-        await refusing(() => addDatabase(server, name));
+        const owner = clusters.otherwise.includes('doadmin-owns-nothing') ? 'postgres' : 'doadmin';
+        await refusing(() => addDatabase(server, name, owner));
         cluster.databases.push(name);
         return created({ db: { name } });
       },
@@ -217,7 +218,8 @@ function userRoutes(clusters: Clusters): Route[] {
         if (cluster.users.some((user) => user.name === name)) throw conflict('user name is not available');
         const replication = settings?.pg_allow_replication ?? false;
         const user: ClusterUser = { name, role: 'normal', password: newPassword(), replication };
-        await refusing(() => addUser(server, user));
+        const superuser = clusters.otherwise.includes('users-are-superusers');
+        await refusing(() => addUser(server, { ...user, superuser }));
         cluster.users.push(user);
         return created({ user: showUser(user, call.token) });
       },

@@ -49,8 +49,8 @@ export async function startClusterServer(
 }
 
 /** Databases that the API creates belong to doadmin. */
-export async function addDatabase(server: PostgresServer, name: string): Promise<void> {
-  await server.query('postgres', `create database ${identifier(name)} owner doadmin`);
+export async function addDatabase(server: PostgresServer, name: string, owner = 'doadmin'): Promise<void> {
+  await server.query('postgres', `create database ${identifier(name)} owner ${identifier(owner)}`);
 }
 
 /**
@@ -59,13 +59,13 @@ export async function addDatabase(server: PostgresServer, name: string): Promise
  */
 export async function addUser(
   server: PostgresServer,
-  user: { name: string; password: string; replication: boolean },
+  user: { name: string; password: string; replication: boolean; superuser?: boolean },
 ): Promise<void> {
   const name = identifier(user.name);
   const replication = user.replication ? 'replication' : 'noreplication';
   await server.query(
     'postgres',
-    `create role ${name} login ${replication} password ${literal(user.password)}`,
+    `create role ${name} login ${replication} ${user.superuser === true ? 'superuser' : 'nosuperuser'} password ${literal(user.password)}`,
   );
   if (server.binaries.major >= 16) {
     await server.query('postgres', `grant ${name} to doadmin with admin true, inherit false, set true`);

@@ -68,7 +68,9 @@ async function start(
       host: droplet.privateAddress,
       port,
       target: () => ({ host: '127.0.0.1', port: to }),
-      admit: () => firewalls.admits(droplet, port, vpcCaller(droplet.vpc)),
+      admit: () =>
+        firewalls.admits(droplet, port, vpcCaller(droplet.vpc)) &&
+        !platform.played.otherwise.includes('private-network-closed'),
     }),
   ]);
   return {

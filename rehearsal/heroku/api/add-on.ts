@@ -1,7 +1,9 @@
 import { z } from 'zod';
+import { messageOf } from '../../../src/errors.ts';
 import { findNamed, type Plan } from '../catalogue.ts';
 import { configVarNames } from '../config.ts';
 import { born, newAddOn, type AddOn, type Platform } from '../platform.ts';
+import { startStore } from '../ordered-store.ts';
 import { createRelease } from '../release.ts';
 import { appIdentity } from './app.ts';
 import { bodyOf } from './body.ts';
@@ -75,16 +77,42 @@ function resolveAddOn(call: Call): unknown[] {
 function createAddOn(call: Call): unknown {
   const { platform, app } = call;
   const plan = planOf(platform, bodyOf(call, z.object({ plan: z.string() })).plan);
-  if (plan.service.name !== 'scheduler') {
-    throw invalid(
-      `This played Heroku has no server for a new ${plan.service.humanName}: give it to createApp.`,
-    );
-  }
+  const name = ORDERED[plan.service.name];
+  if (name === undefined) throw invalid(`This played Heroku has no ${plan.service.humanName} to be ordered.`);
   const addOn = newAddOn(platform, app, plan, `${plan.service.name}-${platform.ids.digits(5)}`);
   platform.addOns.push(addOn);
-  platform.attachments.push({ ...born(platform), name: 'SCHEDULER', app, addOn, namespace: null });
-  createRelease(platform, app, { description: `Attach SCHEDULER (@ref:${addOn.name})` });
+  platform.attachments.push({ ...born(platform), name, app, addOn, namespace: null });
+  if (plan.service.name === 'scheduler')
+    createRelease(platform, app, { description: `Attach ${name} (@ref:${addOn.name})` });
+  else {
+    addOn.state = 'provisioning';
+    void provide(platform, addOn, name);
+  }
   return view(call)(addOn);
+}
+
+/** Under which name a new add-on is attached. */
+const ORDERED: Readonly<Record<string, string>> = {
+  scheduler: 'SCHEDULER',
+  'heroku-postgresql': 'DATABASE',
+  'heroku-redis': 'REDIS',
+};
+
+/** Its server takes a while; then its address is a config var, which makes a release. */
+async function provide(platform: Platform, addOn: AddOn, name: string): Promise<void> {
+  try {
+    const { url, stop } = await startStore(platform, addOn);
+    // Deleted meanwhile, or the world has ended.
+    if (platform.stopped || !platform.addOns.includes(addOn)) {
+      await stop();
+      return;
+    }
+    Object.assign(addOn, { url, stop, state: 'provisioned', updatedAt: new Date() });
+    createRelease(platform, addOn.app, { description: `Attach ${name} (@ref:${addOn.name})` });
+  } catch (error) {
+    platform.log.warning(`${addOn.name} cannot be provided: ${messageOf(error)}`);
+    addOn.state = 'deprovisioned';
+  }
 }
 
 function changePlan(call: Call): unknown {
@@ -104,6 +132,7 @@ function destroyAddOn(call: Call): unknown {
   platform.attachments = platform.attachments.filter((one) => one.addOn !== addOn);
   platform.addOns = platform.addOns.filter((one) => one !== addOn);
   if (addOn.plan.service.name === 'scheduler') addOn.app.jobs = [];
+  void addOn.stop?.();
   for (const app of apps) createRelease(platform, app, { description: `Detach ${addOn.name}` });
   return { ...last, state: 'deprovisioned' };
 }
@@ -120,11 +149,7 @@ function view(call: Call): (addOn: AddOn) => Record<string, unknown> {
 }
 
 /** `expanded`: `addon_service` and `plan` in full instead of their identities (Accept-Expansion). */
-export function addOnView(
-  platform: Platform,
-  addOn: AddOn,
-  expanded: string[] = [],
-): Record<string, unknown> {
+function addOnView(platform: Platform, addOn: AddOn, expanded: string[] = []): Record<string, unknown> {
   const { plan, app } = addOn;
   return {
     actions: [],
@@ -141,7 +166,7 @@ export function addOnView(
     plan: expanded.includes('plan') ? planView(platform, plan) : identity(plan),
     provider_id: addOn.id,
     provision_message: '',
-    state: 'provisioned',
+    state: addOn.state,
     web_url: `https://addons-sso.heroku.com/apps/${app.id}/addons/${addOn.id}`,
   };
 }

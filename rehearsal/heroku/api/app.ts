@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { z } from 'zod';
 import { currentRelease, type App, type Platform } from '../platform.ts';
 import { findNamed } from '../catalogue.ts';
@@ -104,7 +105,10 @@ function updateApp(call: Call): unknown {
 function deleteApp({ platform, app }: Call): unknown {
   const view = appView(platform, app);
   platform.apps = platform.apps.filter((one) => one !== app);
+  for (const one of platform.addOns) if (one.app === app) void one.stop?.();
   platform.addOns = platform.addOns.filter((one) => one.app !== app);
+  if (platform.played.otherwise.includes('slugs-die-with-their-app'))
+    for (const { directory } of app.slugs) rmSync(directory, { recursive: true, force: true });
   platform.attachments = platform.attachments.filter((one) => one.app !== app && one.addOn.app !== app);
   platform.couplings = platform.couplings.filter((one) => one.app !== app);
   for (const dyno of app.dynos) void stopDyno(platform, app, dyno);

@@ -67,7 +67,9 @@ function postRelease(call: Call): unknown {
     return releaseView(platform, app, release);
   }
   // Any slug that the token may see: that is how the pipeline's promotion works, too.
-  const visible = platform.apps.filter(({ name }) => call.token.apps?.includes(name) ?? true);
+  const visible = platform.played.otherwise.includes('own-slugs-only')
+    ? []
+    : platform.apps.filter(({ name }) => call.token.apps?.includes(name) ?? true);
   const slug = [...slugsIn(app), ...visible.flatMap(({ slugs }) => slugs)].find(({ id }) => id === body.slug);
   if (!slug) throw notFound('slug');
   if (slug.size === null)

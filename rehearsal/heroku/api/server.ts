@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { messageOf } from '../../../src/errors.ts';
+import { noteAsked } from '../../asked.ts';
 import { sendTruncated, sufferSilently, type FaultKind, type FaultSwitch } from '../../faults.ts';
 import type { RecordedRequest } from '../../recorded-request.ts';
 import { findNamed } from '../catalogue.ts';
@@ -73,13 +74,31 @@ async function serve(
     if (typeof fault === 'object') throw new Refusal(fault.status, fault.id, fault.message);
     const body = parse(bytes);
     if (body !== undefined) record.body = body;
-    sent = await answer(options, rateLimit, { request, method, path, bytes, body });
+    const asked = { request, method, path, bytes, body };
+    if (fault === 'twice') {
+      const { status } = await answer(options, rateLimit, asked);
+      requests.push({ ...record, status });
+    }
+    sent = await answer(options, rateLimit, asked);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     sent = { status: error.status, headers: {}, body: { id: error.id, message: error.message } };
   }
   record.status = sent.status;
+  if (fault === undefined) note(request, record, new URL(path, platform.baseUrl).pathname, sent);
   send(response, requestId, rateLimit, sent, fault, request);
+}
+
+/** What was asked of a route, for whoever holds it against the API's description. */
+function note(request: IncomingMessage, record: RecordedRequest, pathname: string, sent: Sent): void {
+  const route = findRoute(routes, record.method, pathname)?.route;
+  if (route === undefined) return;
+  // The CLI asks for more in an answer than is described; our clients do not.
+  if ('accept-expansion' in request.headers || 'accept-inclusion' in request.headers) return;
+  const { method, path, dialect, need } = route;
+  const { status, body: answer } = sent;
+  const asked = { platform: 'heroku', method, path, dialect, scope: need, status, answer } as const;
+  noteAsked(request, { ...asked, body: record.body });
 }
 
 interface Asked {

@@ -23,15 +23,26 @@ export function answer(response: ServerResponse, status: 400 | 502 | 503 | 504):
     'Cache-Control': 'no-store',
     ...(status === 503 ? { 'Retry-After': RETRY_AFTER_S } : {}),
   });
-  response.end(text);
-  discardRest(response.req);
+  response.write(text);
+  finish(response);
+}
+
+/**
+ * Ends an answer. Where the connection is closed after it, that waits until the client has sent the rest of its request:
+ * a connection that is closed while its client still sends takes the answer along.
+ */
+export function finish(response: ServerResponse): void {
+  const { req: request, shouldKeepAlive } = response;
+  if (request.complete || shouldKeepAlive) response.end();
+  else request.once('close', () => response.end());
+  discardRest(request);
 }
 
 /** How long a client may go on sending what nobody wants, as other servers have it ("lingering close"). */
 const DISCARD_LIMIT_MS = 30_000;
 
-/** Reads what is left of a request: a connection that is closed while its client still sends takes the answer along. */
-export function discardRest(request: IncomingMessage): void {
+/** Reads what is left of a request, so that the connection is free for the next one, or to be closed. */
+function discardRest(request: IncomingMessage): void {
   if (request.complete) return;
   request.unpipe();
   request.resume();

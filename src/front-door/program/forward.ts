@@ -1,7 +1,7 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 
-import { answer, discardRest } from './answers.ts';
+import { answer, finish } from './answers.ts';
 import { asObject, endToEnd, put, requestHeaders, successorHeaders, type HeaderList } from './forwarded.ts';
 import { nameOf } from './log.ts';
 import { isPassing, Target } from './target.ts';
@@ -209,12 +209,9 @@ function passAnswer(
   incoming.pipe(response, { end: false });
   incoming.once('end', () => {
     if (incoming.rawTrailers.length > 0) response.addTrailers(pairs(incoming.rawTrailers));
-    response.end();
-    if (!request.complete) {
-      // Answered before it was wholly sent: the new side wants no more of it.
-      outgoing.destroy();
-      discardRest(request);
-    }
+    // Answered before it was wholly sent: the new side wants no more of it.
+    if (!request.complete) outgoing.destroy();
+    finish(response);
   });
   incoming.on('error', () => undefined);
   incoming.once('close', () => {

@@ -27,7 +27,7 @@ const SETTLE_MS = 2_500;
 const PLACES_KEY = `${OUR_PREFIX}job-systems`;
 
 /** The job systems in the selected database; looks at the names of all keys, about a second for a million. */
-export async function detectJobSystems(redis: Redis): Promise<JobSystem[]> {
+async function detectJobSystems(redis: Redis): Promise<JobSystem[]> {
   return (await findPlaces(redis)).map(systemAt);
 }
 

@@ -87,7 +87,7 @@ export function forecastSection(record: MigrationRecord): Section | undefined {
 }
 
 /** Forecast and actual in one figure each, for the head of the page. */
-export function howFarOff(actual: number, expected: number): string {
+function howFarOff(actual: number, expected: number): string {
   if (expected <= 0) return 'and nothing was expected';
   const percent = Math.round((actual / expected - 1) * 100);
   return percent === 0

@@ -3,6 +3,7 @@ import {
   escapeMarkdown,
   gantt,
   heading,
+  link,
   list,
   paragraph,
   raw,
@@ -84,7 +85,5 @@ function cellMarkdown(cell: Cell): MarkdownCell {
   if (typeof cell === 'string') return cell;
   const { text, tone, address } = cell;
   const mark = tone === undefined || MARKS[tone] === '' ? '' : `${MARKS[tone]} `;
-  return address !== undefined && /^https?:\/\/[^\s()<>]+$/.test(address)
-    ? raw(`${mark}[${escapeMarkdown(text)}](${address})`)
-    : raw(`${mark}${escapeMarkdown(text)}`);
+  return raw(`${mark}${address === undefined ? escapeMarkdown(text) : link(text, address).raw}`);
 }

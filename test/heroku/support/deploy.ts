@@ -2,11 +2,15 @@ import { z } from 'zod';
 import type { HerokuClient } from '../../../src/heroku/client.ts';
 import { emptySlugArchive } from '../../../src/heroku/empty-slug.ts';
 
-/** Releases new code, as a push would; the version of its release. */
-export async function deployNewCode(heroku: HerokuClient, app: string): Promise<number> {
+/** Releases new code, as a push would; the version of its release. What is uploaded is not unpacked. */
+export async function deployNewCode(
+  heroku: HerokuClient,
+  app: string,
+  processTypes: Record<string, string> = { web: 'sleep infinity', worker: 'sleep infinity' },
+): Promise<number> {
   const slug = await heroku.post(
     `/apps/${app}/slugs`,
-    { process_types: { web: 'sleep infinity', worker: 'sleep infinity' }, commit: '1f2e3d4c' },
+    { process_types: processTypes, commit: '1f2e3d4c' },
     z.object({ id: z.string(), blob: z.object({ url: z.string() }) }),
   );
   const stored = await fetch(slug.blob.url, { method: 'PUT', body: new Uint8Array(emptySlugArchive()) });

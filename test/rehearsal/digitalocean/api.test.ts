@@ -61,6 +61,20 @@ test('an ordered fault is suffered once, and a truncated answer was acted on', a
   expect((await world.api('POST', '/vpcs', wanted)).status).toBe(409);
 });
 
+test('a request that arrives twice is acted on twice, and the caller hears what the second one did', async () => {
+  const met = world.faults.inject({ method: 'POST', path: /vpcs|droplets/, times: 2, kind: 'twice' });
+  const vpc = { name: 'doubled', region: 'fra1' };
+  expect((await world.api('POST', '/vpcs', vpc)).status).toBe(409);
+  expect(met()).toBe(1);
+  const droplet = { name: 'doubled', region: 'fra1', size: 's-1vcpu-1gb', image: 'ubuntu-24-04-x64' };
+  expect((await world.api('POST', '/droplets', droplet)).status).toBe(202);
+  const { body } = await world.api('GET', '/droplets?name=doubled');
+  expect(body.droplets).toHaveLength(2);
+  expect(met()).toBe(2);
+  expect((await world.api('GET', '/vpcs')).status).toBe(200);
+  expect(met()).toBe(2);
+});
+
 test('a record is found by its full name, kept relative, and answered with its TTL', async () => {
   await world.dots.domain.createDomain({ name: 'example.com' });
   const record = { type: 'CNAME', name: 'shop', data: 'shop.herokudns.com.', ttl: 30 };

@@ -39,6 +39,27 @@ function contractFor(what: string, body: () => Promise<void>): void {
   );
 }
 
+contractFor('container registries', async () => {
+  await ask('GET', '/registries/options');
+  await ask('GET', '/registries');
+  await ask('POST', '/registries/validate-name', { name: 'acme' });
+  await ask('POST', '/registries', { name: 'acme', subscription_tier_slug: 'basic', region: 'fra1' });
+  await ask('POST', '/registries/validate-name', { name: 'acme' });
+  await ask('POST', '/registries', { name: 'second', subscription_tier_slug: 'basic' });
+  await ask('GET', '/registries/acme');
+  await ask('GET', '/registries/other');
+  await ask('GET', '/registries/subscription');
+  for (const letter of ['a', 'b'])
+    world.registries.push([`registry.digitalocean.com/acme/shop:v${letter}`], `sha256:${letter.repeat(64)}`);
+  await ask('GET', '/registries/acme/repositoriesV2?per_page=1');
+  await ask('GET', '/registries/acme/repositories/shop/digests?per_page=1');
+  await ask('GET', '/registries/acme/repositories/other/digests');
+  await ask('DELETE', `/registries/acme/repositories/shop/digests/sha256:${'a'.repeat(64)}`);
+  await ask('DELETE', '/registries/acme/repositories/shop');
+  await ask('DELETE', '/registries/acme');
+  await ask('DELETE', '/registries/acme');
+});
+
 contractFor('account, sizes, regions, errors', async () => {
   for (const path of [
     '/account',
@@ -50,7 +71,6 @@ contractFor('account, sizes, regions, errors', async () => {
     await ask('GET', path);
   }
   await ask('GET', '/account/keys');
-  await ask('GET', '/registry');
   world.tokens.add('powerless', []);
   const refused = await world.api('GET', '/account', undefined, 'powerless');
   expect(refused.status).toBe(403);

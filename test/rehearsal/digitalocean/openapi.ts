@@ -17,8 +17,10 @@ interface Document {
 }
 
 interface Operation {
+  security?: { bearer_auth?: string[] }[];
   responses: Record<string, unknown>;
   requestBody?: unknown;
+  parameters?: unknown[];
 }
 
 /** Checks answers and bodies against DigitalOcean's OpenAPI description, by method and path. */
@@ -33,6 +35,15 @@ export class Contract {
     // Formats of OpenAPI that JSON Schema does not know, and one that is applied to wildcards too.
     for (const format of ['hostname', 'uint32']) this.#ajv.addFormat(format, true);
     this.#ajv.addSchema(this.#document, 'do');
+  }
+
+  describes(method: string, path: string): boolean {
+    return this.#matching(method, path) !== undefined;
+  }
+
+  /** The scopes of which a token needs one. */
+  scopesOf(method: string, path: string): string[] {
+    return (this.#find(method, path).operation.security ?? []).flatMap(({ bearer_auth = [] }) => bearer_auth);
   }
 
   /** What is wrong with an answer; empty when nothing is. Throws for a path or status that is not described. */
@@ -55,6 +66,20 @@ export class Contract {
       `${method} ${pattern} body`,
       body,
     );
+  }
+
+  /** Of the names in an address, those that are not described for it. */
+  unknownParameters(method: string, path: string, names: readonly string[]): string[] {
+    const { pattern, operation } = this.#find(method, path);
+    const of = (at: string[], parameters: unknown): unknown[] =>
+      (Array.isArray(parameters) ? parameters : []).map(
+        (_, index) => this.#follow([...at, 'parameters', String(index)]).node,
+      );
+    const known = [
+      ...of(['paths', pattern], this.#document.paths[pattern]?.['parameters']),
+      ...of(['paths', pattern, method.toLowerCase()], operation.parameters),
+    ].map((one) => (one as { name: string }).name);
+    return names.filter((name) => !known.includes(name));
   }
 
   #check(at: string[], what: string, body: unknown): string[] {
@@ -94,6 +119,12 @@ export class Contract {
   }
 
   #find(method: string, path: string): { pattern: string; operation: Operation } {
+    const found = this.#matching(method, path);
+    if (found === undefined) throw new Error(`${method} ${path} is not described.`);
+    return found;
+  }
+
+  #matching(method: string, path: string): { pattern: string; operation: Operation } | undefined {
     const given = path.replace(/\?.*$/, '').split('/');
     const fits = (pattern: string): boolean => {
       const words = pattern.split('/');
@@ -107,10 +138,13 @@ export class Contract {
       .sort((a, b) => a.split('{').length - b.split('{').length);
     const operation =
       pattern === undefined ? undefined : this.#document.paths[pattern]?.[method.toLowerCase()];
-    if (pattern === undefined || operation === undefined)
-      throw new Error(`${method} ${path} is not described.`);
-    return { pattern, operation };
+    return pattern === undefined || operation === undefined ? undefined : { pattern, operation };
   }
+}
+
+/** The description lags the service: its kinds of jobs lack SCHEDULED, which the documentation has since 2026. */
+function withScheduledJobs(kinds: Json[]): Json[] {
+  return kinds.includes('POST_DEPLOY') ? [...kinds, 'SCHEDULED'] : kinds;
 }
 
 /** OpenAPI 3.0 says `nullable: true` where JSON Schema says `type: [..., "null"]`; its examples are no keywords. */
@@ -121,6 +155,7 @@ function asJsonSchema(node: Json): Json {
   const converted: JsonObject = Object.fromEntries(
     Object.entries(rest).map(([key, value]) => [key, asJsonSchema(value)]),
   );
+  if (Array.isArray(converted['enum'])) converted['enum'] = withScheduledJobs(converted['enum']);
   if (nullable === true && typeof converted['type'] === 'string') {
     converted['type'] = [converted['type'], 'null'];
     if (Array.isArray(converted['enum'])) converted['enum'].push(null);

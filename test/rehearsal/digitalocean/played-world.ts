@@ -7,6 +7,7 @@ import { createApiClient } from 'dots-wrapper';
 import { createAuthority, type Authority } from '../../../rehearsal/servers/certificates.ts';
 import { stopAll, temporaryDirectory } from '../../../rehearsal/servers/process.ts';
 import { startDigitalOcean, type DigitalOceanWorld } from '../../../rehearsal/digitalocean/world.ts';
+import type { Branch } from '../../../rehearsal/digitalocean/platform.ts';
 import type { PlayedLatencies } from '../../../rehearsal/digitalocean/played.ts';
 import { silentLog } from '../../../src/log.ts';
 
@@ -24,6 +25,8 @@ export interface TestWorld extends DigitalOceanWorld {
   warnings: string[];
   /** Makes an image whose code is these files. */
   image(files: Record<string, string>): string;
+  /** What App Platform may read at GitHub, by `repository branch`. */
+  branches: Map<string, Branch>;
   /** A request with the full token; `body` is sent as JSON. */
   api(method: string, path: string, body?: unknown, bearer?: string): Promise<Reply>;
   /** A GET through the ingress. */
@@ -128,6 +131,7 @@ export async function testWorld(played: Partial<PlayedLatencies> = {}): Promise<
   const egress = { address: runner };
   const warnings: string[] = [];
   const images = new Map<string, string>();
+  const branches = new Map<string, Branch>();
   const world = await startDigitalOcean({
     log: { ...silentLog, warning: (line) => warnings.push(line) },
     authority,
@@ -136,6 +140,7 @@ export async function testWorld(played: Partial<PlayedLatencies> = {}): Promise<
       const code = images.get(reference);
       return code === undefined ? undefined : { code };
     },
+    branches: (repository, branch) => branches.get(`${repository} ${branch}`),
     played: { ...quick, ...played },
   });
   world.tokens.add(token, 'all');
@@ -144,6 +149,7 @@ export async function testWorld(played: Partial<PlayedLatencies> = {}): Promise<
     authority,
     egress,
     warnings,
+    branches,
     dots: createApiClient({ token, endpoint: `${world.apiUrl}/v2` }),
     image: (files) => {
       const code = temporaryDirectory('image');

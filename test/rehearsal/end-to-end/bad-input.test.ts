@@ -78,10 +78,9 @@ const MISTAKES: Record<string, Mistake> = {
     options: secret({ HEROKU_TOKEN: 'HRKU-of-a-stranger-0001' }),
     says: /shop-production/,
   },
-  // The step's name tells which secrets those are; without a login nothing else of the new side begins.
   'no DigitalOcean token': {
     options: secret({ DIGITALOCEAN_TOKEN: '' }),
-    says: /Username and password required/,
+    says: /digitalocean-token is empty/,
   },
   'a wrong DigitalOcean token': {
     options: secret({ DIGITALOCEAN_TOKEN: 'dop_v1_nobody_knows_this_one' }),

@@ -1,6 +1,14 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { shopEnvironments } from '../../../rehearsal/end-state.ts';
+import { readWaiting } from '../../../rehearsal/load/jobs-found.ts';
 import type { WorkflowResult } from '../../../rehearsal/runner/options.ts';
+import { openRedis } from '../../../rehearsal/shop/redis.ts';
+import { systemClock } from '../../../src/clock.ts';
+import { createHeroku } from '../../../src/heroku/client.ts';
+import { silentLog } from '../../../src/log.ts';
+import { deployNewCode } from '../../heroku/support/deploy.ts';
 import { FAULTS } from './faults.ts';
 import {
   AFTER,
@@ -11,8 +19,10 @@ import {
   at,
   catchUp,
   askDigitalOcean,
+  askHeroku,
   changesAmong,
   changesOfApps,
+  contentsOf,
   cutOver,
   cutsOverWithoutDeployment,
   errorsOf,
@@ -30,8 +40,11 @@ import {
   rollBack,
   serves,
   stateOfHeroku,
+  underLoad,
   type Shop,
 } from './shop-under-migration.ts';
+
+const SHOP_CODE = join(import.meta.dirname, '../../../rehearsal/shop');
 
 // One shop without schedules goes there and back again, by the second dispatch, with the shipped workflows and bundles.
 let shop: Shop;
@@ -44,7 +57,7 @@ beforeAll(async () => {
   before = await stateOfHeroku(shop);
   prepared = await prepare(shop);
   expectConclusion(prepared, 'success');
-}, 120_000);
+}, 300_000);
 
 afterAll(() => shop.close());
 
@@ -77,6 +90,46 @@ test('a Heroku token that may only read: the cutover stops before anything is to
   expect(shop.side.app.releases()).toEqual(releases);
   await herokuServesAsBefore(shop, before);
 }, 60_000);
+
+test('a dry run of either way looks, tells what to expect and changes nothing; where a check fails it fails', async () => {
+  const { heroku, digitalOcean } = shop.world;
+  const zone = () => askDigitalOcean<unknown>(shop, 'GET', '/domains/example.com/records?per_page=200');
+  const [contents, records] = [await contentsOf(shop), await zone()];
+  const [ofHeroku, ofDigitalOcean] = [heroku.requests.length, digitalOcean.requests.length];
+  const dry = await cutOver(shop, prepared, { dryRun: true });
+  expectConclusion(dry, 'success');
+  const told = logOf(dry, 'cutover');
+  expect(told).toMatch(
+    /To expect, once workers are quiet[^]*at 0\.0 s {2}Heroku: maintenance mode[^]*Downtime forecast/,
+  );
+  expect(told).toMatch(/This was a dry run: everything was looked at, nothing was changed/);
+  expect(told).not.toMatch(/##\[group\]\d+\/\d+ /);
+  const back = await rollBack(shop, { dryRun: true });
+  expectConclusion(back, 'success');
+  expect(logOf(back)).toMatch(/Would do nothing/);
+  expect(await stateOfHeroku(shop)).toEqual(before);
+
+  // What the plan did not see.
+  const app = `/apps/${shop.side.app.name}`;
+  await askHeroku(shop, 'PATCH', `${app}/formation`, { updates: [{ type: 'web', quantity: 3 }] });
+  const drifted = await cutOver(shop, prepared, { dryRun: true });
+  await askHeroku(shop, 'PATCH', `${app}/formation`, { updates: [{ type: 'web', quantity: 2 }] });
+  expectConclusion(drifted, 'failure');
+  expect(errorsOf(drifted)).toMatch(/web=2:Standard-1X worker=1:Standard-1X has become web=3/);
+
+  // The token is asked whether it may change the app by writing what stands there; the rest are this test's own.
+  const changes = changesAmong(heroku.requests.slice(ofHeroku));
+  expect(changes.filter((one) => one !== `PATCH ${app}/formation`)).toEqual([`PATCH ${app}`, `PATCH ${app}`]);
+  expect(changes.filter((one) => one === `PATCH ${app}/formation`)).toHaveLength(2);
+  // The runner's own address is let in and taken out, and a record by which it is seen that the zone may be written to.
+  const asked = changesAmong(digitalOcean.requests.slice(ofDigitalOcean));
+  expect(asked.filter((one) => !/firewall|^POST .*\/records$|^DELETE .*\/records\/\d+$/.test(one))).toEqual(
+    [],
+  );
+  expect(await zone()).toEqual(records);
+  expect(await contentsOf(shop)).toEqual(contents);
+  await herokuServesAsBefore(shop, before);
+}, 90_000);
 
 test('a migration that is pending on the new side blocks the cutover: its release phase cannot write there', async () => {
   const { digitalOcean } = shop.world;
@@ -129,6 +182,7 @@ test.each(
     const fault = at(step, () => strike(shop));
     const result = await cutOver(shop, prepared, fault);
     shop.world.heroku.faults.clear();
+    shop.world.digitalOcean.faults.clear();
     expectReached(fault, result);
     expectConclusion(result, 'failure');
     expect(errorsOf(result)).toMatch(/Heroku serves as before/);
@@ -147,6 +201,23 @@ test.each(
     await herokuServesAsBefore(shop, before);
   },
   300_000,
+);
+
+(full ? test : test.skip)(
+  'an autoscaler that adds a dyno inside the fence stops the cutover before its point of no return, and Heroku serves as before',
+  async () => {
+    const app = `/apps/${shop.side.app.name}`;
+    const autoscaler = at('count-jobs', () => {
+      void askHeroku(shop, 'PATCH', `${app}/formation`, { updates: [{ type: 'web', quantity: 1 }] });
+    });
+    const result = await cutOver(shop, prepared, autoscaler);
+    expectReached(autoscaler, result);
+    expectConclusion(result, 'failure');
+    expect(errorsOf(result)).toMatch(/Somebody scaled shop-production on Heroku during the cutover \(web=1/);
+    expect(errorsOf(result)).toMatch(/Heroku serves as before/);
+    await herokuServesAsBefore(shop, before);
+  },
+  120_000,
 );
 
 // What `npm test` draws by the seed, one step at a time, is here for every step.
@@ -291,13 +362,20 @@ for (const step of full ? [...BACK, ...BACK_AFTER] : []) {
 }
 
 test('after writes and jobs on the new side a roll-back brings all of them to Heroku, once, and nothing is left behind', async () => {
+  // In the full run for a minute, and jobs of every kind still wait when the roll-back begins.
+  const waiting = full ? await aMinuteOnTheNewSide(shop) : [];
   const back = await rollBack(shop);
   expectConclusion(back, 'success');
   expect(logOf(back)).toMatch(/Heroku serves: rolled-back/);
   await untilNamesExpire();
   await herokuServesAsBefore(shop, before);
   expect(await accessOfTheRunner(shop)).toEqual([]);
-}, 120_000);
+  const ran = await shop.side.postgres.query<{ jid: string; side: string }>(
+    `d${shop.environment}`,
+    `SELECT jid, side FROM job_runs WHERE jid = ANY ('{${waiting.join(',')}}') ORDER BY jid`,
+  );
+  expect(ran).toEqual(waiting.toSorted().map((jid) => ({ jid, side: 'heroku' })));
+}, 240_000);
 
 test('and then it moves forward again, with what Heroku has taken meanwhile, and workers run there', async () => {
   await cutsOverWithoutDeployment(shop, prepared);
@@ -305,3 +383,64 @@ test('and then it moves forward again, with what Heroku has taken meanwhile, and
   await untilNamesExpire();
   await serves(shop, 'digitalocean');
 }, 120_000);
+
+(full ? test : test.skip)(
+  'a deploy between the approval and the fence stops the cutover; Heroku serves what was deployed',
+  async () => {
+    expectConclusion(await rollBack(shop), 'success');
+    await untilNamesExpire();
+    await herokuServesAsBefore(shop, before);
+    const { world, side } = shop;
+    const heroku = createHeroku({
+      ...{ token: world.tokens.heroku, apiUrl: world.heroku.apiUrl, dataApiUrl: world.heroku.dataApiUrl },
+      ...{ log: silentLog, clock: systemClock },
+    });
+    // The same programs, by their full paths: other code all the same, by its slug.
+    const code = { web: `node ${SHOP_CODE}/web.ts`, worker: `node ${SHOP_CODE}/worker.ts` };
+    const deploy = at('stop-workers', () => void deployNewCode(heroku, side.app.name, code));
+    const result = await cutOver(shop, prepared, deploy);
+    expectReached(deploy, result);
+    expectConclusion(result, 'failure');
+    expect(errorsOf(result)).toMatch(
+      /The code of shop-production is not the plan's: v\d+ was deployed since/,
+    );
+    expect(errorsOf(result)).toMatch(/Heroku serves as before/);
+    // The deployed code has no release phase any more.
+    const { web, worker } = before['formation'] as Record<string, unknown>;
+    await herokuServesAsBefore(shop, { ...before, formation: { web, worker } });
+    const deployed = side.app.releases().find(({ description }) => /^Deploy 1f2e3d4c/.test(description));
+    expect(side.app.releases().at(-1)?.description).toBe(
+      `heroku-to-digitalocean: the code of v${deployed?.version ?? 0} again`,
+    );
+  },
+  180_000,
+);
+
+/**
+ * Visitors for a minute. At its end the workers there take no more jobs, as before a deploy, so that some of them wait in
+ * a queue, some for their time and some for their next try; what waits is returned by its ids.
+ */
+async function aMinuteOnTheNewSide(visited: Shop): Promise<string[]> {
+  const { digitalocean } = shopEnvironments(visited.world, visited.environment);
+  if (digitalocean === undefined) throw new Error('The new side is not there.');
+  const redis = openRedis(digitalocean);
+  try {
+    await underLoad(visited, async () => {
+      await delay(60_000);
+      // One that has failed is tried again a second later; the signal is read within one.
+      while ((await redis.zcard('retry')) === 0) await delay(20);
+      for (const identity of await redis.smembers('processes'))
+        await redis.lpush(`${identity}-signals`, 'TSTP');
+    });
+    const kinds = {
+      queues: (await redis.llen('queue:default')) + (await redis.llen('queue:critical')),
+      schedule: await redis.zcard('schedule'),
+      retry: await redis.zcard('retry'),
+    };
+    process.stderr.write(`waiting on the new side when the roll-back begins: ${JSON.stringify(kinds)}\n`);
+    for (const [kind, size] of Object.entries(kinds)) expect([kind, size > 0]).toEqual([kind, true]);
+    return [...(await readWaiting(redis)).waiting];
+  } finally {
+    redis.disconnect();
+  }
+}

@@ -1,4 +1,5 @@
 import { EGRESS_ADDRESS } from '../../../rehearsal/world.ts';
+import type { TcpProxy } from '../../../rehearsal/servers/tcp-proxy.ts';
 import type { Shop } from './shop-under-migration.ts';
 
 /** Something that breaks while a step of the cutover begins. */
@@ -16,12 +17,39 @@ export interface RealFault {
 const OUTAGE_MS = 1500;
 
 function refuseForAWhile(shop: Shop, server: 'postgres' | 'redis'): void {
-  const proxy = shop.side.proxies[server];
-  proxy.knobs.refuse = true;
-  proxy.cut();
+  cutForAWhile([shop.side.proxies[server]]);
+}
+
+function cutForAWhile(proxies: readonly TcpProxy[]): void {
+  for (const proxy of proxies) {
+    proxy.knobs.refuse = true;
+    proxy.cut();
+  }
   setTimeout(() => {
-    proxy.knobs.refuse = false;
+    for (const { knobs } of proxies) knobs.refuse = false;
   }, OUTAGE_MS);
+}
+
+function newRedis({ world, environment }: Shop): readonly TcpProxy[] {
+  const droplet = world.digitalOcean.droplets().find(({ name }) => name === `shop-${environment}-redis`);
+  if (droplet?.redis === undefined) throw new Error('There is no Redis on a droplet yet.');
+  return droplet.redis.proxies;
+}
+
+/** Whoever serves the zone turns us away, as for a token that was revoked. */
+function refuseNames({ world }: Shop, method: 'GET' | 'POST' | 'PUT' | 'DELETE'): void {
+  world.digitalOcean.faults.inject({
+    ...{ method, path: /^\/v2\/domains\//, times: 50 },
+    kind: { status: 403, id: 'forbidden', message: 'You are not authorized to perform this operation' },
+  });
+}
+
+const API_CUT_MS = 4000;
+
+/** No request reaches it; then all do. */
+function cutHerokuApi({ world }: Shop): void {
+  world.heroku.faults.inject({ times: 10_000, kind: 'cut' });
+  setTimeout(() => world.heroku.faults.clear(), API_CUT_MS);
 }
 
 function clusterOf({ world, environment }: Shop) {
@@ -56,7 +84,7 @@ async function shutOut(shop: Shop): Promise<void> {
   await endSessions(shop);
 }
 
-/** Each ends with Heroku serving as before. */
+/** Before the point of no return: each ends with Heroku serving as before. */
 export const FAULTS: RealFault[] = [
   {
     what: "Heroku's answer to the release of the placeholder is lost",
@@ -91,6 +119,27 @@ export const FAULTS: RealFault[] = [
     strike: (shop) => refuseForAWhile(shop, 'redis'),
   },
   {
+    what: 'the new Redis is cut and refuses while it follows',
+    step: 'follow-redis',
+    strike: (shop) => cutForAWhile(newRedis(shop)),
+  },
+  {
+    what: 'the new Redis is cut and refuses during the last pass',
+    step: 'parity',
+    strike: (shop) => cutForAWhile(newRedis(shop)),
+  },
+  {
+    what: 'whoever serves the zone refuses to be read',
+    step: 'pre-flight',
+    strike: (shop) => refuseNames(shop, 'GET'),
+  },
+  {
+    what: 'the connection breaks while Heroku is asked for the release of the placeholder, which it never hears of',
+    step: 'park',
+    strike: ({ world }) =>
+      world.heroku.faults.inject({ method: 'POST', path: /\/releases$/, times: 1, kind: 'cut' }),
+  },
+  {
     what: 'the source Redis is cut and refuses during its last pass',
     step: 'parity',
     strike: (shop) => refuseForAWhile(shop, 'redis'),
@@ -115,5 +164,68 @@ export const FAULTS: RealFault[] = [
     strike: (shop) => void shutOut(shop),
     slow: true,
     forgotten: true,
+  },
+];
+
+/** Some seconds that the cutover waits for: it goes on, and ends well. */
+export const OUTLASTED: RealFault[] = [
+  {
+    what: "Heroku's API is cut off for some seconds while workers are stopped",
+    step: 'stop-workers',
+    strike: cutHerokuApi,
+  },
+  {
+    what: "Heroku's API is cut off for some seconds while visitors are shut out",
+    step: 'maintenance-mode',
+    strike: cutHerokuApi,
+  },
+  {
+    what: 'DigitalOcean answers 500 three times to the records of the new side',
+    step: 'dns',
+    strike: ({ world }) =>
+      world.digitalOcean.faults.inject({ path: /^\/v2\/domains\//, times: 3, kind: 500 }),
+  },
+  {
+    what: 'every session on the new cluster is ended during the smoke test',
+    step: 'smoke',
+    strike: (shop) => void endSessions(shop),
+  },
+];
+
+/** After the point of no return: nothing is undone, and the same job run again ends it. */
+export const FAULTS_AFTER: RealFault[] = [
+  {
+    what: 'the source Redis is cut and refuses while its jobs are set aside',
+    step: 'set-old-jobs-aside',
+    strike: (shop) => refuseForAWhile(shop, 'redis'),
+  },
+  {
+    what: 'the new Redis is cut and refuses while it is opened',
+    step: 'open-new-side',
+    strike: (shop) => cutForAWhile(newRedis(shop)),
+  },
+  {
+    what: 'the new cluster cannot be reached any more while it is opened, journal included',
+    step: 'open-new-side',
+    strike: (shop) => void shutOut(shop),
+    slow: true,
+  },
+  {
+    what: 'DigitalOcean answers 500 to the records of the new side, longer than we ask',
+    step: 'dns',
+    strike: ({ world }) =>
+      world.digitalOcean.faults.inject({ path: /^\/v2\/domains\//, times: 6, kind: 500 }),
+    slow: true,
+  },
+  {
+    what: 'whoever serves the zone refuses to be written',
+    step: 'dns',
+    strike: (shop) => (['POST', 'PUT', 'DELETE'] as const).forEach((method) => refuseNames(shop, method)),
+  },
+  {
+    what: 'the new cluster cannot be reached any more during the smoke test, journal included',
+    step: 'smoke',
+    strike: (shop) => void shutOut(shop),
+    slow: true,
   },
 ];

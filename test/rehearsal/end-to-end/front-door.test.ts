@@ -1,11 +1,7 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
-import { startLoad, type Load } from '../../../rehearsal/load/load.ts';
+import { afterAll, beforeAll, expect } from '@jest/globals';
 import type { LoadReport } from '../../../rehearsal/load/report.ts';
 import type { WorkflowResult } from '../../../rehearsal/runner/options.ts';
-import { hostNameOf } from '../../../rehearsal/world.ts';
+import { testInFull } from '../../support/or-skipped.ts';
 import {
   at,
   catchUp,
@@ -22,15 +18,16 @@ import {
   openShop,
   prepare,
   rollBack,
-  seed,
   serves,
   stateOfHeroku,
+  underLoad,
   type Shop,
 } from './shop-under-migration.ts';
 
 // One shop that is moved through the front door and back, under load from outside. What it rests on is in the verdict.
-const whenFull = full ? test : test.skip;
 let shop: Shop;
+/** Before anything, and once the new side is built and follows. */
+let untouched: Record<string, unknown>;
 let before: Record<string, unknown>;
 let prepared: WorkflowResult;
 
@@ -41,6 +38,7 @@ beforeAll(async () => {
     ...{ strategy: 'live', traffic: 'front-door' },
   });
   shop.world.github.configureEnvironment('production', {});
+  untouched = await stateOfHeroku(shop);
   prepared = await prepare(shop);
   expectConclusion(prepared, 'success');
   before = await stateOfHeroku(shop);
@@ -52,28 +50,6 @@ afterAll(async () => {
 
 /** Nobody should wait longer for us than this: webhook senders give up at 5 s. */
 const LONGEST_HOLD_MS = 4000;
-
-async function underLoad(body: () => Promise<void>): Promise<LoadReport> {
-  const directory = join(shop.directory, `visitors-${shop.ledgers.length}`);
-  mkdirSync(directory, { recursive: true });
-  const load: Load = startLoad({
-    hostName: hostNameOf(shop.environment),
-    proxyUrl: shop.world.proxyUrl(''),
-    caPem: shop.world.authority.pem,
-    ...{ rate: 10, webhookRate: 2, seed: seed + shop.ledgers.length, directory },
-  });
-  let report: LoadReport | undefined;
-  try {
-    await delay(1000);
-    await body();
-    // Every name that a resolver still kept has expired, and visitors go on.
-    await delay(shop.world.ttl.playedMs + 1000);
-  } finally {
-    report = await load.stop();
-    shop.ledgers.push(report.ledger);
-  }
-  return report;
-}
 
 /** How long the dynos took that were told to end while visitors waited: the old release's own time, not ours. */
 function shutdownMs(log: string): number {
@@ -106,7 +82,7 @@ function expectNothingLost(report: LoadReport): void {
   expect(report.downtimeMs).toBeLessThanOrEqual(25_000);
 }
 
-whenFull(
+testInFull(
   'provision has built the forwarder on an app without dynos, once, and a second run builds nothing',
   async () => {
     const forwarder = shop.world.heroku.appNames().find((name) => name.startsWith('h2d-shop-'));
@@ -128,10 +104,10 @@ whenFull(
   300_000,
 );
 
-whenFull(
+testInFull(
   'a failure while visitors are held: everything is undone, Heroku serves as before, and nothing is lost',
   async () => {
-    const report = await underLoad(async () => {
+    const report = await underLoad(shop, async () => {
       const lost = at('front-door', () =>
         shop.world.heroku.faults.inject({
           ...{ method: 'POST', path: /\/apps\/shop-production\/releases$/, times: 1, kind: 'truncate' },
@@ -156,7 +132,7 @@ whenFull(
   480_000,
 );
 
-whenFull(
+testInFull(
   'a runner that dies while visitors are held: a roll-back undoes it, and Heroku serves as before',
   async () => {
     const kill = at('final-drain', 'runner');
@@ -170,12 +146,12 @@ whenFull(
   300_000,
 );
 
-whenFull(
+testInFull(
   'moved under load: no request is refused, nobody waits 4 s longer than the old release takes to end, nothing is lost',
   async () => {
     expectConclusion(await catchUp(shop), 'success');
     let log = '';
-    const report = await underLoad(async () => {
+    const report = await underLoad(shop, async () => {
       const result = await cutOver(shop, prepared);
       log = logOf(result);
       expectConclusion(result, 'success');
@@ -194,10 +170,10 @@ whenFull(
   480_000,
 );
 
-whenFull(
+testInFull(
   'and back under load: visitors wait again, all that the new side took is on Heroku, once, and nothing of ours is left',
   async () => {
-    const report = await underLoad(async () => {
+    const report = await underLoad(shop, async () => {
       const back = await rollBack(shop);
       expectConclusion(back, 'success');
       expect(logOf(back)).toMatch(/Heroku serves: rolled-back/);
@@ -209,4 +185,25 @@ whenFull(
     await herokuServesAsBefore(shop, before);
   },
   480_000,
+);
+
+testInFull(
+  'destroy takes the forwarder and the throw-away app with the new side; Heroku serves on, with nothing of ours',
+  async () => {
+    const { heroku, digitalOcean } = shop.world;
+    const ours = (): string[] => heroku.appNames().filter((name) => name.startsWith('h2d-'));
+    expect(ours()).toHaveLength(1);
+    const inputs = { application: 'shop', environment: 'production', confirm: 'production' };
+    const listed = await shop.run('destroy.yml', { inputs: { ...inputs, 'dry-run': true } });
+    expectConclusion(listed, 'success');
+    expect(logOf(listed)).toContain(`Would remove: Forwarder on Heroku ${ours()[0] ?? ''}`);
+    expect(ours()).toHaveLength(1);
+
+    expectConclusion(await shop.run('destroy.yml', { inputs: { ...inputs, 'dry-run': false } }), 'success');
+    expect(ours()).toEqual([]);
+    expect([digitalOcean.apps(), digitalOcean.clusters(), digitalOcean.droplets()]).toEqual([[], [], []]);
+    expect(await stateOfHeroku(shop)).toEqual(untouched);
+    await serves(shop, 'heroku');
+  },
+  300_000,
 );

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { setTimeout as delay } from 'node:timers/promises';
+import { promisesBroken } from '../../../rehearsal/promised.ts';
 import type { WorkflowResult } from '../../../rehearsal/runner/options.ts';
 import {
   AFTER_LIVE,
@@ -23,6 +24,8 @@ import {
   rollBack,
   serves,
   stateOfHeroku,
+  tellFigures,
+  underLoad,
   type Shop,
 } from './shop-under-migration.ts';
 
@@ -120,10 +123,17 @@ inTheFullRun(
   180_000,
 );
 
-test('the cutover drains what is left; afterwards Heroku follows, and a roll-back brings everything back, once', async () => {
-  await cutsOverWithoutDeployment(shop, prepared);
+test('under load the cutover drains what is left, and takes no longer than promised; afterwards Heroku follows, and a roll-back brings everything back, once', async () => {
+  const seen = await underLoad(shop, () => cutsOverWithoutDeployment(shop, prepared));
+  tellFigures('live and dns', seen);
+  const { traffic, ttl } = shop.world;
+  expect(
+    promisesBroken({ traffic, load: seen, oldReleaseEndedAfterMs: null, namesKeptMs: ttl.playedMs }),
+  ).toEqual([]);
+  // Somebody came while nobody was served, or this would be a figure about nothing.
+  expect(seen.downtimeMs).toBeGreaterThan(0);
+  expect(seen).toMatchObject({ forgottenOrders: 0, webhooks: { outstanding: 0 } });
   await isWhere(shop, 'digitalocean');
-  await untilNamesExpire();
   await serves(shop, 'digitalocean');
 
   const follows = await catchUp(shop);

@@ -6,15 +6,16 @@ import { promisify } from 'node:util';
 import { expect } from '@jest/globals';
 import { z } from 'zod';
 import { endState, shopEnvironments } from '../../../rehearsal/end-state.ts';
+import { accessOfTheRunner as leftAccess } from '../../../rehearsal/left-behind.ts';
 import { judge } from '../../../rehearsal/load/judge.ts';
 import { startLoad } from '../../../rehearsal/load/load.ts';
+import type { LoadReport } from '../../../rehearsal/load/report.ts';
 import { runPipeline, type PipelineOptions } from '../../../rehearsal/pipeline.ts';
 import type { RecordedRequest } from '../../../rehearsal/recorded-request.ts';
 import type { WorkflowResult } from '../../../rehearsal/runner/options.ts';
 import { stopAll, temporaryDirectory } from '../../../rehearsal/servers/process.ts';
 import { openRedis } from '../../../rehearsal/shop/redis.ts';
 import {
-  EGRESS_ADDRESS,
   hostNameOf,
   startWorld,
   type EnvironmentName,
@@ -27,6 +28,8 @@ import {
 import { silentLog } from '../../../src/log.ts';
 import { readRecord } from '../../../src/migration/record.ts';
 import { onlyReads } from '../../support/only-reads.ts';
+import { searchFor } from '../../../rehearsal/secret-forms.ts';
+import { stepsOfCutover, stepsOfRollBack } from './steps-of-a-move.ts';
 
 /** Printed, and taken from TEST_SEED to see a failure again. */
 export const seed = Number(process.env.TEST_SEED ?? Math.floor(Math.random() * 1_000_000));
@@ -43,49 +46,19 @@ export function pick<T>(choices: readonly T[], draw: number): T {
 /** Longer than any test: nothing is ever due. */
 const NEVER_MS = 2 ** 31 - 1;
 
-export const BEFORE = [
-  'gate',
-  'pre-flight',
-  'follow-redis',
-  'quiet-workers',
-  'stop-workers',
-  'maintenance-mode',
-  'park',
-  'fence',
-  'return-taken-jobs',
-  'copy',
-  'parity',
-  'reverse-capture',
-  'count-jobs',
-] as const;
-/** What the live strategy has before the point of no return, and after it, in place of `copy` and `parity`. */
-export const BEFORE_LIVE = [
-  'catch-up',
-  'follow-redis',
-  'fence',
-  'final-drain',
-  'reverse-capture',
-  'count-jobs',
-] as const;
-export const AFTER_LIVE = ['open-new-side', 'settle'] as const;
-/** The steps of a way back that carries something, before and after its own point of no return. */
-export const BACK = [
-  'pre-flight',
-  'catch-up',
-  'late-jobs',
-  'follow-redis',
-  'quiet-workers',
-  'fence',
-  'close-new-side',
-  'keep-running-jobs',
-  'return-taken-jobs',
-  'final-drain',
-  'carry-jobs',
-  'count-jobs',
-  'lift-fence',
-] as const;
-export const BACK_AFTER = ['forget-old-jobs', 'unpark', 'start-workers', 'dns', 'settle'] as const;
-export const AFTER = ['set-old-jobs-aside', 'open-new-side', 'dns', 'smoke'] as const;
+const WINDOW = stepsOfCutover('window', 'dns');
+const LIVE = stepsOfCutover('live', 'dns');
+const WAY_BACK = stepsOfRollBack('window', 'dns');
+
+/** The steps before the point of no return, and after it, of the window strategy. */
+export const BEFORE = WINDOW.before;
+export const AFTER = WINDOW.after;
+/** Those of the live strategy. */
+export const BEFORE_LIVE = LIVE.before;
+export const AFTER_LIVE = LIVE.after;
+/** Of a way back that carries something: before its own point of no return and at it, and after. */
+export const BACK = [...WAY_BACK.before, WAY_BACK.pointOfNoReturn];
+export const BACK_AFTER = WAY_BACK.after;
 
 /** A shop in its world, the environment that is looked at, and what visitors were told was done. */
 export interface Shop {
@@ -106,6 +79,7 @@ export async function openShop(options: {
   schedules: boolean;
   strategy?: StrategyName;
   traffic?: TrafficName;
+  runners?: number;
   serves?: ZoneServer;
 }): Promise<Shop> {
   const directory = temporaryDirectory('end-to-end');
@@ -117,6 +91,7 @@ export async function openShop(options: {
     directory,
     ...(options.strategy === undefined ? {} : { strategy: options.strategy }),
     ...(options.traffic === undefined ? {} : { traffic: options.traffic }),
+    ...(options.runners === undefined ? {} : { runners: options.runners }),
     ...(options.serves === undefined ? {} : { serves: options.serves }),
     ...(options.schedules ? {} : { schedulerMinuteMs: NEVER_MS }),
   });
@@ -167,7 +142,7 @@ export function prepare(shop: Shop, options: Partial<PipelineOptions> = {}): Pro
 export function cutOver(
   shop: Shop,
   prepared: WorkflowResult,
-  options: Partial<PipelineOptions> & { digest?: string } = {},
+  options: Partial<PipelineOptions> & { digest?: string; dryRun?: boolean } = {},
 ): Promise<WorkflowResult> {
   return shop.run('cutover.yml', {
     actor: 'robin',
@@ -178,6 +153,7 @@ export function cutOver(
       'plan-digest': options.digest ?? prepared.outputs['plan-digest'] ?? '',
       'prepare-run-id': String(prepared.runId),
       guard: options.without !== undefined && !options.without.includes('guard'),
+      ...(options.dryRun === true ? { 'dry-run': true } : {}),
     },
   });
 }
@@ -187,10 +163,17 @@ export function catchUp(shop: Shop, command: 'catch-up' | 'uninstall' = 'catch-u
   return shop.run('catch-up.yml', { inputs: { application: 'shop', command } });
 }
 
-export function rollBack(shop: Shop, options: Partial<PipelineOptions> = {}): Promise<WorkflowResult> {
+export function rollBack(
+  shop: Shop,
+  options: Partial<PipelineOptions> & { dryRun?: boolean } = {},
+): Promise<WorkflowResult> {
   return shop.run('roll-back.yml', {
     ...options,
-    inputs: { application: 'shop', environment: 'production' },
+    inputs: {
+      application: 'shop',
+      environment: 'production',
+      ...(options.dryRun === true ? { 'dry-run': true } : {}),
+    },
   });
 }
 
@@ -243,6 +226,33 @@ export async function stateOfHeroku({ world, side, environment }: Shop): Promise
   };
 }
 
+/**
+ * A digest of every row of either side's database and of the journal, and the names of the new Redis's keys: what a run
+ * that changes nothing leaves as it is.
+ */
+export async function contentsOf({ world, side, environment }: Shop): Promise<Record<string, unknown>> {
+  const digests = `
+    SELECT c.oid::regclass::text AS table,
+           (xpath('/row/d/text()', query_to_xml(
+             format('SELECT md5(string_agg(t::text, '','' ORDER BY t::text)) AS d FROM %s t', c.oid::regclass),
+             true, false, '')))[1]::text AS digest
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relkind = 'r' AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
+     ORDER BY 1`;
+  const cluster = world.digitalOcean.clusters().find(({ name }) => name === `shop-${environment}`);
+  const redis = openRedis(shopEnvironments(world, environment).digitalocean ?? {});
+  try {
+    return {
+      heroku: await side.postgres.query(`d${environment}`, digests),
+      digitalOcean: await cluster?.query('shop', digests),
+      journal: await cluster?.query('migration_journal', digests),
+      newRedis: (await redis.keys('*')).sort(),
+    };
+  } finally {
+    redis.disconnect();
+  }
+}
+
 /** Requests to a played company that asked for a change. Reading the router's log begins with a POST, to be let in. */
 export function changesAmong(requests: readonly RecordedRequest[]): string[] {
   return requests
@@ -251,18 +261,8 @@ export function changesAmong(requests: readonly RecordedRequest[]): string[] {
 }
 
 /** Where the runner's address still stands in DigitalOcean's lists. */
-export async function accessOfTheRunner({ world }: Shop): Promise<string[]> {
-  const read = async <T>(path: string): Promise<T> => {
-    const response = await fetch(`${world.digitalOcean.apiUrl}/v2${path}`, {
-      headers: { authorization: `Bearer ${world.tokens.digitalOcean}` },
-    });
-    return (await response.json()) as T;
-  };
-  const lists = await Promise.all([
-    read('/firewalls'),
-    ...world.digitalOcean.clusters().map(({ id }) => read(`/databases/${id}/firewall`)),
-  ]);
-  return lists.map((list) => JSON.stringify(list)).filter((text) => text.includes(EGRESS_ADDRESS));
+export function accessOfTheRunner({ world }: Shop): Promise<string[]> {
+  return leftAccess(world);
 }
 
 /** A minute passes: the lease of a runner that died has expired. */
@@ -290,6 +290,41 @@ export async function serves(shop: Shop, by: 'heroku' | 'digitalocean'): Promise
   shop.ledgers.push(report.ledger);
   expect(report).toMatchObject({ refusedRequests: 0, forgottenOrders: 0, webhooks: { outstanding: 0 } });
   await nothingIsLost(shop, by);
+}
+
+/** What visitors notice from outside while that is done, and for as long afterwards as any client keeps a name. */
+export async function underLoad(shop: Shop, body: () => Promise<void>): Promise<LoadReport> {
+  const { world, environment } = shop;
+  const directory = join(shop.directory, `visitors-${shop.ledgers.length}`);
+  mkdirSync(directory, { recursive: true });
+  const load = startLoad({
+    hostName: hostNameOf(environment),
+    proxyUrl: world.proxyUrl(''),
+    caPem: world.authority.pem,
+    ...{ rate: 10, webhookRate: 2, seed: seed + shop.ledgers.length, directory },
+  });
+  let report: LoadReport | undefined;
+  try {
+    await delay(1000);
+    await body();
+    await delay(world.ttl.playedMs + 1000);
+  } finally {
+    // A sender that was refused for a while asks again after up to 8 s, and waits 5 s for the answer.
+    report = await load.stop({ graceMs: 30_000 });
+    shop.ledgers.push(report.ledger);
+  }
+  return report;
+}
+
+/** The figures that people ask for, on standard error: a promise that was kept says nothing about by how much. */
+export function tellFigures(
+  what: string,
+  figures: Pick<LoadReport, 'downtimeMs' | 'longestHoldMs' | 'refusedRequests'>,
+): void {
+  const { downtimeMs, longestHoldMs, refusedRequests } = figures;
+  process.stderr.write(
+    `${what}: ${downtimeMs} ms down, longest hold ${longestHoldMs} ms, ${refusedRequests} requests refused\n`,
+  );
 }
 
 /** Of everything that was ever acknowledged. */
@@ -346,6 +381,25 @@ export async function askDigitalOcean<T>(
   });
   if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
   return (await response.json()) as T;
+}
+
+/** Changes something on Heroku as somebody else would: the operator, an autoscaler. */
+export async function askHeroku(
+  { world }: Shop,
+  method: 'PATCH' | 'POST',
+  path: string,
+  body: unknown,
+): Promise<void> {
+  const response = await fetch(`${world.heroku.apiUrl}${path}`, {
+    method,
+    headers: {
+      accept: 'application/vnd.heroku+json; version=3',
+      authorization: `Bearer ${world.tokens.heroku}`,
+      'content-type': 'application/json',
+    },
+    body: JSON.stringify(body),
+  });
+  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
 }
 
 /** The processes of the new app, and how often it was deployed. */
@@ -418,27 +472,6 @@ export function findSecrets(folders: readonly string[], secrets: Record<string, 
     .flatMap((folder) => globSync(join(folder, '**')))
     .filter((file) => statSync(file).isFile());
   expect(files.length).toBeGreaterThan(0);
-  const texts = files.map((file) => ({ file, text: readFileSync(file, 'latin1') }));
-  return Object.entries(secrets).flatMap(([name, value]) =>
-    texts
-      .filter(({ text }) => formsOf(value).some((form) => text.includes(form)))
-      .map(({ file }) => `${name} in ${file}`),
-  );
-}
-
-function formsOf(value: string): string[] {
-  // Inside a longer base64 text only the groups that are wholly made of the value are the same each time.
-  const encoded = [0, 1, 2].map((shift) => {
-    const text = Buffer.concat([Buffer.alloc(shift), Buffer.from(value)])
-      .toString('base64')
-      .replace(/=+$/u, '');
-    return text.slice(shift === 0 ? 0 : 4, text.length - (text.length % 4));
-  });
-  return [
-    value,
-    encodeURIComponent(value),
-    JSON.stringify(value).slice(1, -1),
-    Buffer.from(value).toString('hex'),
-    ...encoded,
-  ].map((form) => Buffer.from(form).toString('latin1'));
+  const search = searchFor(secrets);
+  return files.flatMap((file) => search(readFileSync(file, 'latin1')).map((name) => `${name} in ${file}`));
 }

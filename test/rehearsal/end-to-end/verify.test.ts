@@ -8,7 +8,15 @@ import { newSideOf } from '../../../rehearsal/end-state.ts';
 import { openRedis } from '../../../rehearsal/shop/redis.ts';
 import type { Check } from '../../../src/checks/result.ts';
 import { runEntry, type PhaseRun } from '../../actions/run-entry.ts';
-import { cutOver, expectConclusion, full, openShop, prepare, type Shop } from './shop-under-migration.ts';
+import {
+  changesAmong,
+  cutOver,
+  expectConclusion,
+  full,
+  openShop,
+  prepare,
+  type Shop,
+} from './shop-under-migration.ts';
 
 // verify against the whole world: what is in order passes, and each thing that is broken is found for its own reason.
 // Only in the full run: a world, its preparation and a cutover.
@@ -43,6 +51,7 @@ inFull('verify', () => {
     config = {},
     alter = (text) => text,
     fresh = false,
+    files = {},
   }: {
     from?: WorkflowResult;
     inputs?: Record<string, string>;
@@ -50,6 +59,8 @@ inFull('verify', () => {
     alter?: (record: string) => string;
     /** Without the record of the phases before. */
     fresh?: boolean;
+    /** Of the checkout, beside what is there. */
+    files?: Record<string, string>;
   } = {}): Promise<Seen> {
     const { world } = shop;
     const directory = join(shop.directory, `verify-${(runs += 1)}`);
@@ -57,6 +68,8 @@ inFull('verify', () => {
     cpSync(world.workspace, directory, { recursive: true });
     const file = join(directory, 'migration.yml');
     writeFileSync(file, stringify({ ...(parse(readFileSync(file, 'utf8')) as object), ...config }));
+    mkdirSync(join(directory, '.git'), { recursive: true });
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text);
     const record = join(from.artifacts, 'migration-record-production', 'migration-record.json');
     if (!fresh) writeFileSync(join(directory, 'migration-record.json'), alter(readFileSync(record, 'utf8')));
     const proxy = world.proxyUrl('runner');
@@ -206,6 +219,16 @@ inFull('verify', () => {
     expect({ code: fresh.code, failed: fresh.failed }).toEqual({ code: 1, failed: ['configuration/kept'] });
   }, 120_000);
 
+  test('code that names a place of the old side is told, also where it is only what DNS pointed at', async () => {
+    const [target = 'none'] = Object.values(shop.side.app.dnsTargets());
+    const files = { 'zone.tf': `# the shop\nvalue = "${target}."\n` };
+    const { checks, failed } = await verify({ files });
+    expect(failed).toEqual([]);
+    expect(checks.find(({ id }) => id === 'third-parties/code')).toMatchObject({
+      ...{ state: 'told', found: expect.stringContaining('zone.tf:2') },
+    });
+  }, 120_000);
+
   test('a broken page is found', async () => {
     const { failed, code } = await verify({
       config: { checks: [{ path: '/health', contains: 'no such text' }] },
@@ -328,6 +351,15 @@ inFull('verify', () => {
         remedy: expect.stringContaining('heroku addons:destroy'),
       });
     }, 180_000);
+
+    test('there is nothing to compare any more, and nothing is said to have been', async () => {
+      const asked = shop.world.heroku.requests.length;
+      const seen = await verify({ from: moved, inputs: { command: 'compare' } });
+      expect({ code: seen.code, outcome: seen.outputs.outcome, checks: seen.checks }).toEqual({
+        ...{ code: 0, outcome: 'nothing-to-do', checks: [] },
+      });
+      expect(changesAmong(shop.world.heroku.requests.slice(asked))).toEqual([]);
+    }, 120_000);
 
     test('what the application has deleted since is not lost', async () => {
       await shop.world.digitalOcean

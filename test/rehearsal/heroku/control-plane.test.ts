@@ -117,5 +117,11 @@ test('it fails as told, as often as told: refused requests change nothing, a tru
   expect((await maintenance(false)).status).toBe(200);
   expect((await maintenance(false)).status).toBe(429);
   expect(world.requests.map(({ method, status }) => `${method} ${status}`)).toContain('PATCH 503');
+  const releases = app.releases().length;
+  const met = world.faults.inject({ method: 'PATCH', times: 1, kind: 'twice' });
+  const config = { ARRIVED: 'twice' };
+  expect((await ask(world, 'PATCH', '/apps/shop/config-vars', config)).body).toMatchObject(config);
+  expect(met()).toBe(1);
+  expect(app.releases().length).toBeGreaterThan(releases);
   expect(JSON.stringify(world.requests)).not.toContain('owner');
 });

@@ -2,7 +2,6 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv, type AnySchema, type ValidateFunction } from 'ajv';
 import formats from 'ajv-formats';
-import { at } from './played-heroku.ts';
 
 /** Heroku's published schemas lie beside the checkout where they may; they are never part of it. */
 const contracts = join(import.meta.dirname, '../../../../shared/contracts');
@@ -29,30 +28,53 @@ export function cliRequests(command: string): CliRequest[] {
   return commands[command] ?? [];
 }
 
-/** The Platform API's own hyper-schema. */
+interface Link {
+  method: string;
+  href: string;
+  /** Of the body. */
+  schema?: AnySchema;
+  /** Of the answer. */
+  targetSchema?: AnySchema;
+}
+
+/** The Platform API's own hyper-schema: its answers. */
 export function platformContract(): Contract {
+  return platformSchema(({ targetSchema }) => targetSchema, { whole: true });
+}
+
+/** What it says of the bodies of requests; a request that it describes without a body has none to check. */
+export function platformRequests(): Contract {
+  return platformSchema(({ schema }) => schema ?? {}, { whole: false });
+}
+
+/** `whole`: every property that is described must be there, as in answers; a request may leave out what it does not say. */
+function platformSchema(
+  schemaOf: (link: Link) => AnySchema | undefined,
+  { whole }: { whole: boolean },
+): Contract {
   const { definitions } = reading('heroku-platform-api.3.sdk.schema.json') as {
-    definitions: Record<string, { links?: { method: string; href: string; targetSchema?: AnySchema }[] }>;
+    definitions: Record<string, { links?: Link[] }>;
   };
   const ajv = new Ajv({ strict: false, allErrors: true, allowUnionTypes: true });
   formats.default(ajv);
   // A host name stands where the schema says URI.
   ajv.addFormat('uri', true);
   // Only definitions are compiled: the links around them hold templates.
-  ajv.addSchema({ $id: 'heroku', definitions: strict(definitions) });
+  ajv.addSchema({ $id: 'heroku', definitions: strict(definitions, whole) });
   const shape = (path: string): string =>
     path.replace(/\{\([^)]*\)\}|:[a-z]+/g, '*').replace('/users/~', '/users/*');
   const links = Object.values(definitions).flatMap((definition) => definition.links ?? []);
   return (method, path) => {
     const link = links.find((one) => one.method === method && shape(one.href) === shape(path));
-    return link?.targetSchema === undefined ? undefined : check(ajv.compile(absolute(link.targetSchema)));
+    const schema = link === undefined ? undefined : schemaOf(link);
+    return schema === undefined ? undefined : check(ajv.compile(absolute(schema)));
   };
 }
 
 /** The data API's answers as Heroku inferred them from its own tests. */
 export function dataContract(): Contract {
   const { endpoints } = reading('heroku-data-api.client-schemas.json') as {
-    endpoints: Record<string, unknown>;
+    endpoints: Record<string, { responses: Record<string, unknown> }>;
   };
   const ajv = new Ajv({ strict: false, allErrors: true, allowUnionTypes: true });
   const shape = (path: string): string => path.replace(/\{[^}]*\}|:[a-z]+/g, '*');
@@ -60,10 +82,7 @@ export function dataContract(): Contract {
     const name = Object.keys(endpoints).find((key) => shape(key) === `${method} ${shape(path)}`);
     if (name === undefined) return undefined;
     // A list that was always empty has no description of its items.
-    const schema = JSON.stringify(at(endpoints[name], 'responses.200')).replaceAll(
-      '"items":null',
-      '"items":{}',
-    );
+    const schema = JSON.stringify(endpoints[name]?.responses['200']).replaceAll('"items":null', '"items":{}');
     return check(ajv.compile(JSON.parse(schema) as AnySchema));
   };
 }
@@ -82,16 +101,16 @@ function reading(file: string): unknown {
 }
 
 /** `strictProperties` is Heroku's word for "these properties, all of them, and no other". */
-function strict(schema: unknown): unknown {
-  if (Array.isArray(schema)) return schema.map(strict);
+function strict(schema: unknown, whole: boolean): unknown {
+  if (Array.isArray(schema)) return schema.map((one) => strict(one, whole));
   if (typeof schema !== 'object' || schema === null) return schema;
   const copy = Object.fromEntries(
     Object.entries(schema)
       .filter(([key, value]) => !(key === 'links' && Array.isArray(value)))
-      .map(([key, value]) => [key, strict(value)]),
+      .map(([key, value]) => [key, strict(value, whole)]),
   );
   if ('strictProperties' in schema && schema.strictProperties === true && 'properties' in schema) {
-    copy['required'] = Object.keys(schema.properties ?? {});
+    if (whole) copy['required'] = Object.keys(schema.properties ?? {});
     copy['additionalProperties'] = false;
   }
   return copy;

@@ -479,6 +479,60 @@ jobs: { one: { runs-on: x, steps: [{ uses: $/actions/worker }, { if: always(), r
   expect(job(lost, 'one').steps).toHaveLength(1);
 });
 
+(process.platform === 'linux' ? test : test.skip)(
+  'a disk that is full refuses what is written from then on, in that step and the later ones, and on no other machine',
+  async () => {
+    const files = action(
+      'writer',
+      `
+        import { statSync, writeFileSync } from 'node:fs';
+        writeFileSync('before', 'kept');
+        console.log('at the point');
+        setTimeout(() => {
+          try { writeFileSync('after', 'lost'); console.log('written'); } catch (error) { console.log(error.code); }
+          console.log('before has', statSync('before').size);
+        }, 1000);
+      `,
+    );
+    const { run } = await withWorkflow(
+      `
+on: workflow_dispatch
+jobs:
+  full:
+    runs-on: x
+    steps:
+      - uses: $/actions/writer
+      - { if: always(), run: 'echo more > more && echo written more' }
+  other: { needs: full, if: always(), runs-on: x, steps: [{ run: 'echo fine > file && cat file' }] }
+`,
+      files,
+    );
+    const result = await run({
+      killStep: async (_job, _step, line) => {
+        await new Promise((resolve) => setTimeout(resolve, 10));
+        return line === 'at the point' && 'full-disk';
+      },
+    });
+    const log = logOf({ jobs: [job(result, 'full')] });
+    expect(log).toContain('EFBIG');
+    expect(log).toContain('before has 4');
+    expect(log).not.toMatch(/^written/m);
+    expect(job(result, 'full').conclusion).toBe('failure');
+    expect(logOf({ jobs: [job(result, 'other')] })).toMatch(/^fine$/m);
+  },
+);
+
+test('each machine has an environment of its own', async () => {
+  const { run } = await withWorkflow(`
+on: workflow_dispatch
+jobs:
+  one: { runs-on: x, steps: [{ run: 'echo machine=$MACHINE' }] }
+  two: { runs-on: x, steps: [{ run: 'echo machine=$MACHINE' }] }
+`);
+  const result = await run({ machine: (id) => ({ MACHINE: `of ${id}` }) });
+  for (const id of ['one', 'two']) expect(logOf({ jobs: [job(result, id)] })).toContain(`machine=of ${id}`);
+});
+
 test('re-running failed jobs keeps what succeeded, its outputs and its artifacts', async () => {
   const { run } = await withWorkflow(`
 on: workflow_dispatch

@@ -49,6 +49,19 @@ test('the shop is about as big as asked and uses the extensions of heroku_ext', 
   expect(used).toEqual(expect.arrayContaining([{ extname: 'citext' }, { extname: 'pg_trgm' }]));
 });
 
+test('a larger shop has more of everything, but no more in the table without a key', async () => {
+  const database = await freshDatabase();
+  await seedShop(`${database.url}?sslmode=disable`, 24, 1);
+  const [found] = await database.query<{ mb: number; orders: number; booked: number }>(`
+    select (select sum(pg_total_relation_size(oid))::float8 / 1e6 from pg_class
+        where relkind = 'r' and relnamespace = 'public'::regnamespace) as mb,
+      (select count(*)::int from orders) as orders,
+      (select count(*)::int from ledger_entries) as booked`);
+  expect(found).toMatchObject({ orders: 7200 + 16 * 1080, booked: 7200 });
+  expect(found?.mb).toBeGreaterThan(24 * 0.7);
+  expect(found?.mb).toBeLessThan(24 * 1.3);
+});
+
 test('keys of every type are in Redis, some of them expiring, some binary', async () => {
   const server = await testRedis();
   await seedRedis(`redis://${server.host}:${server.port}`, 1500, 3);
