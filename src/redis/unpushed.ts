@@ -33,6 +33,12 @@ const harmlessToGroups = new Set([
   ...['xadd', 'xdel', 'xtrim', 'xlen', 'xrange', 'xrevrange', 'xread', 'xinfo', 'xpending'],
 ]);
 
+/**
+ * Nobody's application asks for an echo: where fewer are counted than we have asked for, the server started anew, is
+ * another one, or was told to forget its counts (CONFIG RESETSTAT), which no count of its own says for certain.
+ */
+const MARK = { command: 'echo', calls: 1_000 };
+
 /** @throws Error when the connection is lost */
 export async function watchUnpushed(
   redis: Redis,
@@ -40,10 +46,14 @@ export async function watchUnpushed(
   kind: FeedKind,
 ): Promise<UnpushedWatch> {
   if (!abilities.commandStats) return { look: () => Promise.resolve({ streams: true, everything: true }) };
-  let before = await readCounts(redis);
+  let before = await markedCounts(redis);
   return {
     look: async () => {
       const now = await readCounts(redis);
+      if (beganAnew(before, now)) {
+        before = await markedCounts(redis);
+        return { streams: true, everything: true };
+      }
       const called = calledBetween(before, now, kind);
       before = now;
       return called;
@@ -52,23 +62,25 @@ export async function watchUnpushed(
 }
 
 interface Counts {
-  /** Of one start of the server. */
-  runId: string;
   /** How often each command was called, by its lower-case name; since Redis 7 with its sub-command after a bar. */
   calls: Map<string, number>;
   /** Keys that the server removed to make room. */
   evicted: number;
-  /** Calls and time of CONFIG RESETSTAT, which begins all counts anew; empty when it was never called. */
-  reset: string;
+}
+
+/** Where the user may not call the mark, it is missing in the counts, and they say nothing. */
+async function markedCounts(redis: Redis): Promise<Counts> {
+  const calls = redis.pipeline();
+  for (let call = 0; call < MARK.calls; call++) calls.call(MARK.command, '');
+  await calls.exec();
+  return readCounts(redis);
 }
 
 async function readCounts(redis: Redis): Promise<Counts> {
   try {
-    const server = await redis.info('server');
     const stats = await redis.info('stats');
     const commands = await redis.info('commandstats');
     return {
-      runId: /^run_id:(\w+)/m.exec(server)?.[1] ?? '',
       calls: new Map(
         Array.from(commands.matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm), ([, name = '', calls]) => [
           name.toLowerCase(),
@@ -76,21 +88,19 @@ async function readCounts(redis: Redis): Promise<Counts> {
         ]),
       ),
       evicted: Number(/^evicted_keys:(\d+)/m.exec(stats)?.[1] ?? 0),
-      reset: /^cmdstat_config\|resetstat:(.*)/m.exec(commands)?.[1] ?? '',
     };
   } catch (thrown) {
     throw redisError(thrown, 'Could not read which commands were called');
   }
 }
 
+/** Then the counts say nothing of what was called since `before`. */
+function beganAnew(before: Counts, now: Counts): boolean {
+  const marks = (counts: Counts): number => counts.calls.get(MARK.command) ?? 0;
+  return marks(before) < MARK.calls || marks(now) < marks(before);
+}
+
 function calledBetween(before: Counts, now: Counts, kind: FeedKind): Unpushed {
-  // Counts that began anew, or fell, say nothing about what was called before.
-  const unknown =
-    now.runId !== before.runId ||
-    now.reset !== before.reset ||
-    now.evicted < before.evicted ||
-    [...before.calls].some(([name, calls]) => (now.calls.get(name) ?? 0) < calls);
-  if (unknown) return { streams: true, everything: true };
   const called = [...now.calls]
     .filter(([name, calls]) => calls > (before.calls.get(name) ?? 0))
     .map(([name]) => name.split('|')[0] ?? name);

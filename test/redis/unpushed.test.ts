@@ -49,13 +49,23 @@ test('counts that began anew say nothing of what was called before', async () =>
   await client.config('RESETSTAT');
   expect(await watch.look()).toEqual(both);
   expect(await watch.look()).toEqual(nothing);
-  // More calls than before hide that the counts fell; that they were reset is a count too.
+  // More calls than before hide that the counts fell.
   await client.config('RESETSTAT');
   for (let call = 0; call < 20; call++) {
     await client.info();
     await client.set('a', 1);
   }
   expect(await watch.look()).toEqual(both);
+  expect(await watch.look()).toEqual(nothing);
+});
+
+test('where the mark may not be called, the counts say nothing', async () => {
+  const watch = await watchUnpushed(
+    await freshClient(['rename-command ECHO echo-of-ours']),
+    everyAbility,
+    'tracking',
+  );
+  expect([await watch.look(), await watch.look()]).toEqual([both, both]);
 });
 
 test('another start of the server is another count', async () => {
