@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { listAt, type DigitalOcean } from './client.ts';
+import { listAt, orUndefined, type DigitalOcean } from './client.ts';
 
 const policySchema = z.looseObject({
   uuid: z.string(),
@@ -54,16 +54,17 @@ export function listAlertPolicies(client: DigitalOcean): Promise<z.infer<typeof 
 }
 
 /**
- * Creates a policy that tells by e-mail. Should the answer be lost, the next run finds it by what it is on and its type.
+ * Creates policies that tell by e-mail. Should an answer be lost, the next run finds the policy by what it is on and its
+ * type; should an order arrive twice, its twin is removed.
  *
  * @param on droplets by their tag, or one database cluster by its id
  */
-export async function createAlertPolicy(
+export async function createAlertPolicies(
   client: DigitalOcean,
-  { type, what, above, window }: Threshold,
+  missing: readonly Threshold[],
   on: { name: string; tags: string[]; entities: string[]; email: string },
 ): Promise<void> {
-  await client.request('POST', '/monitoring/alerts', z.unknown(), {
+  const wanted = missing.map(({ type, what, above, window }) => ({
     type,
     description: `${on.name}: ${what} above ${above}${what === 'load' ? '' : ' %'}`,
     compare: 'GreaterThan',
@@ -73,7 +74,21 @@ export async function createAlertPolicy(
     tags: on.tags,
     alerts: { email: [on.email], slack: [] },
     enabled: true,
-  });
+  }));
+  for (const policy of wanted) await client.request('POST', '/monitoring/alerts', z.unknown(), policy);
+  if (wanted.length > 0) await removeTwins(client, new Set(wanted.map(({ description }) => description)));
+}
+
+/** Of policies that say the very same, whom they tell included, one stays. */
+async function removeTwins(client: DigitalOcean, descriptions: ReadonlySet<string>): Promise<void> {
+  const seen = new Set<string>();
+  for (const { uuid, ...said } of await listAlertPolicies(client)) {
+    if (!descriptions.has(said.description)) continue;
+    const content = JSON.stringify(said);
+    if (seen.has(content))
+      await orUndefined(() => client.request('DELETE', `/monitoring/alerts/${uuid}`, z.unknown()));
+    seen.add(content);
+  }
 }
 
 /** The policies that are missing; those that are there are left as they are, since a person may have adapted them. */
@@ -92,8 +107,7 @@ export async function ensureAlertPolicies(
 ): Promise<number> {
   const missing = missingAlerts(await findAlertPolicies(client, wanted.tag), wanted.cores);
   const { name, tag, email } = wanted;
-  for (const threshold of missing)
-    await createAlertPolicy(client, threshold, { name, tags: [tag], entities: [], email });
+  await createAlertPolicies(client, missing, { name, tags: [tag], entities: [], email });
   return missing.length;
 }
 

@@ -1,4 +1,4 @@
-import { createAlertPolicy, listAlertPolicies, type AlertPolicy, type Threshold } from './alert-policy.ts';
+import { createAlertPolicies, listAlertPolicies, type AlertPolicy, type Threshold } from './alert-policy.ts';
 import type { DigitalOcean } from './client.ts';
 
 /**
@@ -52,6 +52,6 @@ export async function ensureClusterAlerts(
 ): Promise<number> {
   const missing = missingClusterAlerts(await findClusterAlerts(client, cluster));
   const on = { name: cluster.name, tags: [], entities: [cluster.id], email };
-  for (const threshold of missing) await createAlertPolicy(client, threshold, on);
+  await createAlertPolicies(client, missing, on);
   return missing.length;
 }

@@ -177,6 +177,21 @@ test('alerts go to the verified address, are made once, and one that a person ad
   expect(world.alerts()).toHaveLength(4);
 });
 
+test('an order of an alert that arrives twice leaves one; a policy that differs in anything is no twin', async () => {
+  const alerts = { tag: TAG, name: 'shop-test-redis', cores: 2, email: 'operator@shop.example' };
+  const ofType = (end: string): ReturnType<typeof world.alerts> =>
+    world.alerts().filter(({ type }) => type.endsWith(end));
+  const [load] = ofType('load_15');
+  const adapted = { ...load, enabled: false, uuid: undefined };
+  expect((await world.api('POST', '/monitoring/alerts', adapted)).status).toBe(200);
+  await world.api('DELETE', `/monitoring/alerts/${ofType('cpu')[0]?.uuid ?? ''}`);
+  const met = world.faults.inject({ method: 'POST', path: /monitoring/, times: 1, kind: 'twice' });
+  expect(await ensureAlertPolicies(client, alerts)).toBe(1);
+  expect(met()).toBe(1);
+  expect([ofType('cpu').length, ofType('load_15').length]).toEqual([1, 2]);
+  await world.api('DELETE', `/monitoring/alerts/${ofType('load_15')[1]?.uuid ?? ''}`);
+});
+
 test('alerts on a cluster are made once for its disk, memory and CPU, and are found without the cluster, too', async () => {
   const email = (await accountEmail(client)) ?? '';
   const cluster = { id: randomUUID(), name: 'shop-test-db' };
