@@ -79,7 +79,12 @@ export async function everythingInTheAccount(world: World): Promise<string[]> {
       return answer.domain_records.map(({ type, name, data }) => `record ${type} ${name} ${data} of ${zone}`);
     }),
   );
-  return [...lists, ...inClusters, ...inZones].flat().sort();
+  const { policies } = await read<{ policies: { description: string }[] }>(
+    world,
+    '/monitoring/alerts?per_page=200',
+  );
+  const alerts = policies.map(({ description }) => `alert ${description}`);
+  return [...lists, ...inClusters, ...inZones, alerts].flat().sort();
 }
 
 /** What is there twice, or belongs to nobody: paid for, and never found again. `before`: what the account held at first. */
@@ -97,6 +102,7 @@ const MIGRATION = '(shop-staging|shop-production)';
 const EXPECTED = [
   new RegExp(`^(vpcs|databases|apps|projects) ${MIGRATION}$`),
   new RegExp(`^(droplets|firewalls) ${MIGRATION}-redis$`),
+  new RegExp(`^alert ${MIGRATION}(-redis)?: `),
   new RegExp(`^tags heroku-to-digitalocean:${MIGRATION}$`),
   /^tags heroku-to-digitalocean:shop:registry:acme:\d+$/,
   new RegExp(`^database (defaultdb|shop|migration_journal) of ${MIGRATION}$`),
