@@ -16,7 +16,8 @@ import { buildPlan, languageOf, planDigest, type Plan, type PlanInput } from '..
 import { postgresItems } from '../../src/migration/postgres-items.ts';
 import type { ActivityReading } from '../../src/migration/quiet-hours.ts';
 import { offerFor } from '../../src/migration/recorded-offer.ts';
-import { plannedRedis, redisItems } from '../../src/migration/redis-items.ts';
+import { redisItems } from '../../src/migration/redis-items.ts';
+import { plannedRedis } from '../../src/migration/redis-target.ts';
 import type { AssessFacts } from '../../src/postgres/assess-facts.ts';
 import type { DatabaseFacts } from '../../src/postgres/facts.ts';
 import type { RedisAssessFacts } from '../../src/redis/assess-facts.ts';

@@ -1,6 +1,8 @@
 import { expect, test } from '@jest/globals';
 import type { Item } from '../../src/migration/item.ts';
-import { plannedRedis, redisItems, type RedisItemOptions } from '../../src/migration/redis-items.ts';
+import type { RedisItemOptions } from '../../src/migration/redis-about.ts';
+import { redisItems } from '../../src/migration/redis-items.ts';
+import { plannedRedis } from '../../src/migration/redis-target.ts';
 import { readRedisAssessFacts, type RedisAssessFacts } from '../../src/redis/assess-facts.ts';
 import type { ClientGroup } from '../../src/redis/client-groups.ts';
 import { withRedis } from '../../src/redis/connect.ts';
