@@ -6,7 +6,7 @@ import { readInventory, type HerokuInventory, type InventoryOptions } from '../.
 import { readSchedulerJobs } from '../../src/heroku/scheduler.ts';
 import { lookAtSource, requirePostgres, sourceOf, type SeenSource } from '../../src/migration/source.ts';
 import { READ_WHOLE } from '../../src/migration/unknown-items.ts';
-import { readFence } from '../../src/postgres/fence.ts';
+import { readFence } from '../../src/postgres/fence-marker.ts';
 import { readCheckout, type Checkout } from './checkout.ts';
 import {
   readDatabase,

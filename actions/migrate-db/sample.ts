@@ -7,7 +7,7 @@ import type { ActivityReading } from '../../src/migration/quiet-hours.ts';
 import { readSource } from '../../src/migration/source.ts';
 import { readActivity } from '../../src/postgres/activity.ts';
 import { withConnection } from '../../src/postgres/connect.ts';
-import { readFence } from '../../src/postgres/fence.ts';
+import { readFence } from '../../src/postgres/fence-marker.ts';
 import { withRedis, type RedisAddress } from '../../src/redis/connect.ts';
 import { readWaitingJobs } from '../../src/redis/jobs/waiting.ts';
 import { herokuOf } from '../parties.ts';

@@ -2,7 +2,7 @@ import { ConfigurationError, NotSupportedError } from '../../src/errors.ts';
 import type { Edge } from '../../src/github/run.ts';
 import { finalizedAt } from '../../src/migration/finalized.ts';
 import type { Journal } from '../../src/migration/journal.ts';
-import { readFence } from '../../src/postgres/fence.ts';
+import { readFence } from '../../src/postgres/fence-marker.ts';
 import type { Parties } from '../parties.ts';
 import { gatherParties } from '../parties.ts';
 import type { Subject } from '../subject.ts';

@@ -1,5 +1,6 @@
 import { parsePostgresUrl, withConnection, type PostgresAddress } from '../../src/postgres/connect.ts';
-import { holdFence, liftFence, passPointOfNoReturn } from '../../src/postgres/fence.ts';
+import { holdFence, passPointOfNoReturn } from '../../src/postgres/fence.ts';
+import { liftFence } from '../../src/postgres/lift-fence.ts';
 import { codeOf } from '../../src/postgres/errors.ts';
 import { readLiveFacts } from '../../src/postgres/live-facts.ts';
 import { liveObstacles } from '../../src/migration/strategy.ts';

@@ -6,7 +6,7 @@ import { messageOf } from '../../src/errors.ts';
 import type { Edge } from '../../src/github/run.ts';
 import type { StepRow } from '../../src/migration/journal.ts';
 import { readSource, requirePostgres } from '../../src/migration/source.ts';
-import { readFence } from '../../src/postgres/fence.ts';
+import { readFence } from '../../src/postgres/fence-marker.ts';
 import { herokuOf } from '../parties.ts';
 import type { Subject } from '../subject.ts';
 import { isOwnApp } from './app-mark.ts';

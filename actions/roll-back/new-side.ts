@@ -2,7 +2,9 @@ import { restartWorkers } from '../../src/digitalocean/app-restart.ts';
 import { targetNames } from '../../src/migration/names.ts';
 import type { Step } from '../../src/migration/saga.ts';
 import { defineStep } from '../../src/migration/saga.ts';
-import { liftFence, holdFence, readFence, type Fence } from '../../src/postgres/fence.ts';
+import { holdFence, type Fence } from '../../src/postgres/fence.ts';
+import { readFence } from '../../src/postgres/fence-marker.ts';
+import { liftFence } from '../../src/postgres/lift-fence.ts';
 import { writesAre } from '../../src/postgres/rights.ts';
 import { terminateStale } from '../../src/postgres/settle.ts';
 import {
@@ -163,7 +165,11 @@ export function fenceOfTheWayBack(parties: Parties): FenceSteps {
         fence = locks;
         return { tables: locks.tables };
       },
-      undo: release,
+      undo: async () => {
+        await release();
+        // Of a run whose machine vanished: its locks would keep the new side's writers waiting until the server notices.
+        await terminateStale(newSide.owner, { migrationId, epoch });
+      },
     }),
     pointOfNoReturn: defineStep({
       name: 'lift-fence',

@@ -1,6 +1,7 @@
 import { NotSupportedError } from '../../src/errors.ts';
 import { defineStep } from '../../src/migration/saga.ts';
-import { liftFence, readFence } from '../../src/postgres/fence.ts';
+import { readFence } from '../../src/postgres/fence-marker.ts';
+import { liftFence } from '../../src/postgres/lift-fence.ts';
 import { bringBackJobs, forgetJobs, setAsideJobs } from '../../src/redis/jobs/index.ts';
 import { inEachDatabase, sumOfEach } from '../jobs.ts';
 import type { Parties } from '../parties.ts';

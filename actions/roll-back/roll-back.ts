@@ -6,7 +6,7 @@ import type { Journal, StepRow } from '../../src/migration/journal.ts';
 import type { Lease } from '../../src/migration/lease.ts';
 import type { StepReport } from '../../src/migration/saga.ts';
 import { runSteps, undoAll } from '../../src/migration/saga.ts';
-import { readFence } from '../../src/postgres/fence.ts';
+import { readFence } from '../../src/postgres/fence-marker.ts';
 import { endOlderRuns } from '../cutover/fence.ts';
 import { cutoverSteps, noChecks } from '../cutover/steps.ts';
 import { keepEvidence } from '../evidence-page.ts';
@@ -18,6 +18,7 @@ import { gatherParties, withLease } from '../parties.ts';
 import { copiedStrategy } from '../strategy.ts';
 import { readSubject, recordPhase } from '../subject.ts';
 import { refuseFinalized } from './finalize/finalize.ts';
+import { awaitGuard } from './guard-watches.ts';
 import { rollBackNotices } from './notices.ts';
 import { rollBackSteps } from './steps.ts';
 import { ROLL_BACK_FAILED, rollBackSummary } from './summary.ts';
@@ -77,12 +78,13 @@ export async function rollBack(edge: Edge): Promise<void> {
   await keepEvidence(edge, subject);
 }
 
+/** Under a lease: looks which way back there is, and goes it, or goes on with it. */
 export async function goBack(
   edge: Edge,
   gathered: Parties,
   journal: Journal,
   lease: Lease,
-  onStep: (report: StepReport) => void,
+  onStep: (report: StepReport) => void = () => undefined,
 ): Promise<RollBack> {
   const parties = { ...gathered, dashboard: dashboardOf(edge) };
   const options = { log: edge.log, clock: edge.clock, signal: edge.signal, onStep };
@@ -102,7 +104,8 @@ export async function goBack(
       return { outcome: 'undone', changed: true, steps };
     }
     case 'reverse': {
-      const { results } = await runSteps(journal, lease, rollBackSteps(parties, cutover), {
+      const steps = rollBackSteps(parties, cutover, () => awaitGuard(edge, journal, parties.signal));
+      const { results } = await runSteps(journal, lease, steps, {
         ...options,
         phase: 'roll-back',
         whenUndone: 'Everything is as it was before this roll-back.',

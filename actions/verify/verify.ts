@@ -9,7 +9,7 @@ import type { Journal } from '../../src/migration/journal.ts';
 import { targetNames } from '../../src/migration/names.ts';
 import { maskConfigVars } from '../../src/migration/source.ts';
 import { SUSPENDED_WHILE_LIVE } from '../../src/postgres/catalogue.ts';
-import { readFence } from '../../src/postgres/fence.ts';
+import { readFence } from '../../src/postgres/fence-marker.ts';
 import { writesAre } from '../../src/postgres/rights.ts';
 import { checkCapacity } from '../capacity.ts';
 import { writeEvidence } from '../evidence-page.ts';

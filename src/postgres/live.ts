@@ -14,7 +14,7 @@ import { copyDatabase, type CopyResult } from './copy.ts';
 import { compareShapes, readBaseline, readShape, saveShape, type Shape } from './drift.ts';
 import { readDatabaseFacts } from './facts.ts';
 import { captureAndLook, captureBegan, followSchema } from './follow.ts';
-import { readFenceMarker } from './fence.ts';
+import { readFenceMarker } from './fence-marker.ts';
 import { FollowingDrainer } from './following.ts';
 import { readLag as readLogs } from './lag.ts';
 import { copyLargeObjects } from './large-objects.ts';

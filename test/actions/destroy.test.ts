@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { parsePostgresUrl } from '../../src/postgres/connect.ts';
-import { holdFence, liftFence, passPointOfNoReturn } from '../../src/postgres/fence.ts';
+import { holdFence, passPointOfNoReturn } from '../../src/postgres/fence.ts';
+import { liftFence } from '../../src/postgres/lift-fence.ts';
 import { addSection, readRecord, writeRecord } from '../../src/migration/record.ts';
 import { silentLog } from '../../src/log.ts';
 import { systemClock } from '../../src/clock.ts';

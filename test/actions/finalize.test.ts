@@ -7,7 +7,7 @@ import { residueOf } from '../../actions/roll-back/finalize/residue.ts';
 import { backward, liveOptions } from '../../actions/live.ts';
 import type { HerokuInventory } from '../../src/heroku/inventory.ts';
 import { withConnection } from '../../src/postgres/connect.ts';
-import { readFence } from '../../src/postgres/fence.ts';
+import { readFence } from '../../src/postgres/fence-marker.ts';
 import { catchUp } from '../../src/postgres/live.ts';
 import { UndoneError } from '../../src/migration/saga.ts';
 import { movingSides, stopHeroku, type MovingSides } from './moving-sides.ts';

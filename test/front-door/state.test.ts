@@ -9,7 +9,8 @@ import {
 } from '../../src/front-door/state.ts';
 import { silentLog } from '../../src/log.ts';
 import { parsePostgresUrl, withConnection } from '../../src/postgres/connect.ts';
-import { holdFence, liftFence, passPointOfNoReturn } from '../../src/postgres/fence.ts';
+import { holdFence, passPointOfNoReturn } from '../../src/postgres/fence.ts';
+import { liftFence } from '../../src/postgres/lift-fence.ts';
 import { OUR_SCHEMA } from '../../src/postgres/user-objects.ts';
 import { freshDatabase, type FreshDatabase } from '../support/servers.ts';
 

@@ -2,7 +2,9 @@ import { expect, test } from '@jest/globals';
 import { systemClock } from '../../src/clock.ts';
 import { silentLog } from '../../src/log.ts';
 import { withConnection } from '../../src/postgres/connect.ts';
-import { FenceNotCommitted, holdFence, passPointOfNoReturn, readFence } from '../../src/postgres/fence.ts';
+import { holdFence, passPointOfNoReturn } from '../../src/postgres/fence.ts';
+import { FenceNotCommitted } from '../../src/postgres/fence-commit.ts';
+import { readFence } from '../../src/postgres/fence-marker.ts';
 import { freshDatabase } from '../support/servers.ts';
 import { addressOf } from './draining.ts';
 

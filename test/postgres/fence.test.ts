@@ -6,14 +6,10 @@ import { describe, expect, test } from '@jest/globals';
 import { systemClock } from '../../src/clock.ts';
 import { silentLog } from '../../src/log.ts';
 import { withConnection, type PostgresAddress } from '../../src/postgres/connect.ts';
-import {
-  FenceNotCommitted,
-  FenceUnknown,
-  holdFence,
-  liftFence,
-  readFence,
-  type FenceOptions,
-} from '../../src/postgres/fence.ts';
+import { holdFence, type FenceOptions } from '../../src/postgres/fence.ts';
+import { FenceNotCommitted, FenceUnknown } from '../../src/postgres/fence-commit.ts';
+import { readFence } from '../../src/postgres/fence-marker.ts';
+import { liftFence } from '../../src/postgres/lift-fence.ts';
 import { compareDatabases } from '../../src/postgres/parity.ts';
 import { probeWrites } from '../../src/postgres/probe-write.ts';
 import { terminateStale } from '../../src/postgres/settle.ts';

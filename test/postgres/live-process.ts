@@ -1,6 +1,7 @@
 import { systemClock } from '../../src/clock.ts';
 import { silentLog } from '../../src/log.ts';
-import { holdFence, readFence } from '../../src/postgres/fence.ts';
+import { holdFence } from '../../src/postgres/fence.ts';
+import { readFence } from '../../src/postgres/fence-marker.ts';
 import { beginLive, catchUp, finishLive, settleLive, type LiveOptions } from '../../src/postgres/live.ts';
 import { openWrites } from '../../src/postgres/rights.ts';
 import type { Sides } from '../../src/postgres/sides.ts';

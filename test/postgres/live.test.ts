@@ -2,7 +2,9 @@ import { expect, test } from '@jest/globals';
 import { systemClock } from '../../src/clock.ts';
 import { silentLog } from '../../src/log.ts';
 import { withConnection } from '../../src/postgres/connect.ts';
-import { holdFence, liftFence, readFence } from '../../src/postgres/fence.ts';
+import { holdFence } from '../../src/postgres/fence.ts';
+import { readFence } from '../../src/postgres/fence-marker.ts';
+import { liftFence } from '../../src/postgres/lift-fence.ts';
 import {
   beginLive,
   beginReverse,

@@ -11,7 +11,8 @@ import { NotSupportedError } from '../../src/errors.ts';
 import { silentLog } from '../../src/log.ts';
 import { compareCatalogues, readCatalogue } from '../../src/postgres/catalogue.ts';
 import { closeConnection, connect, parsePostgresUrl, withConnection } from '../../src/postgres/connect.ts';
-import { holdFence, liftFence } from '../../src/postgres/fence.ts';
+import { holdFence } from '../../src/postgres/fence.ts';
+import { liftFence } from '../../src/postgres/lift-fence.ts';
 import {
   beginLive,
   beginReverse,

@@ -7,7 +7,7 @@ import { withoutSecrets } from '../../../src/migration/no-secrets.ts';
 import type { Json } from '../../../src/migration/json.ts';
 import type { Step } from '../../../src/migration/saga.ts';
 import { defineStep } from '../../../src/migration/saga.ts';
-import { liftFence } from '../../../src/postgres/fence.ts';
+import { liftFence } from '../../../src/postgres/lift-fence.ts';
 import { endLive, endReverse, settleLive } from '../../../src/postgres/live.ts';
 import { frontDoorParty } from '../../cutover/front-door-traffic.ts';
 import { finalizeFrontDoor } from '../../front-door.ts';
