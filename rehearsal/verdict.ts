@@ -4,6 +4,7 @@ import type { Verdict as Judgement } from './load/judge.ts';
 import { FRONT_DOOR_RESTS_ON } from './heroku/unproved.ts';
 import { seenAround, type Seen } from './load/seen.ts';
 import { promisesBroken } from './promised.ts';
+import { sideChangesTooMany } from './side-changes.ts';
 import type { World } from './world.ts';
 
 /** The figures of one rehearsal: the last line of standard output with `--json`. Milliseconds, US dollars. */
@@ -102,7 +103,13 @@ export function conclude(evidence: Evidence): { verdict: Verdict; reasons: strin
     // Before the switch the new side holds the practice copy's jobs, and is closed.
     ['jobs stranded on the other side', evidence.authoritative === 'heroku' ? 0 : judgement.stranded],
     ['orders that were acknowledged and then not found', load.forgottenOrders],
-    ['changes of the side on which schedules fired, beyond the moves', changesTooMany(evidence)],
+    [
+      'changes of the side on which schedules fired, beyond the moves',
+      sideChangesTooMany(judgement.schedules, {
+        authoritative: evidence.authoritative,
+        rolledBack: sections.some(({ phase }) => phase === 'roll-back'),
+      }),
+    ],
     ['webhook deliveries never acknowledged', load.webhooks.outstanding],
     ['rows different at the point of no return', rows.different],
     ['Redis keys different at the point of no return', keys.different],
@@ -141,16 +148,6 @@ export function conclude(evidence: Evidence): { verdict: Verdict; reasons: strin
       evidence: evidence.evidence,
     },
   };
-}
-
-/**
- * Schedules fire on the side that serves: after a cutover on the other one, after a roll-back on the first again. More
- * changes mean that both sides fired at the same time; each firing is a job of its own, so none of them ran twice.
- */
-function changesTooMany({ judgement, authoritative, sections }: Evidence): number {
-  const back = sections.some(({ phase }) => phase === 'roll-back') ? 2 : 0;
-  const moves = authoritative === 'digitalocean' ? 1 : back;
-  return Math.max(0, judgement.schedules.sideChanges - moves);
 }
 
 /** When the first step of any cutover began, milliseconds since the epoch. */

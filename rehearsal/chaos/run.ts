@@ -15,6 +15,7 @@ import { runPipeline } from '../pipeline.ts';
 import type { WorkflowResult } from '../runner/options.ts';
 import { stopAll, temporaryDirectory } from '../servers/process.ts';
 import { hostNameOf, startWorld, type World } from '../world.ts';
+import { brokenBy } from './broken.ts';
 import { draw, type Draw } from './draw.ts';
 import { secretsLeft } from './secrets-left.ts';
 import { environmentOf, letAMinutePass, letJobsExpire, weatherOf, type Weather } from './weather.ts';
@@ -58,8 +59,8 @@ interface Story {
 /**
  * One whole migration in which things go wrong, run again as a person would until it ends well, and rolled back when it
  * does not. Whatever happened, one side serves, everything that was acknowledged is there once, no job was lost or run on
- * both sides, and nothing is left behind: no secret in anything that was written, no runner among the trusted sources, no
- * session, nothing in the account that belongs to nobody.
+ * both sides, no schedule fired on both, every webhook was acknowledged, and nothing is left behind: no secret in anything
+ * that was written, no runner among the trusted sources, no session, nothing in the account that belongs to nobody.
  */
 export async function chaosRun(
   seed: number,
@@ -91,7 +92,7 @@ export async function chaosRun(
       ...{ seed, environment, strategy, traffic, runners, attempts, rolledBack },
       struck: struck.filter(({ met }) => met).map(({ what }) => what),
       missed: struck.filter(({ met }) => !met).map(({ what }) => what),
-      ...(await conclusion(story, load, { seed, before })),
+      ...(await conclusion(story, load, { seed, before, rolledBack })),
       seconds: Math.round((Date.now() - begunAt) / 1000),
     };
   } finally {
@@ -159,40 +160,28 @@ function errorsOf({ jobs }: WorkflowResult): string[] {
 async function conclusion(
   { world, drawn: { environment }, drawn, directory }: Story,
   load: Load,
-  { seed, before }: { seed: number; before: readonly string[] },
+  { seed, before, rolledBack }: { seed: number; before: readonly string[]; rolledBack: boolean },
 ): Promise<Pick<ChaosVerdict, 'authoritative' | 'downtimeMs' | 'broken'>> {
   // Whoever comes now is served.
   const late = visitors({ world, drawn }, join(directory, 'late'), seed + 1);
   await delay(A_MOMENT_MS);
-  const reports = await Promise.all([late.stop(), load.stop()]);
+  const [lateReport, report] = await Promise.all([late.stop(), load.stop()]);
   const { authoritative, conditions } = await endState(world, environment);
   const sides = shopEnvironments(world, environment);
   const serving = authoritative === 'heroku' ? sides.heroku : sides.digitalocean;
   const other = authoritative === 'heroku' ? sides.digitalocean : sides.heroku;
   if (serving === undefined) throw new Error(`${authoritative} counts, and has no database.`);
-  const found = await judge({
-    ledgers: reports.map(({ ledger }) => ledger),
+  const judgement = await judge({
+    ledgers: [lateReport.ledger, report.ledger],
     authoritative: serving,
     ...(other === undefined ? {} : { other }),
   });
-  const counts: [string, number][] = [
-    ['acknowledged writes missing', found.writes.missing],
-    ['acknowledged writes doubled', found.writes.doubled],
-    ['jobs lost', found.jobs.lost],
-    ['jobs run on both sides', found.jobs.twice],
-    ['jobs stranded on the other side', authoritative === 'heroku' ? 0 : found.stranded],
-    ['requests refused after all was over', reports[0].refusedRequests],
-    ['orders acknowledged and then not found', reports[0].forgottenOrders + reports[1].forgottenOrders],
-  ];
   return {
     authoritative,
-    downtimeMs: reports[1].downtimeMs,
+    downtimeMs: report.downtimeMs,
     broken: [
-      ...counts.filter(([, count]) => count > 0).map(([what, count]) => `${count} ${what}`),
-      ...Object.values(found.examples).flat(),
-      ...conditions.filter(({ holds }) => !holds).map(({ what }) => `not so: ${what}`),
+      ...brokenBy({ judgement, load: report, late: lateReport, conditions, authoritative, rolledBack }),
       ...(environment === 'production' ? await notSoInStaging(world) : []),
-      ...(found.writes.found === 0 ? ['nothing was written: a verdict about nothing'] : []),
       ...(await leftBehind(world, directory, before)),
     ],
   };

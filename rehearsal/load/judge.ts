@@ -27,6 +27,7 @@ export interface JudgeOptions {
 }
 
 export interface Verdict {
+  /** Doubled: done twice on the side that counts, or by both sides, told apart by the sender's own id. */
   writes: { acknowledged: number; found: number; missing: number; doubled: number };
   /** Every enqueued job was run, or is waiting, or is dead, or is lost. */
   jobs: {
@@ -70,7 +71,11 @@ export async function judge(options: JudgeOptions): Promise<Verdict> {
       await delay(300);
       jobs = await judgeJobs(acknowledged, authoritative, other);
     }
-    const { found, missing, doubled } = await findWrites(authoritative.database, acknowledged);
+    const { found, missing, doubled } = await findWrites(
+      authoritative.database,
+      acknowledged,
+      other?.database,
+    );
     return {
       writes: {
         acknowledged: found + missing.length,

@@ -5,14 +5,21 @@ export interface WritesFound {
   found: number;
   /** `order <uuid>: <what is not there>` */
   missing: string[];
-  /** `order <uuid>: <how often>` */
+  /** `order <uuid>: <how often>`, or that both sides did it */
   doubled: string[];
 }
 
 const chunkSize = 5000;
 
-/** Looks for every acknowledged write, with all its parts, and for anything at all that was booked more than once. */
-export async function findWrites(client: Queryable, acknowledged: Acknowledgement[]): Promise<WritesFound> {
+/**
+ * Looks for every acknowledged write, with all its parts, and for anything at all that was booked more than once: there, or
+ * once on each side.
+ */
+export async function findWrites(
+  client: Queryable,
+  acknowledged: Acknowledgement[],
+  other?: Queryable,
+): Promise<WritesFound> {
   const orders = unique(acknowledged, 'order');
   const webhooks = unique(acknowledged, 'webhook');
   const missing = [
@@ -22,7 +29,7 @@ export async function findWrites(client: Queryable, acknowledged: Acknowledgemen
   return {
     found: orders.length + webhooks.length - missing.length,
     missing,
-    doubled: await doubledWrites(client),
+    doubled: [...(await doubledWrites(client)), ...(other ? await bookedOnBothSides([client, other]) : [])],
   };
 }
 
@@ -77,4 +84,33 @@ async function doubledWrites(client: Queryable): Promise<string[]> {
   return [...new Map(rows.map((row) => [`${row.kind} ${row.uuid}`, row.times]))].map(
     ([write, times]) => `${write}: ${times} times`,
   );
+}
+
+/**
+ * What each side did itself, by its id: its row says which side that was, wherever the row was copied to. Found from the
+ * new side's own rows, which are few.
+ */
+async function bookedOnBothSides(sides: readonly Queryable[]): Promise<string[]> {
+  const ids = (rows: { uuid: string }[]): string[] => rows.map(({ uuid }) => uuid);
+  const bookedByNewSide = await Promise.all(
+    sides.map((side) =>
+      side.query<{ uuid: string }>(
+        `SELECT source_uuid AS uuid FROM ledger_entries WHERE side = 'digitalocean'`,
+      ),
+    ),
+  );
+  const uuids = [...new Set(bookedByNewSide.flatMap(({ rows }) => ids(rows)))];
+  const byHerokuToo = await Promise.all(
+    sides.map((side) =>
+      eachChunk(uuids, async (chunk) => {
+        const { rows } = await side.query<{ uuid: string }>(
+          `SELECT kind || ' ' || source_uuid AS uuid FROM ledger_entries
+           WHERE source_uuid = ANY ($1::uuid[]) AND side = 'heroku'`,
+          [chunk],
+        );
+        return ids(rows);
+      }),
+    ),
+  );
+  return [...new Set(byHerokuToo.flat())].map((write) => `${write}: by both sides`);
 }

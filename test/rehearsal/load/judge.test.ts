@@ -146,6 +146,30 @@ test('a write that was booked twice is doubled, also when nobody acknowledged it
   expect(examples.doubled.sort()).toEqual([`order ${uuid}: 2 times`, `order ${unheardOf}: 2 times`].sort());
 });
 
+test('an order or a delivery that both sides did is doubled; one whose row was copied to the other side is not', async () => {
+  const [order1, delivery, copied] = Array.from({ length: 3 }, () => crypto.randomUUID());
+  for (const [on, side] of [
+    [heroku, 'heroku'],
+    [digitalocean, 'digitalocean'],
+  ] as const) {
+    await order(on, order1);
+    await processDelivery(on.pool, side, { id: `${delivery}`, topic: 'a', body: {} });
+    // The new side's, as a roll-back brings it back.
+    await processDelivery(on.pool, 'digitalocean', { id: `${copied}`, topic: 'a', body: {} });
+  }
+  for (const authoritative of [heroku, digitalocean]) {
+    const other = authoritative === heroku ? digitalocean : heroku;
+    const { writes, examples } = await verdict({
+      authoritative: authoritative.environment,
+      other: other.environment,
+    });
+    expect(writes).toMatchObject({ missing: 0, doubled: 2 });
+    expect(examples.doubled.sort()).toEqual(
+      [`order ${order1}: by both sides`, `webhook ${delivery}: by both sides`].sort(),
+    );
+  }
+});
+
 test('a job that was completed on both sides ran twice', async () => {
   const uuid = await order(heroku);
   await work(heroku, uuid);
