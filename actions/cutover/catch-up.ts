@@ -1,7 +1,8 @@
 import type { Json } from '../../src/migration/json.ts';
 import type { Step } from '../../src/migration/saga.ts';
 import { defineStep } from '../../src/migration/saga.ts';
-import { catchUp, proveLive } from '../../src/postgres/live.ts';
+import { catchUp } from '../../src/postgres/live.ts';
+import { proveLive } from '../../src/postgres/prove-live.ts';
 import type { Sides } from '../../src/postgres/sides.ts';
 import { describeLag, liveOptions } from '../live.ts';
 import type { Parties } from '../parties.ts';

@@ -1,8 +1,8 @@
 import type { Json } from '../../src/migration/json.ts';
 import type { Step } from '../../src/migration/saga.ts';
 import { defineStep } from '../../src/migration/saga.ts';
-import { prepareFinish } from '../../src/postgres/live.ts';
-import type { FinalDrain, PreparedFinish } from '../../src/postgres/live.ts';
+import { prepareFinish } from '../../src/postgres/live-finish.ts';
+import type { FinalDrain, PreparedFinish } from '../../src/postgres/live-finish.ts';
 import type { Sides } from '../../src/postgres/sides.ts';
 import { together } from '../../src/together.ts';
 import { liveOptions } from '../live.ts';

@@ -1,4 +1,4 @@
-import { settleLive } from '../../src/postgres/live.ts';
+import { settleLive } from '../../src/postgres/settle-live.ts';
 import { defineStep } from '../../src/migration/saga.ts';
 import { endOlderCopies } from '../copy-both.ts';
 import { forward, liveOptions } from '../live.ts';

@@ -1,6 +1,6 @@
 import type { Step } from '../../src/migration/saga.ts';
 import { defineStep } from '../../src/migration/saga.ts';
-import { beginReverse, endReverse } from '../../src/postgres/live.ts';
+import { beginReverse, endReverse } from '../../src/postgres/reverse.ts';
 import { backward, liveOptions } from '../live.ts';
 import type { Parties } from '../parties.ts';
 import type { Held } from './fence.ts';

@@ -1,6 +1,7 @@
 import type { MeasuredPhase } from '../../src/migration/forecast.ts';
 import type { Lag, LiveCopy } from '../../src/postgres/live.ts';
-import { beginLive, proveLive, readLag } from '../../src/postgres/live.ts';
+import { beginLive, readLag } from '../../src/postgres/live.ts';
+import { proveLive } from '../../src/postgres/prove-live.ts';
 import type { Others } from '../../src/postgres/shared-copy.ts';
 import { formatBytes, formatCount } from '../../src/report/format.ts';
 import { copyOnlyRedis, endOlderCopies } from '../copy-both.ts';

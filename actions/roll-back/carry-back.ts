@@ -1,6 +1,7 @@
 import type { Step } from '../../src/migration/saga.ts';
 import { defineStep } from '../../src/migration/saga.ts';
-import { endReverse, settleLive } from '../../src/postgres/live.ts';
+import { endReverse } from '../../src/postgres/reverse.ts';
+import { settleLive } from '../../src/postgres/settle-live.ts';
 import { withRedis } from '../../src/redis/connect.ts';
 import { dropSetAside, forgetJobs, handOverRunningJobs } from '../../src/redis/jobs/index.ts';
 import { stagedUnder } from '../../src/redis/jobs/staged.ts';

@@ -3,15 +3,10 @@ import { systemClock } from '../../src/clock.ts';
 import { silentLog, type Log } from '../../src/log.ts';
 import { compareDatabases } from '../../src/postgres/parity.ts';
 import { holdFence } from '../../src/postgres/fence.ts';
-import {
-  beginLive,
-  catchUp,
-  endLive,
-  finishLive,
-  prepareFinish,
-  proveLive,
-  type LiveOptions,
-} from '../../src/postgres/live.ts';
+import { beginLive, catchUp, endLive } from '../../src/postgres/live.ts';
+import { finishLive, prepareFinish } from '../../src/postgres/live-finish.ts';
+import type { LiveOptions } from '../../src/postgres/live-options.ts';
+import { proveLive } from '../../src/postgres/prove-live.ts';
 import type { Sides } from '../../src/postgres/sides.ts';
 import type { PostgresTools } from '../../src/postgres/tools.ts';
 import { spreadOf, type Spread } from '../measure.ts';

@@ -15,7 +15,7 @@ import {
 } from './capture-sql.ts';
 import { readTablesToCapture, type TableToCapture } from './capture-tables.ts';
 import { describeAddress, withConnection, type PostgresAddress } from './connect.ts';
-import type { CaptureLimits } from './live.ts';
+import type { CaptureLimits } from './live-options.ts';
 import { quoteLiteral, quoteQualified } from './names.ts';
 import { applicationName } from './settle.ts';
 import { changeInShortAttempts, stillTheSame, type LockedChange } from './short-locks.ts';

@@ -10,7 +10,7 @@ import { copyDatabase } from './copy.ts';
 import { distrustTables, readShape, saveShape, type Shape } from './drift.ts';
 import { readDatabaseFacts } from './facts.ts';
 import { measureLink } from './link.ts';
-import type { LiveOptions } from './live.ts';
+import type { LiveOptions } from './live-options.ts';
 import { readRoles } from './grants.ts';
 import { loadTables } from './load.ts';
 import { dumpSchema, preDataSql } from './schema-archive.ts';

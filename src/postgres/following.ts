@@ -3,7 +3,7 @@ import { describeAddress, withConnection } from './connect.ts';
 import { Drainer, type Drained, type EqualSnapshots, type PassOptions } from './drain.ts';
 import { describeDifference, readBaseline, readShape, saveShape, type ShapeComparison } from './drift.ts';
 import { followSchema } from './follow.ts';
-import type { LiveOptions } from './live.ts';
+import type { LiveOptions } from './live-options.ts';
 import { DriftError } from './schema-watch.ts';
 import { applicationName } from './settle.ts';
 import { isWayBack, type Sides } from './sides.ts';

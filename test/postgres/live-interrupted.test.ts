@@ -6,14 +6,11 @@ import { installCapture, readCapture } from '../../src/postgres/capture.ts';
 import { planTables } from '../../src/postgres/chunks.ts';
 import { withConnection } from '../../src/postgres/connect.ts';
 import { holdFence } from '../../src/postgres/fence.ts';
-import {
-  beginLive,
-  beginReverse,
-  catchUp,
-  finishLive,
-  settleLive,
-  type LiveOptions,
-} from '../../src/postgres/live.ts';
+import { beginLive, catchUp } from '../../src/postgres/live.ts';
+import { finishLive } from '../../src/postgres/live-finish.ts';
+import type { LiveOptions } from '../../src/postgres/live-options.ts';
+import { beginReverse } from '../../src/postgres/reverse.ts';
+import { settleLive } from '../../src/postgres/settle-live.ts';
 import { compareDatabases } from '../../src/postgres/parity.ts';
 import { openWrites } from '../../src/postgres/rights.ts';
 import type { Sides } from '../../src/postgres/sides.ts';

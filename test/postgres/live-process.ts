@@ -2,7 +2,10 @@ import { systemClock } from '../../src/clock.ts';
 import { silentLog } from '../../src/log.ts';
 import { holdFence } from '../../src/postgres/fence.ts';
 import { readFence } from '../../src/postgres/fence-marker.ts';
-import { beginLive, catchUp, finishLive, settleLive, type LiveOptions } from '../../src/postgres/live.ts';
+import { beginLive, catchUp } from '../../src/postgres/live.ts';
+import { finishLive } from '../../src/postgres/live-finish.ts';
+import type { LiveOptions } from '../../src/postgres/live-options.ts';
+import { settleLive } from '../../src/postgres/settle-live.ts';
 import { openWrites } from '../../src/postgres/rights.ts';
 import type { Sides } from '../../src/postgres/sides.ts';
 

@@ -5,18 +5,12 @@ import { withConnection } from '../../src/postgres/connect.ts';
 import { holdFence } from '../../src/postgres/fence.ts';
 import { readFence } from '../../src/postgres/fence-marker.ts';
 import { liftFence } from '../../src/postgres/lift-fence.ts';
-import {
-  beginLive,
-  beginReverse,
-  catchUp,
-  endLive,
-  endReverse,
-  finishLive,
-  proveLive,
-  readLag,
-  settleLive,
-  type LiveOptions,
-} from '../../src/postgres/live.ts';
+import { beginLive, catchUp, endLive, readLag } from '../../src/postgres/live.ts';
+import { finishLive } from '../../src/postgres/live-finish.ts';
+import type { LiveOptions } from '../../src/postgres/live-options.ts';
+import { proveLive } from '../../src/postgres/prove-live.ts';
+import { beginReverse, endReverse } from '../../src/postgres/reverse.ts';
+import { settleLive } from '../../src/postgres/settle-live.ts';
 import { FollowingDrainer } from '../../src/postgres/following.ts';
 import { compareDatabases } from '../../src/postgres/parity.ts';
 import { closeWrites, openWrites } from '../../src/postgres/rights.ts';

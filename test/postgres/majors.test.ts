@@ -13,16 +13,10 @@ import { compareCatalogues, readCatalogue } from '../../src/postgres/catalogue.t
 import { closeConnection, connect, parsePostgresUrl, withConnection } from '../../src/postgres/connect.ts';
 import { holdFence } from '../../src/postgres/fence.ts';
 import { liftFence } from '../../src/postgres/lift-fence.ts';
-import {
-  beginLive,
-  beginReverse,
-  catchUp,
-  endLive,
-  endReverse,
-  finishLive,
-  readLag,
-  settleLive,
-} from '../../src/postgres/live.ts';
+import { beginLive, catchUp, endLive, readLag } from '../../src/postgres/live.ts';
+import { finishLive } from '../../src/postgres/live-finish.ts';
+import { beginReverse, endReverse } from '../../src/postgres/reverse.ts';
+import { settleLive } from '../../src/postgres/settle-live.ts';
 import { compareDatabases } from '../../src/postgres/parity.ts';
 import { closeWrites, openWrites } from '../../src/postgres/rights.ts';
 import { dumpSchema } from '../../src/postgres/schema-archive.ts';
