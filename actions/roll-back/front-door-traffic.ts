@@ -8,6 +8,7 @@ import { moveName } from '../cutover/dns-traffic.ts';
 import { FRONT_DOOR, FRONT_DOOR_STATE } from '../cutover/front-door-traffic.ts';
 import { DYNO_END_LIMIT_MS } from '../cutover/quiesce.ts';
 import type { Parties } from '../parties.ts';
+import { untilResolversLeadBack, type FollowedName } from './names.ts';
 import type { Past } from './past.ts';
 
 /** Whether the cutover that is to be reversed held visitors by the forwarder, which then stands on Heroku still. */
@@ -26,22 +27,26 @@ export function returnable(parties: Parties, domain: string, returning: Step): S
 }
 
 /**
- * While the new side still serves: until every resolver has forgotten the record that led there, so that all visitors
- * come through the forwarder again, where they can be held.
+ * While the new side still serves: until visitors come through the forwarder again, where they can be held. The public's
+ * resolvers are asked, and a whole lifetime of the record passes in any case: there are others than those that are asked,
+ * and one that looked just before the record changed keeps the old one for so long.
  */
-export function untilResolversFollow({ subject, log, clock }: Parties, past: Past): Step {
-  return defineStep<Json, Json>({
+export function untilResolversFollow(parties: Parties, past: Past): Step {
+  return defineStep<Json, { waitedMs: number; names: FollowedName[] }>({
     name: 'resolvers-follow',
     act: async (_prior, { signal }) => {
+      const { subject, log, clock } = parties;
       const { dns } = subject.config;
-      if (past.movedNames.length === 0 || dns === undefined) return { waitedMs: 0 };
-      // A resolver that asked just before the record changed keeps the old one for a whole lifetime.
+      if (past.movedNames.length === 0 || dns === undefined) return { waitedMs: 0, names: [] };
       const waitMs = (dns.ttl + 1) * 1000;
       log.info(
         `Waiting ${dns.ttl + 1} s until resolvers lead visitors through Heroku again; the new side serves.`,
       );
-      await clock.sleep(waitMs, signal);
-      return { waitedMs: waitMs };
+      const [names] = await Promise.all([
+        untilResolversLeadBack(parties, past, signal),
+        clock.sleep(waitMs, signal),
+      ]);
+      return { waitedMs: waitMs, names };
     },
   });
 }

@@ -1,30 +1,28 @@
-import type { Sight } from '../../src/migration/watch.ts';
+import type { Sight, StandingStep } from '../../src/migration/watch.ts';
 
-/** What the guard makes of one look at the journal. */
+/** What the guard makes of one look at the journal; `it` is the cutover, or the way back, that it watches. */
 export type Judgement =
   /** Nothing to do yet. */
   | 'wait'
-  /** Begun, not past its point of no return, and nobody acts any more. */
+  /** It has begun, is not past its point of no return, and nobody acts any more. */
   | 'abandoned'
-  /** Past its point of no return, visitors are not served again yet, and nobody acts any more. */
+  /** It is past its point of no return, visitors are not served again yet, and nobody acts any more. */
   | 'half-way'
-  /** Visitors are served by the new side, and whoever acted has given the lease back. */
+  /** Visitors are served by the side that it leads to, and whoever acted has given the lease back. */
   | 'over'
-  /** Visitors are served by the new side, and whoever acted fell silent: a re-run finishes the rest. */
+  /** They are served there, and whoever acted stopped before the rest was done: a re-run does that. */
   | 'dead-after-the-switch'
-  /** Whoever acted has ended, and nothing of a cutover is left to be undone. */
+  /** Whoever acted has ended, and nothing of it is left to be undone. */
   | 'ended-before'
-  /** No cutover of this run has shown itself, for too long. */
+  /** Nothing of this run has shown itself, for too long. */
   | 'never-begun';
 
 export interface Watched {
   run: { runId: string; runAttempt: number };
   /** Since the guard began. */
   watchingMs: number;
-  /** Whether it ever saw this run's cutover act. */
+  /** Whether it ever saw this run act. */
   seen: boolean;
-  /** Steps after the point of no return without which visitors are not served. */
-  serving: readonly string[];
 }
 
 /** As long as a lease outlives its last renewal. */
@@ -34,12 +32,20 @@ export const GRACE_MS = 5 * 60_000;
 /** A cutover that is refused at once never shows itself in the journal; one that waits for its window does. */
 export const PATIENCE_MS = 30 * 60_000;
 
-/** Pure, and careful in one direction: what is doubtful is waited for. */
-export function judge(sight: Sight, { run, watchingMs, seen, serving }: Watched): Judgement {
-  // A lease that is alive is never interfered with, whoever holds it.
-  if (sight.lease === 'held') return 'wait';
+/**
+ * Pure, and careful in one direction: what is doubtful is waited for.
+ *
+ * @param serving steps after the point of no return without which visitors are not served
+ */
+export function judgeCutover(
+  sight: Sight,
+  { run, watchingMs, seen }: Watched,
+  serving: readonly string[],
+): Judgement {
+  // A lease that is alive is never interfered with, whoever holds it. A way back has a guard of its own.
+  if (sight.lease === 'held' || sight.back.length > 0) return 'wait';
   const settled = seen || watchingMs >= GRACE_MS;
-  if (sight.steps.some(({ pointOfNoReturn, status }) => pointOfNoReturn && status === 'done')) {
+  if (hasPassed(sight.steps)) {
     const done = new Set(sight.steps.filter(({ status }) => status === 'done').map(({ name }) => name));
     if (serving.some((name) => !done.has(name)))
       return settled && sight.silentMs >= SILENCE_MS ? 'half-way' : 'wait';
@@ -56,8 +62,13 @@ export function judge(sight: Sight, { run, watchingMs, seen, serving }: Watched)
   return watchingMs >= PATIENCE_MS ? 'never-begun' : 'wait';
 }
 
+/** Whether the point of no return among these is known to be passed. */
+export function hasPassed(steps: readonly StandingStep[]): boolean {
+  return steps.some(({ pointOfNoReturn, status }) => pointOfNoReturn && status === 'done');
+}
+
 /** Whether this run's cutover is who acts, or acted last. */
-export function isOwn({ holder, cutsOver }: Sight, run: Watched['run']): boolean {
+export function isOwnCutover({ holder, cutsOver }: Sight, run: Watched['run']): boolean {
   return cutsOver && holder !== null && isSame(holder, run);
 }
 

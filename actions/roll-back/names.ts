@@ -65,21 +65,29 @@ function returnOrigin(parties: Parties, past: Past, domain: string): Step {
 /** Once visitors are let in: tells when the public's resolvers lead to Heroku again. Never fails. */
 export function watchReturn(parties: Parties, past: Past): Step[] {
   if (past.movedNames.length === 0) return [];
-  const step = defineStep<null, { domain: string; resolvers: Propagation[] }[]>({
+  const step = defineStep<null, FollowedName[]>({
     name: WATCH_NAMES,
-    act: async (_prior, { signal }) => {
-      const { subject, resolvers, log, clock } = parties;
-      const limitMs = (subject.config.dns?.ttl ?? 0) * 1000 + GRACE_MS;
-      const watched = past.movedNames.map(async (domain) => {
-        const expected = expectedOf(recordsBefore(past.step(dnsStepName(domain))?.prior, domain));
-        if (expected === undefined) return [];
-        const seen = await watchPropagation(domain, expected, { resolvers, limitMs, log, clock, signal });
-        return [{ domain, resolvers: seen }];
-      });
-      return (await Promise.all(watched)).flat();
-    },
+    act: (_prior, { signal }) => untilResolversLeadBack(parties, past, signal),
   });
   return [step];
+}
+
+export type FollowedName = { domain: string; resolvers: Propagation[] };
+
+/** Asks the public's resolvers until all lead to Heroku again; who is late after a record's own lifetime is told. */
+export async function untilResolversLeadBack(
+  { subject, resolvers, log, clock }: Parties,
+  past: Past,
+  signal: AbortSignal,
+): Promise<FollowedName[]> {
+  const limitMs = (subject.config.dns?.ttl ?? 0) * 1000 + GRACE_MS;
+  const watched = past.movedNames.map(async (domain) => {
+    const expected = expectedOf(recordsBefore(past.step(dnsStepName(domain))?.prior, domain));
+    if (expected === undefined) return [];
+    const seen = await watchPropagation(domain, expected, { resolvers, limitMs, log, clock, signal });
+    return [{ domain, resolvers: seen }];
+  });
+  return (await Promise.all(watched)).flat();
 }
 
 function recordsBefore(prior: unknown, domain: string): NameRecord[] {

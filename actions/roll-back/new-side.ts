@@ -165,11 +165,7 @@ export function fenceOfTheWayBack(parties: Parties): FenceSteps {
         fence = locks;
         return { tables: locks.tables };
       },
-      undo: async () => {
-        await release();
-        // Of a run whose machine vanished: its locks would keep the new side's writers waiting until the server notices.
-        await terminateStale(newSide.owner, { migrationId, epoch });
-      },
+      undo: release,
     }),
     pointOfNoReturn: defineStep({
       name: 'lift-fence',

@@ -18,6 +18,7 @@ import { gatherParties, withLease } from '../parties.ts';
 import { copiedStrategy } from '../strategy.ts';
 import { readSubject, recordPhase } from '../subject.ts';
 import { refuseFinalized } from './finalize/finalize.ts';
+import { awaitGuard } from './guard-watches.ts';
 import { rollBackNotices } from './notices.ts';
 import { rollBackSteps } from './steps.ts';
 import { ROLL_BACK_FAILED, rollBackSummary } from './summary.ts';
@@ -103,7 +104,8 @@ export async function goBack(
       return { outcome: 'undone', changed: true, steps };
     }
     case 'reverse': {
-      const { results } = await runSteps(journal, lease, rollBackSteps(parties, cutover), {
+      const steps = rollBackSteps(parties, cutover, () => awaitGuard(edge, journal, parties.signal));
+      const { results } = await runSteps(journal, lease, steps, {
         ...options,
         phase: 'roll-back',
         whenUndone: 'Everything is as it was before this roll-back.',

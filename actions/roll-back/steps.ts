@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { setPreboot } from '../../src/heroku/features.ts';
 import { restoreFormation } from '../../src/heroku/restore-formation.ts';
 import type { StepRow } from '../../src/migration/journal.ts';
+import type { Json } from '../../src/migration/json.ts';
 import type { Step } from '../../src/migration/saga.ts';
 import { defineStep } from '../../src/migration/saga.ts';
 import { movers, STAND_STILL, switchMovers } from '../cutover/stand-still.ts';
@@ -19,13 +20,20 @@ const preboot = z.object({ preboot: z.boolean() });
 /**
  * The way back after the point of no return: what the new side took since is carried to Heroku and proven, only then
  * may Heroku write again, and it comes back as it was recorded: release, formation, names, maintenance mode.
+ *
+ * @param guard waits for the guard of this run, where there is to be one; not asked to undo, nor past the point of no return
  */
-export function rollBackSteps(parties: Parties, cutover: readonly StepRow[]): Step[] {
+export function rollBackSteps(
+  parties: Parties,
+  cutover: readonly StepRow[],
+  guard: () => Promise<Json> = () => Promise.resolve(null),
+): Step[] {
   const past = pastOf(cutover);
   const traffic = returnTraffic(parties, past);
   const data = past.isCaptured ? carryBack(parties, past, traffic) : proveUnwritten(parties, past, traffic);
   return [
     lookBeforeGoingBack(parties, past),
+    defineStep({ name: 'guard-watches', always: true, act: guard }),
     ...traffic.leadBack,
     ...data.untilHerokuMayWrite,
     ...data.afterwards,

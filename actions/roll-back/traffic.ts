@@ -5,7 +5,7 @@ import { setMaintenance } from '../../src/heroku/maintenance.ts';
 import { isParked, rollBackRelease } from '../../src/heroku/release.ts';
 import type { Step } from '../../src/migration/saga.ts';
 import { defineStep } from '../../src/migration/saga.ts';
-import { FRONT_DOOR } from '../cutover/front-door-traffic.ts';
+import { FRONT_DOOR, FRONT_DOOR_STATE } from '../cutover/front-door-traffic.ts';
 import type { Parties } from '../parties.ts';
 import {
   forgetFrontDoor,
@@ -19,6 +19,10 @@ import { formation, type Past } from './past.ts';
 
 const maintenance = z.object({ maintenance: z.boolean() });
 const parked = z.object({ formation });
+const MAINTENANCE_MODE = 'maintenance-mode';
+/** The step after which visitors are served by Heroku and its workers run, in whichever traffic mode. */
+export const LETS_IN = [MAINTENANCE_MODE, FRONT_DOOR_STATE];
+
 /** What the cutover did to visitors, in reverse: by what the journal says it did, whatever migration.yml says now. */
 export interface ReturnSteps {
   /** While the new side still serves, and again after a way back that was undone. */
@@ -67,9 +71,9 @@ function unpark({ oldSide: { heroku, app } }: Parties, past: Past): Step {
 
 function endMaintenance({ oldSide: { heroku, app } }: Parties, past: Past): Step {
   return defineStep({
-    name: 'maintenance-mode',
+    name: MAINTENANCE_MODE,
     act: async () => {
-      const step = past.step('maintenance-mode');
+      const step = past.step(MAINTENANCE_MODE);
       if (step !== undefined) await setMaintenance(heroku, app, maintenance.parse(step.prior).maintenance);
       return null;
     },

@@ -2,7 +2,14 @@ import type { PostgresAddress } from '../postgres/connect.ts';
 import type { StepStatus } from './journal.ts';
 import { openSession } from './journal-session.ts';
 
-/** What the journal says at one moment about who acts on a migration, and how far its cutover is. */
+/** The newest attempt at a step that is not undone. */
+export interface StandingStep {
+  name: string;
+  status: StepStatus;
+  pointOfNoReturn: boolean;
+}
+
+/** What the journal says at one moment about who acts on a migration, and how far its cutover and its way back are. */
 export interface Sight {
   /** Who acted last; `null` when nobody ever did. */
   holder: { runId: string; runAttempt: number; runUrl: string } | null;
@@ -12,8 +19,10 @@ export interface Sight {
   cutsOver: boolean;
   /** Milliseconds since the lease was last renewed or taken, by the database's clock. */
   silentMs: number;
-  /** The newest attempts at the cutover's steps that are not undone, in the order in which they began. */
-  steps: { name: string; status: StepStatus; pointOfNoReturn: boolean }[];
+  /** Of the cutover, in the order in which they began. */
+  steps: StandingStep[];
+  /** Of a roll-back that has begun and is not over. */
+  back: StandingStep[];
   /** The guard that signed last, and how long ago; `null`: none ever did. */
   guard: (PresentRun & { silentMs: number }) | null;
   /** A cutover that waits for its window, and for how long yet; negative: it has opened. `null`: none ever did. */
@@ -40,10 +49,21 @@ interface StoredSight {
   lease: Sight['lease'];
   cuts_over: boolean;
   silent_ms: string;
-  steps: Sight['steps'];
+  steps: StandingStep[];
+  back: StandingStep[];
   guard: Sight['guard'];
   waiting: Sight['waiting'];
 }
+
+const STANDING = (phase: string): string => `
+         coalesce((
+           select jsonb_agg(jsonb_build_object('name', name, 'status', status, 'pointOfNoReturn', point_of_no_return)
+                            order by begun_at)
+             from (select distinct on (name) name, status, point_of_no_return, begun_at
+                     from journal.step
+                    where migration_id = $1 and phase = '${phase}'
+                    order by name, attempt desc) newest
+            where status <> 'undone'), '[]')`;
 
 const LOOK = `
   select lease.run_id, lease.run_attempt, lease.run_url,
@@ -53,14 +73,8 @@ const LOOK = `
          exists (select 1 from journal.step
                   where migration_id = $1 and phase = 'cutover' and epoch = lease.epoch) as cuts_over,
          coalesce(extract(epoch from clock_timestamp() - lease.renewed_at) * 1000, 0)::bigint as silent_ms,
-         coalesce((
-           select jsonb_agg(jsonb_build_object('name', name, 'status', status, 'pointOfNoReturn', point_of_no_return)
-                            order by begun_at)
-             from (select distinct on (name) name, status, point_of_no_return, begun_at
-                     from journal.step
-                    where migration_id = $1 and phase = 'cutover'
-                    order by name, attempt desc) newest
-            where status <> 'undone'), '[]') as steps,
+${STANDING('cutover')} as steps,
+${STANDING('roll-back')} as back,
          (select jsonb_build_object('runId', run_id, 'runAttempt', run_attempt,
                    'silentMs', (extract(epoch from clock_timestamp() - seen_at) * 1000)::bigint)
             from journal.presence where migration_id = $1 and role = 'guard') as guard,
@@ -86,7 +100,7 @@ export async function openWatch(address: PostgresAddress, migrationId: string): 
     async look() {
       const [row] = await session.transaction((query) => query<StoredSight>(LOOK, [migrationId]));
       if (row === undefined) throw new Error('The journal did not say who acts.');
-      const { run_id, run_attempt, run_url, lease, cuts_over, silent_ms, steps, guard, waiting } = row;
+      const { run_id, run_attempt, run_url, lease, cuts_over, silent_ms, steps, back, guard, waiting } = row;
       return {
         holder:
           run_id === null ? null : { runId: run_id, runAttempt: run_attempt ?? 1, runUrl: run_url ?? '' },
@@ -94,6 +108,7 @@ export async function openWatch(address: PostgresAddress, migrationId: string): 
         cutsOver: cuts_over,
         silentMs: Number(silent_ms),
         steps,
+        back,
         guard,
         waiting,
       };

@@ -5,8 +5,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 
 import { waitForGuard } from '../../actions/cutover/guard-watches.ts';
-import { watchOver, type GuardEnd } from '../../actions/roll-back/guard.ts';
-import { judge, SILENCE_MS } from '../../actions/roll-back/judge-cutover.ts';
+import type { GuardEnd } from '../../actions/roll-back/guard-end.ts';
+import { watchOver } from '../../actions/roll-back/guard.ts';
+import {
+  isOwnCutover,
+  judgeCutover,
+  SILENCE_MS,
+  type Judgement,
+  type Watched,
+} from '../../actions/roll-back/judge-cutover.ts';
 import { startTcpProxy } from '../../rehearsal/servers/tcp-proxy.ts';
 import { systemClock } from '../../src/clock.ts';
 import type { Edge } from '../../src/github/run.ts';
@@ -124,7 +131,8 @@ function startGuard(
   };
   const end: Promise<GuardEnd> = watchOver(
     { clock, log: silentLog, signal: stop.signal, environment },
-    { watch, serving: [OPENING], undo, complete },
+    watch,
+    { isOwn: isOwnCutover, judge, undo, complete },
     events,
   );
   end.catch(() => undefined);
@@ -137,6 +145,7 @@ function startGuard(
 
 /** The step without which nobody is served after the point of no return. */
 const OPENING = 'open-new-side';
+const judge = (sight: Sight, watched: Watched): Judgement => judgeCutover(sight, watched, [OPENING]);
 const own = {
   runId: RUN,
   runAttempt: 1,
@@ -294,10 +303,11 @@ test('what is doubtful is waited for', () => {
     cutsOver: true,
     silentMs: SILENCE_MS,
     steps: [{ name: 'park', status: 'done', pointOfNoReturn: false }],
+    back: [],
     guard: null,
     waiting: null,
   };
-  const seen = { run: own, watchingMs: 0, seen: true, serving: [OPENING] };
+  const seen = { run: own, watchingMs: 0, seen: true };
   expect(judge(begun, seen)).toBe('abandoned');
   expect(judge({ ...begun, silentMs: SILENCE_MS - 1 }, seen)).toBe('wait');
   expect(judge({ ...begun, lease: 'held' }, seen)).toBe('wait');
@@ -324,6 +334,9 @@ test('what is doubtful is waited for', () => {
   // A re-run that finds everything done may be over before it is seen.
   expect(judge({ ...dead, steps: served, lease: 'free' }, { ...seen, seen: false })).toBe('over');
   expect(judge({ ...dead, steps: served }, { ...seen, seen: false })).toBe('wait');
+  // A way back has a guard of its own.
+  const back = [{ name: 'fence', status: 'intent' as const, pointOfNoReturn: false }];
+  expect(judge({ ...dead, back }, seen)).toBe('wait');
   const none: Sight = { ...begun, lease: 'free', steps: [] };
   expect(judge(none, { ...seen, seen: false, watchingMs: 60_000 })).toBe('wait');
   expect(judge(none, { ...seen, seen: false, watchingMs: 30 * 60_000 })).toBe('never-begun');
@@ -332,10 +345,10 @@ test('what is doubtful is waited for', () => {
 
 test('a cutover that waits for its window is waited for, until half an hour after it has opened', () => {
   const nothing: Sight = {
-    ...{ holder: null, lease: 'free', cutsOver: false, silentMs: 0, steps: [], guard: null },
+    ...{ holder: null, lease: 'free', cutsOver: false, silentMs: 0, steps: [], back: [], guard: null },
     waiting: { runId: RUN, runAttempt: 1, leftMs: 60_000 },
   };
-  const long = { run: own, watchingMs: 4 * 3_600_000, seen: false, serving: [] };
+  const long = { run: own, watchingMs: 4 * 3_600_000, seen: false };
   expect(judge(nothing, long)).toBe('wait');
   expect(judge({ ...nothing, waiting: { runId: RUN, runAttempt: 1, leftMs: -29 * 60_000 } }, long)).toBe(
     'wait',

@@ -4,6 +4,7 @@ import { cutoverSteps, noChecks } from '../../actions/cutover/steps.ts';
 import { captureLimits, describeLag, lagProblem } from '../../actions/live.ts';
 import type { Parties } from '../../actions/parties.ts';
 import { rollBackSteps } from '../../actions/roll-back/steps.ts';
+import { LETS_IN } from '../../actions/roll-back/traffic.ts';
 import { copiedStrategy, plannedStrategy } from '../../actions/strategy.ts';
 import type { Subject } from '../../actions/subject.ts';
 import { environmentOf, parseMigrationConfig } from '../../src/migration/config.ts';
@@ -168,6 +169,7 @@ describe('the steps of a cutover', () => {
     const names = (done: string[]): string[] => rollBackSteps(parties, done.map(row)).map(({ name }) => name);
     expect(names(['park', 'reverse-capture', 'point-of-no-return', 'open-new-side'])).toEqual([
       'pre-flight',
+      'guard-watches',
       'catch-up',
       'late-jobs',
       'follow-redis',
@@ -193,6 +195,7 @@ describe('the steps of a cutover', () => {
     ]);
     expect(names(['park', 'point-of-no-return', 'open-new-side'])).toEqual([
       'pre-flight',
+      'guard-watches',
       'close-new-side',
       'bring-jobs-back',
       'prove-no-writes',
@@ -213,13 +216,30 @@ describe('the steps of a cutover', () => {
     const subject = subjectOf('strategy: live', 'front-door');
     const names = rollBackSteps({ ...parties, subject }, past).map(({ name }) => name);
     expect(names).toEqual([
-      ...['pre-flight', 'dns staging.shop.example.com', 'resolvers-follow'],
+      ...['pre-flight', 'guard-watches', 'dns staging.shop.example.com', 'resolvers-follow'],
       ...['catch-up', 'late-jobs', 'follow-redis', 'quiet-workers'],
       ...['front-door-hold', 'fence', 'close-new-side', 'keep-running-jobs', 'return-taken-jobs'],
       ...['final-drain', 'carry-jobs', 'count-jobs', 'lift-fence', 'forget-old-jobs'],
       ...['unpark', 'start-workers', 'front-door-state', 'preboot-on', 'move-again', 'settle'],
       ...['end-reverse-capture', 'restart-workers-of-new-side'],
     ]);
+  });
+
+  test('the step that the guard of a way back takes for serving comes once workers run and every name leads back, in each traffic mode', () => {
+    const row = (name: string): StepRow => ({ name, status: 'done', prior: null, result: null }) as StepRow;
+    for (const done of [
+      ['maintenance-mode', 'park'],
+      ['front-door-state', 'front-door'],
+    ]) {
+      const past = [...done, 'reverse-capture', 'point-of-no-return', 'open-new-side'].map(row);
+      const names = rollBackSteps(parties, past).map(({ name }) => name);
+      const served = names.findIndex((name) => LETS_IN.includes(name));
+      const needed = names.flatMap((name, at) =>
+        /^(lift-fence|unpark|start-workers|dns )/.test(name) ? [at] : [],
+      );
+      expect(needed.length).toBeGreaterThan(2);
+      expect(served).toBeGreaterThan(Math.max(...needed));
+    }
   });
 
   test('nothing that drains runs without the fence', async () => {

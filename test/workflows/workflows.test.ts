@@ -176,14 +176,34 @@ test('one run at a time acts on an application, nothing is cancelled half-way, a
   for (const file of callers) expect(readWorkflow(file, root).concurrency).toBeUndefined();
 });
 
-test('the way back waits behind no run that moves, and both ways of moving wait for each other', () => {
+test('neither the way back nor going on with a cutover by the second workflow waits behind a run that is stuck', () => {
   const groupOf = (name: string): unknown => {
     const { concurrency } = readWorkflow(join(root, `.github/workflows/${name}.yml`), root);
     return (concurrency as { group: string }).group;
   };
-  expect(groupOf('cutover')).toBe(groupOf('migrate'));
-  for (const name of ['migrate', 'cutover', 'catch-up', 'rehearse-staging', 'destroy'])
-    expect(groupOf('roll-back')).not.toBe(groupOf(name));
+  // The lease in the journal lets only one of them act.
+  for (const name of ['migrate', 'catch-up', 'rehearse-staging', 'destroy'])
+    for (const free of ['roll-back', 'cutover']) expect(groupOf(free)).not.toBe(groupOf(name));
+  expect(groupOf('roll-back')).not.toBe(groupOf('cutover'));
+});
+
+test('the way back and its guard begin together in the same environment, and trying it needs none', () => {
+  const { jobs, on } = readWorkflow(join(root, '.github/workflows/roll-back.yml'), root);
+  const { guard, 'roll-back': back } = jobs;
+  expect(Object.keys(jobs)).toEqual(['roll-back', 'guard']);
+  for (const inputs of [on.workflow_dispatch?.inputs, on.workflow_call?.inputs])
+    expect(inputs?.guard).toMatchObject({ type: 'boolean', default: true });
+  const shared = (job: typeof back): unknown => [job?.needs, job?.environment, job?.['timeout-minutes']];
+  expect(shared(guard)).toEqual(shared(back));
+  expect(guard?.if).toBe('${{ always() && inputs.guard && !inputs.dry-run }}');
+  expect(guard?.steps?.map((step) => step.if)).toEqual(['always()', 'always()', 'always()']);
+  const given = (job: typeof back): Record<string, unknown> =>
+    job?.steps?.find(({ uses }) => uses?.endsWith('/roll-back') === true)?.with ?? {};
+  expect(given(guard)).toMatchObject({ command: 'guard', watches: 'roll-back' });
+  // It may have to lead the way back to its end, for which it needs all that the other has.
+  const needed = Object.entries(given(back)).filter(([name]) => !['dry-run', 'guard'].includes(name));
+  expect(given(guard)).toMatchObject(Object.fromEntries(needed));
+  expect(given(back).guard).toBe('${{ inputs.guard }}');
 });
 
 test('the cutover and the way back can be tried without anything being changed, by what we ship and by who calls it', () => {

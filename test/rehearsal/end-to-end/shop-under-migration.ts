@@ -163,15 +163,18 @@ export function catchUp(shop: Shop, command: 'catch-up' | 'uninstall' = 'catch-u
   return shop.run('catch-up.yml', { inputs: { application: 'shop', command } });
 }
 
+/** Without its guard unless `without` is given, as `cutOver`. */
 export function rollBack(
   shop: Shop,
   options: Partial<PipelineOptions> & { dryRun?: boolean } = {},
 ): Promise<WorkflowResult> {
   return shop.run('roll-back.yml', {
+    without: ['guard'],
     ...options,
     inputs: {
       application: 'shop',
       environment: 'production',
+      guard: options.without !== undefined && !options.without.includes('guard'),
       ...(options.dryRun === true ? { 'dry-run': true } : {}),
     },
   });
