@@ -118,7 +118,7 @@ async function served(
     onLine: (line) => lines.push(line),
   });
   const app: App = (headers) => ask(`http://127.0.0.1:${port}/path`, { headers, setHost: false });
-  for (const deadline = Date.now() + 10_000; ; await delay(50)) {
+  for (const deadline = Date.now() + 30_000; ; await delay(50)) {
     if ((await app({}).catch(() => undefined)) !== undefined) return { app, port };
     if (Date.now() > deadline) throw new Error(`It did not start:\n${lines.join('\n')}`);
   }

@@ -35,9 +35,16 @@ async function demand({ server }: OldDatabase, method: string): Promise<void> {
     `SELECT current_setting('hba_file') AS file`,
   );
   writeFileSync(hba?.file ?? '', `local all postgres trust\nhostssl all all 127.0.0.1/32 ${method}\n`);
+  const [before] = await server.query<{ at: string }>('postgres', LOADED_AT);
   await server.query('postgres', 'SELECT pg_reload_conf()');
-  await delay(200);
+  // A new connection is let in by what the server has read by then, and begins with that.
+  for (;;) {
+    const [now] = await server.query<{ at: string }>('postgres', LOADED_AT);
+    if (now?.at !== before?.at) return;
+    await delay(20);
+  }
 }
+const LOADED_AT = 'SELECT pg_conf_load_time()::text AS at';
 
 /** A role whose password is stored in this way. */
 async function role({ server, url }: OldDatabase, encryption: string, password: string): Promise<string> {
@@ -110,11 +117,16 @@ test('what cannot be read changes nothing: lost connections, a restarted server 
   });
   const next = async (state: State): Promise<void> => {
     states.length = 0;
-    for (const deadline = Date.now() + 10_000; states.at(-1) !== state; await delay(10))
+    for (const deadline = Date.now() + 30_000; states.at(-1) !== state; await delay(10))
       if (Date.now() > deadline) throw new Error(`Never ${state}: ${states.join(' ')}`);
   };
+  const saidAgain = async (code: string, before: number): Promise<void> => {
+    for (const deadline = Date.now() + 30_000; !lines.slice(before).join().includes(code); await delay(10))
+      if (Date.now() > deadline) throw new Error(`Never ${code}: ${lines.join('\n')}`);
+  };
   // No row: nothing is known.
-  await delay(500);
+  await saidAgain('42P01', 0);
+  await delay(300);
   expect(states).toEqual([]);
   await prepareFrontDoor(there.address, ID);
   await next('hold');
@@ -134,8 +146,9 @@ test('what cannot be read changes nothing: lost connections, a restarted server 
   await next('forward');
   proxy.cut();
   await next('forward');
+  const saidBefore = lines.length;
   await removeFrontDoor(there.address, ID);
-  await delay(300);
+  await saidAgain('42P01', saidBefore);
   states.length = 0;
   await delay(500);
   expect(states).toEqual([]);

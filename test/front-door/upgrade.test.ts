@@ -43,7 +43,7 @@ function upgrade(forwarder: Forwarder, path = '/cable'): Visitor {
     socket,
     heard: () => heard,
     hears: async (text) => {
-      for (const deadline = Date.now() + 5_000; !heard.includes(text); await delay(10))
+      for (const deadline = Date.now() + 30_000; !heard.includes(text); await delay(10))
         if (Date.now() > deadline) throw new Error(`It did not hear ${text} but ${heard}`);
     },
     closed: new Promise((resolve) => socket.once('close', () => resolve())),
@@ -124,7 +124,7 @@ test('an upgrade that the new side refuses gets its answer; one that waits too l
 test('told to end, it lets a WebSocket go on within its limit and then cuts it', async () => {
   const newSide = await startNewSide();
   echoes(newSide);
-  const forwarder = await startForwarder({ newSide, settings: { shutdownLimitMs: 600 } });
+  const forwarder = await startForwarder({ newSide, settings: { shutdownLimitMs: 3_000 } });
   const visitor = upgrade(forwarder);
   await visitor.hears('welcome');
   forwarder.process.signal('SIGTERM');

@@ -18,10 +18,14 @@ export const ROUTED = {
   'x-forwarded-port': '443',
 };
 
-/** One request on a connection of its own; a stream as the body is sent in chunks. Rejects without an answer. */
+/**
+ * One request on a connection of its own; a stream as the body is sent in chunks. `onBegun` is told of the first of the
+ * answer's body. Rejects without an answer.
+ */
 export function ask(
   url: string,
   options: RequestOptions & { body?: string | Readable } = {},
+  onBegun?: (chunk: Buffer) => void,
 ): Promise<Answer> {
   const { body, headers, ...rest } = options;
   return new Promise((resolve, reject) => {
@@ -39,6 +43,7 @@ export function ask(
       answered = true;
       const chunks: Buffer[] = [];
       incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
+      if (onBegun !== undefined) incoming.once('data', onBegun);
       incoming.on('error', () => undefined);
       incoming.once('close', () => {
         resolve({

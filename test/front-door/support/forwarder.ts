@@ -1,4 +1,5 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { freePort } from '../../../rehearsal/servers/free-port.ts';
@@ -19,8 +20,10 @@ export interface Forwarder {
   process: ServerProcess;
   /** What it has written so far. */
   lines: string[];
-  /** Waits for a line; throws after ten seconds. */
-  said(text: string): Promise<void>;
+  /** Waits for a line, of those after the first `after`; throws after half a minute. */
+  said(text: string, after?: number): Promise<void>;
+  /** Waits until it has read what was sent to it before, and who went away before. */
+  hasHeard(): Promise<void>;
   residentMib(): number;
 }
 
@@ -70,14 +73,22 @@ export async function startForwarder(options: ForwarderOptions): Promise<Forward
     url: `http://127.0.0.1:${port}`,
     process: process_,
     lines,
-    said: async (text) => {
-      const deadline = Date.now() + 10_000;
-      while (!lines.some((line) => line.includes(text))) {
+    said: async (text, after = 0) => {
+      const deadline = Date.now() + 30_000;
+      while (!lines.slice(after).some((line) => line.includes(text))) {
         if (ended || Date.now() > deadline)
           throw new Error(`It did not say "${text}" but:\n${lines.join('\n')}`);
         await delay(10);
       }
     },
+    // Connections are taken in the order in which they come, and what is no HTTP is answered at once.
+    hasHeard: () =>
+      new Promise((resolve, reject) => {
+        const last = connect(port, '127.0.0.1', () => last.write('no HTTP\r\n\r\n'));
+        last.resume();
+        last.once('error', reject);
+        last.once('close', () => resolve());
+      }),
     residentMib: () =>
       Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${process_.pid}/status`, 'utf8'))?.[1]) / 1024,
   };
