@@ -17,6 +17,7 @@ import { CaptureBroken } from '../../src/postgres/capture.ts';
 import { readLag } from '../../src/postgres/live.ts';
 import { writesAre } from '../../src/postgres/rights.ts';
 import { redisIs } from '../../src/redis/rights.ts';
+import { changeableNewApp } from '../changeable-app.ts';
 import { checkHosts } from '../http-checks.ts';
 import { captureLimits, describeLag, forward, lagProblem, liveOptions } from '../live.ts';
 import type { Parties } from '../parties.ts';
@@ -32,7 +33,7 @@ import { frontDoorReady } from './front-door-pre-flight.ts';
 
 /**
  * Everything that can be known before anything is touched: the new side is deployed, healthy, certified, closed and large
- * enough, DNS can be written, Heroku's token may change the app, and the forecast fits the budget. Changes nothing. Throws
+ * enough, DNS can be written, both tokens may change the app, and the forecast fits the budget. Changes nothing. Throws
  * one ConfigurationError that lists all that is not. `beforeItBegins` is told with it: what only a cutover that has not begun
  * yet must meet. `lowered` is what the journal knows of `provision application`, which lowers the records' lifetime.
  */
@@ -51,6 +52,7 @@ export async function preFlight(
       closedTarget(parties),
       diskFinding(parties),
       deployedApp(parties),
+      changeableNewApp(parties, 'remedy'),
       builtCommitFindings(parties),
       dnsFindings(parties, lowered),
       fittingCopy(parties, strategy),

@@ -3,6 +3,7 @@ import { ConfigurationError } from '../../src/errors.ts';
 import { isParked, releaseSchema } from '../../src/heroku/release.ts';
 import type { Step } from '../../src/migration/saga.ts';
 import { defineStep } from '../../src/migration/saga.ts';
+import { changeableNewApp } from '../changeable-app.ts';
 import { refuseUnlessWell, type Finding } from '../cutover/findings.ts';
 import { changeableApp } from '../cutover/pre-flight.ts';
 import type { Parties } from '../parties.ts';
@@ -19,6 +20,7 @@ export function lookBeforeGoingBack(parties: Parties, past: Past): Step {
     act: async () => {
       const findings = await Promise.all([
         changeableApp(parties),
+        changeableNewApp(parties, 'advice'),
         knownRelease(parties, past),
         namesToReturn(parties, past),
       ]);

@@ -26,11 +26,13 @@ const ATTEMPTS = 6;
 const PATIENCE_WITH_LIMIT_MS = 10 * 60_000;
 const LONGEST_WAIT_MS = 30_000;
 const REQUEST_TIMEOUT_MS = 30_000;
+/** POSTs that change nothing: what they ask is too long for an address. */
+const ASKS = /^\/apps\/(propose|[^/]+\/rollback\/validate)$/;
 
 /**
  * One request to DigitalOcean, repeated where that is safe: anything after a 429 (for up to ten minutes, as long as the
  * answer says), and GET, PUT, PATCH and DELETE also after a 5xx or a broken connection. A POST is not repeated then,
- * since it may have worked: the caller looks it up.
+ * since it may have worked: the caller looks it up; but for those that only ask.
  */
 export function createTransport(options: TransportOptions): Transport {
   return async (method, path, body) => {
@@ -41,7 +43,9 @@ export function createTransport(options: TransportOptions): Transport {
       const limited = outcome.status === 429;
       const broken = outcome.status >= 500 || outcome.status === 0;
       failures += limited ? 0 : 1;
-      const safe = limited ? limitedMs < PATIENCE_WITH_LIMIT_MS : method !== 'POST' && broken;
+      const safe = limited
+        ? limitedMs < PATIENCE_WITH_LIMIT_MS
+        : broken && (method !== 'POST' || ASKS.test(path));
       if (failures >= ATTEMPTS || !safe) throw outcome.reason;
       const grown = Math.min(LONGEST_WAIT_MS, 1000 * 2 ** (attempt - 1));
       const wait = outcome.retryAfterMs ?? grown;

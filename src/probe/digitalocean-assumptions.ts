@@ -185,6 +185,15 @@ export const digitalOceanAssumptions: readonly Assumption[] = [
     untried: '`provision` asks your own cluster',
   },
   {
+    id: 'rollback-validate',
+    claim:
+      'Whether a deployment could be returned to (`rollback/validate`) is answered for the one that serves, under `app:update` only, and changes nothing',
+    source: 'API description, “Validate App Rollback”',
+    ifWrong:
+      'The pre-flight says “not known”, or the way back stops where it starts the workers of the new side anew',
+    untried: '`cutover` asks it on staging, before anything is touched',
+  },
+  {
     id: 'propose',
     claim:
       '`apps/propose` checks and prices a spec with a public image in place of the real one, and without a network',

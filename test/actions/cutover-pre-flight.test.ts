@@ -62,6 +62,8 @@ interface Scene {
   domain: Record<string, unknown>;
   active: string;
   newest: string;
+  /** Whether the token may change the app. */
+  mayChange: { status: number };
   envs: { key: string }[];
   /** The commit of each component that was built at App Platform. */
   built: Record<string, string>;
@@ -91,6 +93,7 @@ beforeAll(async () => {
     response.writeHead(scene.health.status).end(scene.health.body),
   ).listen(0, '127.0.0.1');
   api = createServer((request, response) => {
+    if (request.url?.endsWith('/rollback/validate') === true) response.statusCode = scene.mayChange.status;
     response.setHeader('content-type', 'application/json').end(JSON.stringify(answered(request.url ?? '')));
   }).listen(0, '127.0.0.1');
   await Promise.all([once(site, 'listening'), once(api, 'listening')]);
@@ -116,6 +119,7 @@ beforeEach(() => {
     ...{ config: CONFIG, production: false, strategy: 'window', clock: new Date(NOON) },
     plan: { strategy: 'window', items: [], components: [{ name: 'web', kind: 'service', count: 1 }] },
     ...{ copy: copied, domain: { phase: 'ACTIVE' }, active: 'ACTIVE', newest: 'd1', envs: [], built: {} },
+    mayChange: { status: 200 },
     ...{ storageMib: 10_240, health: { status: 200, body: 'ok' }, ingressHost: front, heroku: {} },
     ...{ workspace: temporaryDirectory('workspace'), limits: {} },
   };
@@ -339,6 +343,24 @@ const ROWS: Row[] = [
     refused: { 'Heroku token may change the app': /write-protected|scope/ },
     after: () => {
       moving.allow();
+    },
+  },
+  {
+    name: 'a DigitalOcean token that may not change the new app',
+    wrong: () => {
+      scene.mayChange = { status: 403 };
+    },
+    refused: {
+      'DigitalOcean token may change the new app': /^no\. .*lacks the scope `app:update`.*edit it at/,
+    },
+  },
+  {
+    name: 'a DigitalOcean that does not say what its token may',
+    wrong: () => {
+      scene.mayChange = { status: 404 };
+    },
+    refused: {
+      'DigitalOcean token may change the new app': /^not known\. .*404.*run this again/,
     },
   },
   {

@@ -51,6 +51,8 @@ export interface MovingSides {
   restarts: string[][];
   /** Every request to DigitalOcean that changes something. */
   changesOfTheNewSide: string[];
+  /** How DigitalOcean answers whether the token may change the new app. */
+  mayChangeNewApp: { status: number };
   /**
    * Runs the way back, up to and with `last` (by default all of it), as a process of its own would; `before` as for
    * `cutOver`.
@@ -208,6 +210,7 @@ export async function movingSides(options: MovingOptions = {}): Promise<MovingSi
     allow: (scopes = ALL_SCOPES) => world.tokens.add(TOKEN, scopes),
     restarts: workers.restarts,
     changesOfTheNewSide: workers.changes,
+    mayChangeNewApp: workers.mayChange,
     goBack: ({ last, before = {}, signal = never } = {}) =>
       withLease(signal, async (lease, parties) => {
         const all = rollBackSteps(parties, await journal.steps('cutover'));

@@ -234,6 +234,22 @@ describe('the way back', () => {
     }
   }, 90_000);
 
+  test('a DigitalOcean token that may not start workers anew refuses it before they are quiet; one of which nothing is known is told', async () => {
+    const shop = await moved();
+    shop.mayChangeNewApp.status = 403;
+    const refused = await failure(shop.goBack());
+    expect(refused.message).toMatch(
+      /The way back cannot begin; nothing was touched:\n.*may change the new app: no\. .*lacks the scope `app:update`/,
+    );
+    expect(await isOpen(shop)).toBe(true);
+    expect(shop.changesOfTheNewSide).toEqual([]);
+
+    shop.mayChangeNewApp.status = 404;
+    await shop.goBack();
+    expect(shop.log.lines.join('\n')).toMatch(/may change the new app: not known\. .*404/);
+    expect(await isOpen(shop)).toBe(false);
+  }, 90_000);
+
   test('an old Redis whose plan is too small by now refuses it while the new side goes on serving', async () => {
     const shop = await moved({ oldMaxMemory: '8mb' });
     for (let n = 0; n < 12; n += 1) await shop.to.set(`grown:${n}`, 'x'.repeat(1_000_000));

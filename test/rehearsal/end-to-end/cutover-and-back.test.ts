@@ -6,6 +6,8 @@ import { readWaiting } from '../../../rehearsal/load/jobs-found.ts';
 import type { WorkflowResult } from '../../../rehearsal/runner/options.ts';
 import { openRedis } from '../../../rehearsal/shop/redis.ts';
 import { systemClock } from '../../../src/clock.ts';
+import { readScopes } from '../../../src/digitalocean/access.ts';
+import { UNSEEN_SCOPES } from '../../../src/doctor/digitalocean-checks.ts';
 import { createHeroku } from '../../../src/heroku/client.ts';
 import { silentLog } from '../../../src/log.ts';
 import { deployNewCode } from '../../heroku/support/deploy.ts';
@@ -88,6 +90,25 @@ test('a Heroku token that may only read: the cutover stops before anything is to
   expect(errorsOf(result)).toMatch(/scope/);
   expect(logOf(result)).not.toMatch(/##\[group\].*quiet-workers/);
   expect(shop.side.app.releases()).toEqual(releases);
+  await herokuServesAsBefore(shop, before);
+}, 60_000);
+
+test('a DigitalOcean token that may not change the new app, which the way back does: the cutover stops before anything is touched', async () => {
+  const { digitalOcean } = shop.world;
+  // All that a migration needs, but for this.
+  const scopes = [...readScopes, ...UNSEEN_SCOPES.migration].filter((scope) => scope !== 'app:update');
+  digitalOcean.tokens.add('dop_v1_cannot_change_apps', scopes);
+  const [ofHeroku, ofDigitalOcean] = [shop.world.heroku.requests.length, digitalOcean.requests.length];
+  const secrets = { DIGITALOCEAN_TOKEN: 'dop_v1_cannot_change_apps' };
+  const result = await cutOver(shop, prepared, { secrets });
+  expectConclusion(result, 'failure');
+  expect(errorsOf(result)).toMatch(/may change the new app: no\. .*lacks the scope `app:update`/);
+  expect(logOf(result)).not.toMatch(/##\[group\].*stand-still/);
+  // Writes what stands there, to see whether it may.
+  expect(changesAmong(shop.world.heroku.requests.slice(ofHeroku))).toEqual([
+    `PATCH /apps/${shop.side.app.name}`,
+  ]);
+  expect(changesOfApps(shop, ofDigitalOcean)).toEqual([]);
   await herokuServesAsBefore(shop, before);
 }, 60_000);
 
