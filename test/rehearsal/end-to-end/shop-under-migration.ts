@@ -319,6 +319,14 @@ export async function underLoad(shop: Shop, body: () => Promise<void>): Promise<
   return report;
 }
 
+/** When the first of those who had been refused got an answer again; milliseconds since the epoch. */
+export function firstGoodAfter({ outages }: LoadReport, moment: number): number {
+  const ends = outages.flatMap(({ until }) => (until !== null && until > moment ? [until] : []));
+  // Without any the test would measure nothing: at these steps nobody is answered any more.
+  expect(ends.length).toBeGreaterThan(0);
+  return Math.min(...ends);
+}
+
 /** The figures that people ask for, on standard error: a promise that was kept says nothing about by how much. */
 export function tellFigures(
   what: string,
