@@ -1,5 +1,5 @@
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ConfigurationError, messageOf } from '../src/errors.ts';
@@ -81,6 +81,7 @@ async function rehearse(
     expected: expectedSide(options),
     ended,
     sections: readSections(kept.record),
+    processors: availableParallelism(),
     phasesMs: phasesOf(result),
     strategy: world.strategy,
     traffic: world.traffic,

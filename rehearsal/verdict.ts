@@ -26,6 +26,8 @@ export interface Verdict {
   costUsdPerMonth: { before: number | null; after: number | null };
   /** What of Heroku's behaviour was played from its documentation and decides these figures; see docs/assumptions.md. */
   restsOn: readonly string[];
+  /** Of the machine: what was measured shares them among three companies, the shop and its visitors. */
+  processors: number;
   phasesMs: Record<string, number>;
   /** Path of the migration record. */
   record: string;
@@ -43,6 +45,7 @@ export interface Evidence {
   ended: boolean;
   /** The sections of the record, or none when there is no record. */
   sections: readonly { phase: string; data: unknown }[];
+  processors: number;
   phasesMs: Record<string, number>;
   /** As migration.yml says them; what the record says counts, too. */
   strategy: World['strategy'];
@@ -143,6 +146,7 @@ export function conclude(evidence: Evidence): { verdict: Verdict; reasons: strin
       keys,
       costUsdPerMonth: { before: costs?.before.usdPerMonth ?? null, after: costs?.after.usdPerMonth ?? null },
       restsOn: evidence.traffic === 'front-door' ? FRONT_DOOR_RESTS_ON : [],
+      processors: evidence.processors,
       phasesMs: evidence.phasesMs,
       record: evidence.record,
       evidence: evidence.evidence,
@@ -181,7 +185,7 @@ export function describeVerdict(world: World, { verdict, reasons }: ReturnType<t
   return [
     verdict.verdict === 'passed' ? 'PASSED' : `FAILED: ${reasons.join('; ')}`,
     `authoritative      ${verdict.authoritative}`,
-    `downtime           ${seconds(verdict.downtimeMs)}, longest hold ${seconds(verdict.longestHoldMs)}${ownTime}, ${verdict.refusedRequests} requests refused (measured from outside)`,
+    `downtime           ${seconds(verdict.downtimeMs)}, longest hold ${seconds(verdict.longestHoldMs)}${ownTime}, ${verdict.refusedRequests} requests refused (measured from outside, on ${verdict.processors} processors)`,
     ...(before === null
       ? []
       : [

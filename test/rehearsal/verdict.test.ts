@@ -64,7 +64,14 @@ function concluded(figures: Figures): ReturnType<typeof conclude> {
       },
       ...(figures.rolledBack === undefined ? [] : [{ phase: 'roll-back', data: {} }]),
     ],
-    ...{ phasesMs: {}, record: 'record.json', evidence: null, conditions: [], ...figures.evidence },
+    ...{
+      processors: 2,
+      phasesMs: {},
+      record: 'record.json',
+      evidence: null,
+      conditions: [],
+      ...figures.evidence,
+    },
   });
 }
 
@@ -194,6 +201,8 @@ test('with the front door the verdict says what of Heroku it rests on, that no l
     'rests on           the router lets requests wait while web dynos start',
   );
   expect(lines.join('\n')).toContain('none of which a live probe has confirmed');
+  expect(through.verdict.processors).toBe(2);
+  expect(lines.join('\n')).toContain('requests refused (measured from outside, on 2 processors)');
   expect(lines.join('\n')).toContain('longest hold 3.1 s (the old release took 1.3 s of it to end)');
   expect(lines.join('\n')).toMatch(
     /^played +resolvers keep names 4.5 s \(TTL 30 s\); a cluster takes 2 s, .* a deployment 2 s, .* dynos get 30 s to end/m,

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { availableParallelism } from 'node:os';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -156,6 +157,7 @@ test('a runner that dies once visitors are led on, then re-run failed jobs: the 
     sections: record.sections,
     ...{ strategy: shop.world.strategy, traffic: shop.world.traffic },
     ...{ namesKeptMs: shop.world.ttl.playedMs, disturbed: false },
+    processors: availableParallelism(),
     phasesMs: {},
     record: '',
     evidence: null,
