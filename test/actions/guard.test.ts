@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 
 import { waitForGuard } from '../../actions/cutover/guard-watches.ts';
+import { awaitGuard } from '../../actions/roll-back/guard-watches.ts';
 import type { GuardEnd } from '../../actions/roll-back/guard-end.ts';
 import { watchOver } from '../../actions/roll-back/guard.ts';
 import {
@@ -14,6 +15,7 @@ import {
   type Judgement,
   type Watched,
 } from '../../actions/roll-back/judge-cutover.ts';
+import { isOwnWayBack, judgeWayBack } from '../../actions/roll-back/judge-way-back.ts';
 import { startTcpProxy } from '../../rehearsal/servers/tcp-proxy.ts';
 import { systemClock } from '../../src/clock.ts';
 import type { Edge } from '../../src/github/run.ts';
@@ -360,6 +362,78 @@ test('a cutover that waits for its window is waited for, until half an hour afte
   expect(judge({ ...nothing, waiting: { runId: '8', runAttempt: 1, leftMs: 60_000 } }, long)).toBe(
     'never-begun',
   );
+});
+
+test('of a way back: what is doubtful is waited for, what closes both sides is not', () => {
+  const cutOver: Sight['steps'] = [{ name: 'point-of-no-return', status: 'done', pointOfNoReturn: true }];
+  const closing = { name: 'close-new-side', status: 'done' as const, pointOfNoReturn: false };
+  const lifted = { name: 'lift-fence', status: 'done' as const, pointOfNoReturn: true };
+  const begun: Sight = {
+    ...{ holder: own, lease: 'expired', cutsOver: false, silentMs: SILENCE_MS },
+    ...{ steps: cutOver, back: [closing], guard: null, waiting: null },
+  };
+  const seen = { run: own, watchingMs: 0, seen: true };
+  const unseen = { ...seen, seen: false };
+  expect(judgeWayBack(begun, seen)).toBe('abandoned');
+  expect(judgeWayBack({ ...begun, silentMs: SILENCE_MS - 1 }, seen)).toBe('wait');
+  expect(judgeWayBack({ ...begun, lease: 'held' }, seen)).toBe('wait');
+  expect(judgeWayBack({ ...begun, lease: 'free' }, seen)).toBe('abandoned');
+  // Of an attempt before this one: this one gets the time to go on with it.
+  expect(judgeWayBack(begun, { ...unseen, watchingMs: 299_000 })).toBe('wait');
+  expect(judgeWayBack(begun, { ...unseen, watchingMs: 300_000 })).toBe('abandoned');
+  // What it undoes is a cutover that stopped before its point of no return.
+  const parked: Sight['steps'] = [{ name: 'park', status: 'undoing', pointOfNoReturn: false }];
+  expect(judgeWayBack({ ...begun, steps: parked, back: [] }, seen)).toBe('abandoned');
+
+  const dead: Sight = { ...begun, back: [closing, lifted] };
+  expect(judgeWayBack(dead, seen)).toBe('half-way');
+  expect(judgeWayBack({ ...dead, lease: 'free', silentMs: 1_000 }, seen)).toBe('wait');
+  // Begun, and whether it was passed is not known yet: who undoes looks.
+  expect(judgeWayBack({ ...begun, back: [closing, { ...lifted, status: 'intent' }] }, seen)).toBe(
+    'abandoned',
+  );
+  for (const name of ['maintenance-mode', 'front-door-state']) {
+    const letIn = { name, status: 'done' as const, pointOfNoReturn: false };
+    expect(judgeWayBack({ ...dead, back: [...dead.back, letIn] }, seen)).toBe('dead-after-the-switch');
+    expect(judgeWayBack({ ...dead, back: [...dead.back, letIn] }, unseen)).toBe('wait');
+    const failed = { ...letIn, status: 'failed' as const };
+    expect(judgeWayBack({ ...dead, back: [...dead.back, failed] }, seen)).toBe('half-way');
+  }
+
+  const over: Sight = { ...begun, lease: 'free', steps: [], back: [] };
+  expect(judgeWayBack(over, seen)).toBe('over');
+  expect(judgeWayBack({ ...over, steps: cutOver }, seen)).toBe('ended-before');
+  // Nothing of this run yet: a finished cutover is what a way back begins from.
+  expect(judgeWayBack({ ...over, steps: cutOver }, { ...unseen, watchingMs: 599_000 })).toBe('wait');
+  expect(judgeWayBack({ ...over, steps: cutOver }, { ...unseen, watchingMs: 600_000 })).toBe('never-begun');
+  // From a laptop the cutover may have been the same run's: that is not the way back.
+  expect(isOwnWayBack({ ...over, cutsOver: true }, own)).toBe(false);
+  expect(isOwnWayBack(over, own)).toBe(true);
+});
+
+describe('a way back whose workflow says that a guard runs beside it', () => {
+  const edge = (warnings: string[]) => ({
+    inputs: { boolean: () => true } as unknown as Edge['inputs'],
+    environment: readRunEnvironment({ GITHUB_RUN_ID: RUN, GITHUB_REPOSITORY: 'acme/shop' }),
+    clock,
+    log: { ...silentLog, warning: (line: string) => void warnings.push(line) },
+  });
+  const never = new AbortController().signal;
+
+  test('waits for it, and goes on without one after a while, which it says', async () => {
+    const { address, journal } = await aJournal();
+    const warnings: string[] = [];
+    expect(await awaitGuard(edge(warnings), journal, never, 200)).toEqual({
+      guard: 'none watches: none of this run has shown itself',
+    });
+    expect(warnings.join()).toMatch(/No guard watches .* Stay with this run/);
+    const watch = await watching(address);
+    await watch.sign({ runId: RUN, runAttempt: 1 }, 'guard');
+    expect(await awaitGuard(edge(warnings), journal, never, 200)).toMatchObject({
+      guard: expect.stringContaining('watches since'),
+    });
+    expect(warnings).toHaveLength(1);
+  });
 });
 
 describe('a cutover whose workflow says that a guard runs beside it', () => {
