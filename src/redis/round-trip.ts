@@ -5,7 +5,7 @@ import { messageOf } from '../errors.ts';
 /** A way there and back as long as this takes more of a pass's time than a server's work for one batch. */
 const FAR_MS = 4;
 /** A server that is busy answers late now and then; the quickest answer is the way alone. */
-const ROUNDS = 3;
+const ROUNDS = 5;
 
 /** Whether waiting for answers is what takes the time: then more is asked for in one go. */
 export async function isFar(redis: Redis): Promise<boolean> {

@@ -95,7 +95,8 @@ test('a writer is not held up by the questions', async () => {
     );
   probing.done = true;
   await writing;
-  expect(longestMs).toBeLessThan(250);
+  // Milliseconds, unless this process itself has to wait for a processor.
+  expect(longestMs).toBeLessThan(1_000);
 });
 
 test('writers that a run which died still holds are let go, instead of waited for', async () => {
@@ -104,7 +105,7 @@ test('writers that a run which died still holds are let go, instead of waited fo
   await clientOf(address).call('CLIENT', 'PAUSE', 60_000, 'WRITE');
   await withRedis(address, {}, (redis) => probeAbilities(redis, address, { log: silentLog, mayWrite: true }));
   expect(await clientOf(address).set('a', 1)).toBe('OK');
-}, 10_000);
+}, 40_000);
 
 test('the line for the log names what is there and what is not', () => {
   expect(describeAbilities(everything)).toBe(

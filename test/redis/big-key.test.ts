@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import { NotSupportedError } from '../../src/errors.ts';
@@ -190,7 +189,7 @@ describe('streams', () => {
       string,
       number,
     ][];
-    expect(Math.abs((idle ?? 0) - (before ?? 0))).toBeLessThan(1000);
+    expect(Math.abs((idle ?? 0) - (before ?? 0))).toBeLessThan(10_000);
   });
 
   test('deliveries outlast their entries, whether these were deleted or trimmed, and leave no trace of their own', async () => {
@@ -303,16 +302,17 @@ withAndWithoutScripts('whatever happens meanwhile (scripts: %s)', (mode) => {
   test('a key that never stays the same type is told and leaves the target as it was', async () => {
     await to.set('key', 'older copy');
     await from.set('key', 'text');
+    let changed: Promise<unknown> = Promise.resolve();
     const onBytes = (): void => {
-      void from.type('key').then((type) => {
+      changed = from.type('key').then((type) => {
         const change = from.multi().del('key');
         return (type === 'string' ? change.rpush('key', 'list') : change.set('key', 'text')).exec();
       });
     };
     // The change must be there before the key is looked at for the last time.
     const slow = Object.create(from, {
-      pttl: { value: async (key: Buffer) => delay(20).then(() => from.pttl(key)) },
-      type: { value: async (key: Buffer) => delay(20).then(() => from.type(key)) },
+      pttl: { value: async (key: Buffer) => changed.then(() => from.pttl(key)) },
+      type: { value: async (key: Buffer) => changed.then(() => from.type(key)) },
     }) as Redis;
     await expect(
       streamKey({ from: slow, to }, Buffer.from('key'), { clockOffsetMs: 0, scripts, onBytes }),

@@ -108,8 +108,8 @@ test('a server that owes an answer and stays silent is lost after a while', asyn
   await new Promise<void>((resolve) => swallowing.listen(0, '127.0.0.1', resolve));
   try {
     const { port } = swallowing.address() as AddressInfo;
-    const redis = await connectRedis({ host: '127.0.0.1', port, tls: { mode: 'off' } }, { silenceMs: 300 });
-    await delay(600);
+    const redis = await connectRedis({ host: '127.0.0.1', port, tls: { mode: 'off' } }, { silenceMs: 2_000 });
+    await delay(2_500);
     // Nothing is owed, so nothing is missed.
     expect(await redis.ping()).toBe('PONG');
     isSilent = true;

@@ -190,11 +190,11 @@ export const ways: Record<string, Way> = {
       await client.restore('restore:b', 0, payload);
     },
   },
-  'expires-unread': { before: [['PSETEX', 'k:a', 300, '1']], run: () => pause(800) },
+  'expires-unread': { before: [['PSETEX', 'k:a', 1_500, '1']], run: () => pause(2_000) },
   'expires-when-read': {
-    before: [['PSETEX', 'k:a', 300, '1']],
+    before: [['PSETEX', 'k:a', 1_500, '1']],
     run: async (client) => {
-      await pause(310);
+      await pause(1_510);
       await client.get('expires-when-read:a');
     },
   },
@@ -247,16 +247,16 @@ export const newerWays: Record<string, Way> = {
   'field-expires': {
     before: [
       ['HSET', 'k:a', 'f', '1', 'g', '2'],
-      ['HPEXPIRE', 'k:a', 300, 'FIELDS', 1, 'f'],
+      ['HPEXPIRE', 'k:a', 1_500, 'FIELDS', 1, 'f'],
     ],
-    run: () => pause(1_500),
+    run: () => pause(2_700),
   },
   'last-field-expires': {
     before: [
       ['HSET', 'k:a', 'f', '1'],
-      ['HPEXPIRE', 'k:a', 300, 'FIELDS', 1, 'f'],
+      ['HPEXPIRE', 'k:a', 1_500, 'FIELDS', 1, 'f'],
     ],
-    run: () => pause(1_500),
+    run: () => pause(2_700),
   },
   delifeq: { before: [['SET', 'k:a', '1']], run: [['DELIFEQ', 'k:a', '1']] },
   delex: { before: [['SET', 'k:a', '1']], run: [['DELEX', 'k:a']] },

@@ -45,7 +45,7 @@ test('a queue is paused until its running jobs have ended, and what is carried i
   const { from } = await twoRedis();
   await queueOf(from);
   await from.rpush('bull:emails:active', '4', '5');
-  await from.set('bull:emails:5:lock', 'token', 'PX', 1_500);
+  await from.set('bull:emails:5:lock', 'token', 'PX', 60_000);
   expect(await quietJobs(from)).toBe(1);
   expect(await quietJobs(from)).toBe(0);
   expect(await from.hget('bull:emails:meta', 'paused')).toBe('1');
@@ -53,6 +53,7 @@ test('a queue is paused until its running jobs have ended, and what is carried i
   // 4 has no lock: nobody runs it.
   const early = await waitUntilIdle(from, { limitMs: 100, log: silentLog, clock: systemClock });
   expect(early).toMatchObject({ idle: false, busy: 1 });
+  await from.pexpire('bull:emails:5:lock', 1_500);
   const idle = await waitUntilIdle(from, { limitMs: 20_000, log: silentLog, clock: systemClock });
   expect(idle).toMatchObject({ idle: true, busy: 0 });
 

@@ -83,14 +83,16 @@ test('a process is told once to go quiet, and idle is only what stays quiet with
   expect(early).toMatchObject({ idle: false, busy: 1 });
   const told: string[] = [];
   const log = { ...silentLog, info: (line: string) => void told.push(line) };
+  const waiting = { over: false };
   const worker = (async () => {
-    for (let beats = 0; beats < 40; beats += 1) {
+    for (let beats = 0; !waiting.over; beats += 1) {
       await beat(from, state);
       if (beats >= 4 && told.length > 0) state.jobs = 0;
       await delay(100);
     }
   })();
-  const idle = await waitUntilIdle(from, { limitMs: 20_000, log, clock: systemClock });
+  const idle = await waitUntilIdle(from, { limitMs: 40_000, log, clock: systemClock });
+  waiting.over = true;
   await worker;
   expect(idle).toMatchObject({ idle: true, busy: 0 });
   expect(state.quiet).toBe(true);
