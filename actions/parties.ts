@@ -1,10 +1,11 @@
 import { readApp } from '../src/digitalocean/app.ts';
 import type { DigitalOcean } from '../src/digitalocean/client.ts';
 import { createDigitalOcean } from '../src/digitalocean/client.ts';
+import type { Errand } from '../src/digitalocean/runner-mark.ts';
 import type { Clock } from '../src/clock.ts';
 import type { DnsProvider } from '../src/dns/provider.ts';
 import type { Resolver } from '../src/dns/resolvers.ts';
-import { ConfigurationError } from '../src/errors.ts';
+import { ConfigurationError, messageOf } from '../src/errors.ts';
 import { frontDoorSecret as deriveFrontDoorSecret } from '../src/front-door/secret.ts';
 import type { Edge } from '../src/github/run.ts';
 import type { HerokuClient } from '../src/heroku/client.ts';
@@ -25,7 +26,7 @@ import type { PostgresTools } from '../src/postgres/tools.ts';
 import { findPostgresTools } from '../src/postgres/tools.ts';
 import type { RedisAddress } from '../src/redis/connect.ts';
 import type { Dashboard } from './dashboard.ts';
-import { admitRunner, openAsAdmitted, sweepDeadRun } from './runner-access.ts';
+import { admitRunner, openAsAdmitted, sweepDeadJobs } from './runner-access.ts';
 import type { Subject } from './subject.ts';
 
 /** The Heroku side, with addresses as they are at this moment: they may rotate at any hour. */
@@ -60,6 +61,8 @@ export interface Parties {
   tools: PostgresTools;
   /** By which the new side knows the forwarder of `traffic: front-door`; masked. */
   frontDoorSecret: string;
+  /** By which this job is let in: its name among all others in the trusted sources. */
+  pass: string;
   /** The lease's epoch; 0 for a phase that changes nothing and holds none. */
   epoch: number;
   /** Throws when another run has taken over. */
@@ -107,10 +110,19 @@ export interface Reached {
   pass: string;
   /** Open and readable; to be closed. */
   journal: Journal;
+  /** Takes this runner out again before the job ends: for one that waits. The journal is closed by then. */
+  leave: () => Promise<void>;
 }
 
-/** Finds both sides again through the APIs and lets this runner in. */
-export async function reachBothSides(edge: Edge, { config, environment }: Subject): Promise<Reached> {
+/**
+ * Finds both sides again through the APIs and lets this runner in. A visit throws a MoveAtWorkError, with nothing touched,
+ * while a cutover or roll-back of another run is at work.
+ */
+export async function reachBothSides(
+  edge: Edge,
+  { config, environment }: Subject,
+  errand: Errand = 'visit',
+): Promise<Reached> {
   const key = requireMigrationKey(edge.inputs.secret('migration-key'));
   // A cancelled run undoes itself, and past the point of no return it finishes: both with these clients.
   const heroku = herokuOf(edge, null);
@@ -133,27 +145,35 @@ export async function reachBothSides(edge: Edge, { config, environment }: Subjec
       `${environment.herokuApp} has a Redis and the new side has none yet: run provision with \`stage: infrastructure\` first.`,
     );
   }
-  const { pass, lookAgain } = await admitRunner(edge, client, target);
+  const { pass, lookAgain, leave } = await admitRunner(edge, client, target, errand);
   const [journal, major] = await openAsAdmitted(edge, lookAgain, () =>
     Promise.all([
       openJournal(target.journal, environment.migrationId, (text) => edge.redact(text)),
       majorOf(database, edge.signal),
     ]),
   );
-  return { heroku, client, redis: source.redis, database, major, target, pass: pass.holder, journal };
+  return {
+    ...{ heroku, client, redis: source.redis, database, major, target },
+    ...{ pass: pass.holder, journal, leave },
+  };
 }
 
-/** Finds both sides again through the APIs and lets this runner in. The journal is open and readable. */
+/** As `reachBothSides`, for a phase that works with both. The journal is open and readable. */
 export async function gatherParties(
   edge: Edge,
   subject: Subject,
-): Promise<{ parties: Parties; journal: Journal }> {
+  errand: Errand = 'visit',
+): Promise<{ parties: Parties } & Pick<Reached, 'journal' | 'leave'>> {
   const { config, environment } = subject;
   const key = requireMigrationKey(edge.inputs.secret('migration-key'));
   const frontDoorSecret = deriveFrontDoorSecret(key, environment.migrationId);
   edge.mask(frontDoorSecret);
   const names = targetNames(environment.migrationId, config.application);
-  const { heroku, client, redis, database, major, target, journal } = await reachBothSides(edge, subject);
+  const { heroku, client, redis, database, major, target, pass, journal, leave } = await reachBothSides(
+    edge,
+    subject,
+    errand,
+  );
   const parties: Parties = {
     subject,
     oldSide: {
@@ -182,6 +202,7 @@ export async function gatherParties(
       edge.environment.onHostedRunner ? { install: { log: edge.log } } : {},
     ),
     frontDoorSecret,
+    pass,
     epoch: 0,
     checkLease: () => Promise.resolve(),
     directory: edge.environment.temporaryDirectory,
@@ -189,7 +210,7 @@ export async function gatherParties(
     clock: edge.clock,
     signal: edge.signal,
   };
-  return { parties, journal };
+  return { parties, journal, leave };
 }
 
 async function majorOf(database: PostgresAddress, signal: AbortSignal): Promise<number> {
@@ -206,8 +227,9 @@ export async function withLease<T>(
   edge: Edge,
   subject: Subject,
   body: (parties: Parties, journal: Journal, lease: Lease) => Promise<T>,
+  errand: Errand = 'visit',
 ): Promise<T> {
-  const { parties, journal } = await gatherParties(edge, subject);
+  const { parties, journal } = await gatherParties(edge, subject, errand);
   try {
     return await underLease(edge, parties, journal, (own, lease) => body(own, journal, lease));
   } finally {
@@ -215,17 +237,20 @@ export async function withLease<T>(
   }
 }
 
-/** Takes the lease for `body` and gives it back; refused with a ConfigurationError while another run holds it. */
+/**
+ * Takes the lease for `body` and gives it back; refused with a ConfigurationError while another run holds it. What holders
+ * of the lease left in the trusted sources who died with it is taken out at the end: the lists rest until then.
+ */
 export async function underLease<T>(
   edge: Edge,
   parties: Parties,
   journal: Journal,
   body: (parties: Parties, lease: Lease) => Promise<T>,
 ): Promise<T> {
-  const lease = await acquireLease(journal, { holder: edge.environment, log: edge.log, clock: edge.clock });
+  const { log, clock, environment } = edge;
+  const { pass } = parties;
+  const lease = await acquireLease(journal, { holder: environment, pass, log, clock });
   try {
-    if (lease.takenFrom !== null)
-      await sweepDeadRun(edge, parties.newSide.client, parties.newSide, lease.takenFrom);
     return await body(
       {
         ...parties,
@@ -236,6 +261,22 @@ export async function underLease<T>(
       lease,
     );
   } finally {
+    await sweepDeadHolders(edge, parties, journal);
     await lease.release();
+  }
+}
+
+/** Never throws: a phase that ended well has ended well, and the next one to hold the lease tries again. */
+async function sweepDeadHolders(
+  edge: Edge,
+  { newSide, pass }: Parties,
+  journal: Pick<Journal, 'passesOfDead' | 'forgetPasses'>,
+): Promise<void> {
+  try {
+    const dead = (await journal.passesOfDead()).filter((one) => one !== pass);
+    await sweepDeadJobs(edge, newSide.client, newSide, dead);
+    await journal.forgetPasses(dead);
+  } catch (error) {
+    edge.log.warning(`What dead jobs left in the trusted sources was not taken out: ${messageOf(error)}`);
   }
 }

@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import type { DigitalOcean } from '../src/digitalocean/client.ts';
 import { createDigitalOcean } from '../src/digitalocean/client.ts';
 import * as firewall from '../src/digitalocean/firewall.ts';
-import type { RunnerPass } from '../src/digitalocean/runner-mark.ts';
+import { LONGEST_MOVE_MS, MoveAtWorkError } from '../src/digitalocean/move-at-work.ts';
+import type { Errand, RunnerPass } from '../src/digitalocean/runner-mark.ts';
 import * as trustedSource from '../src/digitalocean/trusted-source.ts';
 import { egressAddress } from '../src/github/egress.ts';
 import type { Edge } from '../src/github/run.ts';
@@ -13,7 +13,8 @@ const HOUR_MS = 3_600_000;
 const LONGEST_JOB_MS = { hosted: 6 * HOUR_MS, own: 5 * 24 * HOUR_MS };
 
 /**
- * Lets this runner reach the new side's databases for as long as the job lasts; `dismissRunner` takes it back.
+ * Lets this runner reach the new side's databases for as long as the job lasts; `dismissRunner` takes it back. A visit
+ * throws a MoveAtWorkError, with nothing touched, while a cutover or roll-back of another run is at work.
  *
  * @returns `lookAgain` looks whether it is still let in, and lets it in again when a job that began or ended in the same
  *   moment has written over it: DigitalOcean's list is replaced as a whole, and whoever wrote last cannot know of it
@@ -22,14 +23,15 @@ export async function admitRunner(
   edge: Edge,
   client: DigitalOcean,
   target: Target,
-): Promise<{ pass: RunnerPass; lookAgain: () => Promise<void> }> {
+  errand: Errand = 'visit',
+): Promise<{ pass: RunnerPass; lookAgain: () => Promise<void>; leave: () => Promise<void> }> {
   const { redis } = target;
   // Saved before the change, so that the post step knows of it however the job ends.
   if (redis !== undefined) {
     edge.saveState('firewall', redis.firewallId);
     edge.saveState('redis-port', String(redis.port));
   }
-  const { pass, swept } = await admitToCluster(edge, client, target.clusterId);
+  const { pass, swept } = await admitToCluster(edge, client, target.clusterId, { errand });
   if (redis !== undefined) {
     for (const stale of swept) await firewall.dismissRunner(client, redis.firewallId, stale, redis.port);
     if (await firewall.admitRunner(client, redis.firewallId, pass.address, redis.port))
@@ -43,7 +45,12 @@ export async function admitRunner(
         `Let this runner (${pass.address}) in again: another job had written over the trusted sources.`,
       );
   };
-  return { pass, lookAgain };
+  const leave = (): Promise<void> =>
+    dismiss(edge, client, {
+      ...{ cluster: target.clusterId, pass, unmarked: false },
+      redis: redis === undefined ? undefined : { firewall: redis.firewallId, port: redis.port },
+    });
+  return { pass, lookAgain, leave };
 }
 
 const LOOK_AGAIN_MS = 1000;
@@ -69,7 +76,7 @@ export async function openAsAdmitted<T>(
 
 /**
  * Lets this runner reach the cluster, under a mark that names the job and says when it is over at the latest: the next
- * job takes out what a killed one has left.
+ * job takes out what a killed one has left. A visit throws a MoveAtWorkError as `admitRunner` does.
  *
  * @param always what must be trusted beside it, such as the private network
  */
@@ -77,17 +84,28 @@ export async function admitToCluster(
   edge: Edge,
   client: DigitalOcean,
   clusterId: string,
-  always: readonly trustedSource.NewRule[] = [],
+  { errand = 'visit', always = [] }: { errand?: Errand; always?: readonly trustedSource.NewRule[] } = {},
 ): Promise<{ pass: RunnerPass; swept: string[] }> {
   const address = await egressAddress(edge.inputs.url('egress-url'), edge.signal);
-  const pass = passFor(edge, address);
+  const pass = passFor(edge, address, errand);
   edge.saveState('runner-address', address);
   edge.saveState('runner-holder', pass.holder);
   edge.saveState('cluster', clusterId);
-  const { added, marked, swept } = await trustedSource.admitRunner(client, clusterId, pass, always);
+  const { added, marked, told, swept } = await trustedSource
+    .admitRunner(client, clusterId, pass, always)
+    .catch(async (error: unknown) => {
+      // It came in the same moment: the move waits until this one has gone.
+      if (error instanceof MoveAtWorkError) await trustedSource.dismissRunner(client, clusterId, pass);
+      throw error;
+    });
   if (swept.length > 0)
     edge.log.warning(
       `Took out of the trusted sources what jobs that were killed had left: ${swept.join(', ')}.`,
+    );
+  if (!told && errand !== 'visit' && errand !== 'guard')
+    edge.log.warning(
+      `The trusted sources tell nobody of this ${errand}: DigitalOcean keeps no description of ${address}, or the address is your own and ` +
+        'no rule for the private network is there. Turn the schedule of catch-up.yml off until it is over: it would change the list in the middle of it.',
     );
   if (added) {
     edge.log.info(`Let this runner (${address}) reach the new cluster for this job.`);
@@ -107,19 +125,7 @@ export async function admitToCluster(
   return { pass, swept };
 }
 
-/** The lease says that a run was killed: its address need not stay until its time is up. */
-export async function sweepDeadRun(
-  edge: Edge,
-  client: DigitalOcean,
-  target: Target,
-  dead: { runId: string; runAttempt: number },
-): Promise<void> {
-  // Earlier attempts of this very run are swept when its address is let in, and its own must stay.
-  if (dead.runId === edge.environment.runId) return;
-  await closeTo(await trustedSource.sweepDeadRun(client, target.clusterId, dead), edge, client, target);
-}
-
-/** Other jobs of this very run that died: nobody else could take them out before their time is up. */
+/** Jobs that are known to be dead, by their passes: their addresses need not stay until their time is up. */
 export async function sweepDeadJobs(
   edge: Edge,
   client: DigitalOcean,
@@ -142,21 +148,26 @@ async function closeTo(
   for (const stale of swept) await firewall.dismissRunner(client, redis.firewallId, stale, redis.port);
 }
 
-function passFor({ environment, clock }: Edge, address: string): RunnerPass {
-  const { runId, runAttempt, onHostedRunner } = environment;
+/** The name by which a job of this process is let in. */
+export function passOf(
+  { runId, runAttempt, process }: Edge['environment'],
+  errand: Errand = 'visit',
+): string {
+  return [runId, runAttempt, process, ...(errand === 'visit' ? [] : [errand])].join('.');
+}
+
+function passFor({ environment, clock }: Edge, address: string, errand: Errand): RunnerPass {
+  const { onHostedRunner } = environment;
+  const isMove = errand === 'cutover' || errand === 'roll-back';
   const longest = onHostedRunner ? LONGEST_JOB_MS.hosted : LONGEST_JOB_MS.own;
   return {
     address,
-    holder: `${runId}.${runAttempt}.${randomBytes(2).toString('hex')}`,
-    until: new Date(clock.now().getTime() + longest),
+    holder: passOf(environment, errand),
+    until: new Date(clock.now().getTime() + (isMove ? LONGEST_MOVE_MS : longest)),
   };
 }
 
-/**
- * The post step: runs also when the job failed or was cancelled. Rules of the Redis firewall carry no mark, so the
- * cluster's mark speaks for both: while another job holds the address, neither is closed to it. Redis comes first; where
- * it fails the mark stays, and by it the next job takes the address out of both.
- */
+/** The post step: runs also when the job failed or was cancelled. */
 export async function dismissRunner(edge: Edge): Promise<void> {
   const address = edge.getState('runner-address');
   if (address === '') return;
@@ -168,15 +179,38 @@ export async function dismissRunner(edge: Edge): Promise<void> {
     clock: edge.clock,
     redact: (text) => edge.redact(text),
   });
-  const cluster = edge.getState('cluster');
-  const pass = { address, holder: edge.getState('runner-holder') };
   const redis = { firewall: edge.getState('firewall'), port: Number(edge.getState('redis-port')) };
-  const closesRedis = redis.firewall !== '' && !(await trustedSource.isHeldByAnother(client, cluster, pass));
-  if (closesRedis) await firewall.dismissRunner(client, redis.firewall, address, redis.port);
-  const unmarked = edge.getState('runner-unmarked') === 'true';
+  await dismiss(edge, client, {
+    cluster: edge.getState('cluster'),
+    pass: { address, holder: edge.getState('runner-holder') },
+    unmarked: edge.getState('runner-unmarked') === 'true',
+    redis: redis.firewall === '' ? undefined : redis,
+  });
+}
+
+/**
+ * Rules of the Redis firewall carry no mark, so the cluster's mark speaks for both: while another job holds the address,
+ * neither is closed to it. Redis comes first; where it fails the mark stays, and by it the next job takes the address
+ * out of both.
+ */
+async function dismiss(
+  edge: Edge,
+  client: DigitalOcean,
+  admitted: {
+    cluster: string;
+    pass: Pick<RunnerPass, 'address' | 'holder'>;
+    unmarked: boolean;
+    redis: { firewall: string; port: number } | undefined;
+  },
+): Promise<void> {
+  const { cluster, pass, unmarked, redis } = admitted;
+  const { address } = pass;
+  const closesRedis = !(await trustedSource.isHeldByAnother(client, cluster, pass));
+  if (redis !== undefined && closesRedis)
+    await firewall.dismissRunner(client, redis.firewall, address, redis.port);
   if (!(await trustedSource.dismissRunner(client, cluster, pass, unmarked))) {
     // Who held it a moment ago has gone meanwhile, and saw us still there: nobody else closes Redis.
-    if (redis.firewall !== '' && !closesRedis) {
+    if (redis !== undefined && !closesRedis) {
       await firewall.dismissRunner(client, redis.firewall, address, redis.port);
       if (await trustedSource.isHeldByAnother(client, cluster, pass))
         await firewall.admitRunner(client, redis.firewall, address, redis.port);
@@ -185,7 +219,8 @@ export async function dismissRunner(edge: Edge): Promise<void> {
     return;
   }
   // It may have begun in this moment, and have found the rule that has just gone.
-  if (closesRedis) await firewall.admitRunner(client, redis.firewall, address, redis.port);
+  if (redis !== undefined && closesRedis)
+    await firewall.admitRunner(client, redis.firewall, address, redis.port);
   edge.log.info(
     `Another job behind this runner's address (${address}) is at work: it closes the new databases.`,
   );

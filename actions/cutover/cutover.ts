@@ -2,6 +2,7 @@ import type { GateMode } from '../../src/github/gate.ts';
 import { checkGate } from '../../src/github/gate.ts';
 import type { Edge } from '../../src/github/run.ts';
 import type { Journal } from '../../src/migration/journal.ts';
+import type { Lease } from '../../src/migration/lease.ts';
 import { recordedPlanDigest } from '../../src/migration/record.ts';
 import { runSteps } from '../../src/migration/saga.ts';
 import type { Strategy } from '../../src/migration/strategy.ts';
@@ -11,10 +12,11 @@ import type { FailedOutcome } from '../failed-phase.ts';
 import { tellingFailure } from '../failed-phase.ts';
 import { withNames } from '../names.ts';
 import type { Parties } from '../parties.ts';
-import { gatherParties, withLease } from '../parties.ts';
+import { gatherParties, underLease } from '../parties.ts';
 import { copiedStrategy, plannedStrategy } from '../strategy.ts';
 import type { Subject } from '../subject.ts';
 import { readSubject, recordPhase, refuseUnsupported } from '../subject.ts';
+import { waitUntilAlone } from './alone.ts';
 import { beforeItBegins } from './before-it-begins.ts';
 import type { Finding } from './findings.ts';
 import { refuseUnlessWell } from './findings.ts';
@@ -71,10 +73,13 @@ export async function cutover(edge: Edge): Promise<void> {
     return;
   }
   if (edge.inputs.boolean('wait-for-window') && windowFinding(subject, edge.clock).remedy !== undefined) {
-    const { journal } = await gatherParties(edge, subject);
+    const { journal, leave } = await gatherParties(edge, subject, 'cutover');
     const waits = await waitsForItsWindow(edge, subject, journal).finally(() => journal.close());
-    // No lease and no session is held meanwhile.
-    if (waits) await waitForWindow(subject, edge);
+    if (waits) {
+      // Nothing is held meanwhile: no lease, no session, and its mark keeps no catch-up out.
+      await leave();
+      await waitForWindow(subject, edge);
+    }
   }
 
   const decisions = await triedDecisions(edge);
@@ -83,7 +88,7 @@ export async function cutover(edge: Edge): Promise<void> {
     onFailure: async (outcome: FailedOutcome) => ({ ...(await notices.failed(outcome)), decisions }),
   };
   const moved = await tellingFailure(edge, told, (onStep) =>
-    withLease(edge, subject, async (gathered, journal, lease) => {
+    alone(edge, subject, async (gathered, journal, lease) => {
       const parties = withNames(edge, gathered);
       await refuseDuringRollBack(journal);
       const strategy = await strategyOf(subject, journal);
@@ -116,6 +121,22 @@ export async function cutover(edge: Edge): Promise<void> {
   edge.setOutput('downtime-ms', moved.downtimeMs);
   await edge.summary(cutoverSummary(subject, moved));
   await keepEvidence(edge, subject);
+}
+
+/** Holds the lease while `body` runs, from when nobody who comes and goes is let in to the new databases. */
+async function alone<T>(
+  edge: Edge,
+  subject: Subject,
+  body: (parties: Parties, journal: Journal, lease: Lease) => Promise<T>,
+): Promise<T> {
+  const { parties, journal } = await gatherParties(edge, subject, 'cutover');
+  try {
+    // Another move is not waited for: it holds the lease, or is about to.
+    await waitUntilAlone(edge, parties, journal, { errands: ['visit'] });
+    return await underLease(edge, parties, journal, (own, lease) => body(own, journal, lease));
+  } finally {
+    await journal.close();
+  }
 }
 
 /** That of the copy which the cutover finishes; without one the plan's, and the pre-flight says that a copy is missing. */
@@ -159,7 +180,12 @@ function checksOf(
       return { ...evidence, checks: [...evidence.checks, ...unchanged, ...rehearsed] };
     },
     preFlight: async () => preFlight(parties, strategy, [], await journal.steps(LOWERING_PHASE)),
-    guard: () => waitForGuard(edge, journal, parties.signal),
+    guard: async () => {
+      const watched = await waitForGuard(edge, journal, parties.signal);
+      // The last moment before anything is touched: who has just ended may not have left.
+      await waitUntilAlone(edge, parties, journal);
+      return watched;
+    },
     resultOf: resultsOf(journal),
   };
 }

@@ -1,6 +1,8 @@
+import { MoveAtWorkError } from '../../src/digitalocean/move-at-work.ts';
 import type { Edge } from '../../src/github/run.ts';
 import type { Journal } from '../../src/migration/journal.ts';
 import type { Json } from '../../src/migration/json.ts';
+import { LeaseHeldError } from '../../src/migration/lease.ts';
 import { defineStep, runSteps } from '../../src/migration/saga.ts';
 import type { CatchUp } from '../../src/postgres/live.ts';
 import type { LiveProof } from '../../src/postgres/live-proof.ts';
@@ -14,6 +16,7 @@ import { tellingFailure } from '../failed-phase.ts';
 import { backward, captureLimits, describeLag, forward, lagProblem, liveOptions } from '../live.ts';
 import type { Parties } from '../parties.ts';
 import { withLease } from '../parties.ts';
+import { standBack } from '../stand-back.ts';
 import { copiedStrategy } from '../strategy.ts';
 import type { Subject } from '../subject.ts';
 import { recordPhase } from '../subject.ts';
@@ -35,10 +38,16 @@ interface Nothing {
   nothing: string;
 }
 
+/** Why it stood back before another run. */
+interface StoodBack {
+  before: MoveAtWorkError | LeaseHeldError;
+}
+
 /**
  * `catch-up`: drains what waits, in the direction in which the migration stands, and fails when following is in danger.
  * Made to run on a schedule: it is green and says so while there is nothing to follow. Either way it samples how busy
- * production is, from which assess proposes a window.
+ * production is, from which assess proposes a window. While a cutover or roll-back is at work it stands back and touches
+ * nothing at all, green unless that takes unusually long: the schedule comes again.
  */
 export async function catchUpCommand(edge: Edge, subject: Subject): Promise<void> {
   if (edge.inputs.boolean('dry-run')) {
@@ -68,8 +77,10 @@ export async function catchUpCommand(edge: Edge, subject: Subject): Promise<void
           onStep,
         });
         return results['catch-up'] as unknown as CaughtUp;
-      }).catch(orNotProvisioned),
+      }).catch(orNoTurn),
   );
+  if ('before' in caught)
+    return standBack(edge, subject, { phase: 'migrate-db', command: 'catch-up' }, caught.before);
   if ('nothing' in caught) return tellNothing(edge, subject, caught.nothing);
 
   const problem = lagProblem(caught.lag, captureLimits({ subject }));
@@ -133,8 +144,9 @@ function catchUpStep(parties: Parties, direction: Direction): ReturnType<typeof 
   });
 }
 
-/** A schedule begins before production is prepared: that is no failure. */
-function orNotProvisioned(error: unknown): Nothing {
+/** A schedule begins before production is prepared, and comes while others are at work: that is no failure. */
+function orNoTurn(error: unknown): Nothing | StoodBack {
+  if (error instanceof MoveAtWorkError || error instanceof LeaseHeldError) return { before: error };
   if (error instanceof NotProvisionedError) return { nothing: `Nothing is prepared yet: ${error.message}` };
   throw error;
 }

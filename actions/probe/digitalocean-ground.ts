@@ -71,7 +71,7 @@ export function digitalOceanGround(options: DigitalOceanGroundOptions): DigitalO
     database: once(async () => {
       const { id } = await cluster();
       const range = networkRule((await vpc()).range);
-      await admitToCluster(edge, client, id, [range]);
+      await admitToCluster(edge, client, id, { always: [range] });
       await ensureDatabase(client, id, names.database);
       const { user } = await ensureUser(client, id, names.databaseUser);
       edge.mask(user.password);

@@ -2,6 +2,7 @@ import { openJournal, type Journal } from '../../src/migration/journal.ts';
 import { acquireLease, LeaseHeldError, type Lease } from '../../src/migration/lease.ts';
 import type { PostgresAddress } from '../../src/postgres/connect.ts';
 import type { Edge } from '../../src/github/run.ts';
+import { passOf } from '../runner-access.ts';
 
 /** Three times as long as a run that was killed keeps a lease. */
 const PATIENCE_MS = 180_000;
@@ -33,7 +34,7 @@ export async function withJournal<T>(
 }
 
 function takeLease({ environment, log, clock }: Edge, journal: Journal): Promise<Lease> {
-  return acquireLease(journal, { holder: environment, log, clock });
+  return acquireLease(journal, { holder: environment, pass: passOf(environment), log, clock });
 }
 
 async function waitForLease(edge: Edge, journal: Journal): Promise<Lease> {

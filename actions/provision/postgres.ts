@@ -75,7 +75,9 @@ export async function ensurePlannedCluster(p: Provisioning, vpc: Vpc): Promise<C
 /** Closes the cluster to everybody but the private network and, for this job, the runner. */
 export async function letRunnerIn(p: Provisioning, clusterId: string, range: string): Promise<string> {
   const { client, names, plan } = p;
-  const { pass, swept } = await admitToCluster(p.edge, client, clusterId, [networkRule(range)]);
+  const { pass, swept } = await admitToCluster(p.edge, client, clusterId, {
+    always: [networkRule(range)],
+  });
   const firewall = plan.redis === null ? undefined : await findFirewall(client, names.firewall);
   if (firewall !== undefined && plan.redis !== null) {
     // Another job behind the same address may end before this one, and leave it to this one to close Redis.

@@ -38,7 +38,7 @@ const COMPLETIONS = 3;
 export async function guard(edge: Edge): Promise<void> {
   const subject = await readSubject(edge);
   const watches = edge.inputs.choice('watches', ['cutover', 'roll-back']);
-  const { parties, journal } = await gatherParties(edge, subject);
+  const { parties, journal } = await gatherParties(edge, subject, 'guard');
   try {
     const watch = await openWatch(journal.address, journal.migrationId);
     const events: string[] = [];

@@ -47,7 +47,7 @@ export interface Carried {
 export async function rollBack(edge: Edge): Promise<void> {
   const subject = await readSubject(edge);
   if (edge.inputs.boolean('dry-run')) {
-    const { parties, journal } = await gatherParties(edge, subject);
+    const { parties, journal } = await gatherParties(edge, subject, 'roll-back');
     try {
       await refuseFinalized(journal, subject);
       edge.log.info(`Would ${PLANS[await wayBack(parties, await journal.steps('cutover'))]}`);
@@ -64,13 +64,18 @@ export async function rollBack(edge: Edge): Promise<void> {
     edge,
     { subject, phase: 'roll-back', words: ROLL_BACK_FAILED, onFailure: (outcome) => notices.failed(outcome) },
     (onStep) =>
-      withLease(edge, subject, async (parties, journal, lease) => {
-        await refuseFinalized(journal, subject);
-        return goBack(edge, withNames(edge, parties), journal, lease, (report) => {
-          onStep(report);
-          notices.onStep();
-        });
-      }),
+      withLease(
+        edge,
+        subject,
+        async (parties, journal, lease) => {
+          await refuseFinalized(journal, subject);
+          return goBack(edge, withNames(edge, parties), journal, lease, (report) => {
+            onStep(report);
+            notices.onStep();
+          });
+        },
+        'roll-back',
+      ),
   );
   edge.log.info(`Heroku serves: ${done.outcome}.`);
   await recordPhase(edge, subject, 'roll-back', { ...done, ...(await notices.finished(done.outcome)) });

@@ -1,6 +1,7 @@
 import type { Check } from '../../src/checks/result.ts';
 import { failedLines, judged } from '../../src/checks/result.ts';
 import { wayBackChecks } from '../../src/checks/way-back.ts';
+import { MoveAtWorkError } from '../../src/digitalocean/move-at-work.ts';
 import { messageOf } from '../../src/errors.ts';
 import type { Edge } from '../../src/github/run.ts';
 import type { Journal } from '../../src/migration/journal.ts';
@@ -13,17 +14,21 @@ import { captureLimits } from '../live.ts';
 import { standingOf } from '../migrate-db/state.ts';
 import type { Parties } from '../parties.ts';
 import { gatherParties } from '../parties.ts';
+import { standBack } from '../stand-back.ts';
 import type { Subject } from '../subject.ts';
 import { recordPhase } from '../subject.ts';
 import { watchSummary } from './summary.ts';
 
 /**
  * `command: watch`: while the way back is open, how far Heroku lags behind the new side, how large the logs are and
- * whether the schema has changed. Made to run on a schedule: it changes nothing, is green while there is nothing to watch,
- * and fails when the way back is closing, early enough to do something about it.
+ * whether the schema has changed. Made to run on a schedule: it changes nothing, is green while there is nothing to watch
+ * or while it stands back before a cutover or roll-back, and fails when the way back is closing, early enough to do
+ * something about it.
  */
 export async function watch(edge: Edge, subject: Subject): Promise<void> {
   const seen = await look(edge, subject);
+  if ('before' in seen)
+    return standBack(edge, subject, { phase: 'verify', command: 'watch', checks: [] }, seen.before);
   if ('nothing' in seen) {
     edge.log.info(seen.nothing);
     await recordPhase(edge, subject, 'verify', {
@@ -49,7 +54,10 @@ export async function watch(edge: Edge, subject: Subject): Promise<void> {
     throw new Error(['The way back to Heroku is closing:', ...failed.map((line) => `  ${line}`)].join('\n'));
 }
 
-async function look(edge: Edge, subject: Subject): Promise<{ checks: Check[] } | { nothing: string }> {
+async function look(
+  edge: Edge,
+  subject: Subject,
+): Promise<{ checks: Check[] } | { nothing: string } | { before: MoveAtWorkError }> {
   try {
     const { parties, journal } = await gatherParties(edge, subject);
     try {
@@ -58,7 +66,8 @@ async function look(edge: Edge, subject: Subject): Promise<{ checks: Check[] } |
       await journal.close();
     }
   } catch (error) {
-    // A schedule begins before production is prepared: that is no failure.
+    // A schedule begins before production is prepared, and comes in the middle of a cutover: that is no failure.
+    if (error instanceof MoveAtWorkError) return { before: error };
     if (error instanceof NotProvisionedError) return { nothing: `Nothing is prepared yet: ${error.message}` };
     throw error;
   }

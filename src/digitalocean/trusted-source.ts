@@ -1,6 +1,17 @@
 import { z } from 'zod';
 import type { DigitalOcean } from './client.ts';
-import { isOfRun, isOver, markOf, readMark, type RunnerPass } from './runner-mark.ts';
+import { MoveAtWorkError, moveAtWork } from './move-at-work.ts';
+import {
+  errandOf,
+  isOver,
+  markOf,
+  NETWORK_MARK,
+  networkMarkOf,
+  readMark,
+  readNetworkMark,
+  type Holder,
+  type RunnerPass,
+} from './runner-mark.ts';
 
 const ruleSchema = z.looseObject({
   uuid: z.string().optional(),
@@ -19,7 +30,7 @@ export type NewRule = {
 
 /** The rule that lets in everything in the private network: the app's own components among it. */
 export function networkRule(range: string): NewRule {
-  return { type: 'ip_addr', value: range, description: 'heroku-to-digitalocean private network' };
+  return { type: 'ip_addr', value: range, description: NETWORK_MARK };
 }
 
 export interface Admission {
@@ -27,6 +38,8 @@ export interface Admission {
   added: boolean;
   /** Whether DigitalOcean kept our mark; without it the rule cannot be told from one of the user's own later. */
   marked: boolean;
+  /** Whether the list says that this job is here: what a visit reads before it comes in. */
+  told: boolean;
   /** Addresses that jobs which were killed had left, and that are out now. */
   swept: string[];
 }
@@ -35,6 +48,9 @@ export interface Admission {
  * Lets a job's address in, beside what must be trusted always (`networkRule`), and takes out what killed jobs have left.
  * An address that the user trusts already stays the user's. An empty list means open to the internet; the first rule
  * closes the cluster to everybody else. Call `dismissRunner` in the post step, also after a failure.
+ *
+ * A visit throws a MoveAtWorkError while the list says that a move of another run is at work. It looks before it writes,
+ * and again at what it has written: of two that come in the same moment each sees the other.
  */
 export async function admitRunner(
   client: DigitalOcean,
@@ -45,7 +61,10 @@ export async function admitRunner(
   const now = client.clock.now();
   let added: boolean | undefined;
   const swept = new Set<string>();
+  const errand = errandOf(pass);
   const rules = await amend(client, clusterId, (before) => {
+    const move = errand === 'visit' ? moveAtWork(before.map(asSource), pass, now) : undefined;
+    if (move !== undefined) throw new MoveAtWorkError(move, now);
     const kept = before.flatMap((rule) => withoutHolders(rule, (one) => isOver(one, pass, now)));
     for (const { value } of before) if (!kept.some((rule) => rule.value === value)) swept.add(value);
     const missing = always.filter(({ value }) => !kept.some((rule) => isAddress(rule, value)));
@@ -53,16 +72,29 @@ export async function admitRunner(
     added ??= !before.some((rule) => isAddress(rule, pass.address));
     if (own === undefined)
       return [...kept, ...missing, { type: 'ip_addr', value: pass.address, description: markOf([pass]) }];
+    const withPass = (holders: readonly Holder[]): Holder[] => [
+      ...holders.filter(({ holder }) => holder !== pass.holder),
+      pass,
+    ];
     const holders = readMark(own.description);
-    if (holders === undefined) return [...kept, ...missing];
-    const shared = markOf([...holders.filter(({ holder }) => holder !== pass.holder), pass]);
+    if (holders === undefined) {
+      // The user's own rule: whom a visit must see stands beside the private network.
+      const bearing = [...kept, ...missing];
+      if (errand === 'visit') return bearing;
+      return bearing.map((rule) => {
+        const moves = readNetworkMark(rule.description);
+        return moves === undefined ? rule : { ...rule, description: networkMarkOf(withPass(moves)) };
+      });
+    }
+    const shared = markOf(withPass(holders));
     return [...kept.map((rule) => (rule === own ? { ...rule, description: shared } : rule)), ...missing];
   });
   swept.delete(pass.address);
   const marked = rules.some(
     (rule) => isAddress(rule, pass.address) && readMark(rule.description) !== undefined,
   );
-  return { added: added === true, marked, swept: [...swept] };
+  const told = rules.some((rule) => asSource(rule).holders?.some(({ holder }) => holder === pass.holder));
+  return { added: added === true, marked, told, swept: [...swept] };
 }
 
 /**
@@ -80,8 +112,8 @@ export async function dismissRunner(
 ): Promise<boolean> {
   const rules = await amend(client, clusterId, (before) => {
     const kept = before.flatMap((rule) => {
-      if (!isAddress(rule, pass.address)) return [rule];
-      if (readMark(rule.description) === undefined) return unmarked ? [] : [rule];
+      const isOurs = asSource(rule).holders !== undefined;
+      if (!isOurs && unmarked && isAddress(rule, pass.address)) return [];
       return withoutHolders(rule, ({ holder }) => holder === pass.holder);
     });
     if (kept.length === 0 && before.length > 0) {
@@ -111,29 +143,16 @@ function isHeldIn(rules: readonly Rule[], pass: Pick<RunnerPass, 'address' | 'ho
   return holders.some(({ holder }) => holder !== pass.holder);
 }
 
-/** Takes out what a run that is known to be dead has left; returns the addresses that are out now. */
-export function sweepDeadRun(
-  client: DigitalOcean,
-  clusterId: string,
-  dead: { runId: string; runAttempt: number },
-): Promise<string[]> {
-  return sweep(client, clusterId, (one) => isOfRun(one, dead));
-}
-
-/** Likewise of single jobs, by the names of their passes. */
-export function sweepDeadJobs(
+/**
+ * Takes out what jobs that are known to be dead have left, by the names of their passes; returns the addresses that are
+ * out now.
+ */
+export async function sweepDeadJobs(
   client: DigitalOcean,
   clusterId: string,
   dead: readonly string[],
 ): Promise<string[]> {
-  return sweep(client, clusterId, ({ holder }) => dead.includes(holder));
-}
-
-async function sweep(
-  client: DigitalOcean,
-  clusterId: string,
-  isDead: (holder: Omit<RunnerPass, 'address'>) => boolean,
-): Promise<string[]> {
+  const isDead = ({ holder }: Holder): boolean => dead.includes(holder);
   const swept = new Set<string>();
   await amend(client, clusterId, (before) => {
     const kept = before.flatMap((rule) => withoutHolders(rule, isDead));
@@ -192,12 +211,13 @@ function isAddress(rule: Rule, value: string): boolean {
   return rule.type === 'ip_addr' && rule.value === value;
 }
 
-/** A rule of ours without those holders, or nothing when none is left; any other rule as it is. */
-function withoutHolders(rule: Rule, gone: (holder: Omit<RunnerPass, 'address'>) => boolean): Rule[] {
-  const holders = readMark(rule.description);
+/** A rule of ours without those holders, or nothing when it was there for them alone; any other rule as it is. */
+function withoutHolders(rule: Rule, gone: (holder: Holder) => boolean): Rule[] {
+  const { holders } = asSource(rule);
   if (holders === undefined) return [rule];
   const left = holders.filter((holder) => !gone(holder));
   if (left.length === holders.length) return [rule];
+  if (readNetworkMark(rule.description) !== undefined) return [{ ...rule, description: networkMarkOf(left) }];
   return left.length === 0 ? [] : [{ ...rule, description: markOf(left) }];
 }
 
@@ -219,11 +239,18 @@ function sameSources(one: readonly Rule[], other: readonly Rule[]): boolean {
   return key(one) === key(other);
 }
 
-/** Everybody who may reach the cluster; `holders` are the jobs of ours that a rule is there for. */
+/** Everybody who may reach the cluster; `holders` are the jobs of ours that a rule tells of, undefined where it is not ours. */
 export async function readTrustedSources(
   client: DigitalOcean,
   clusterId: string,
-): Promise<{ type: string; value: string; holders: Omit<RunnerPass, 'address'>[] | undefined }[]> {
-  const rules = await readRules(client, clusterId);
-  return rules.map(({ type, value, description }) => ({ type, value, holders: readMark(description) }));
+): Promise<ReturnType<typeof asSource>[]> {
+  return (await readRules(client, clusterId)).map(asSource);
+}
+
+function asSource({ type, value, description }: Rule): {
+  type: string;
+  value: string;
+  holders: Holder[] | undefined;
+} {
+  return { type, value, holders: readMark(description) ?? readNetworkMark(description) };
 }

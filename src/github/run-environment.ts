@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { tmpdir, userInfo } from 'node:os';
 
 /** The run that this process belongs to; also outside of GitHub, with values of its own. */
@@ -10,6 +10,8 @@ export interface RunEnvironment {
   repository: string;
   runId: string;
   runAttempt: number;
+  /** Random: tells this process from all others of its run. `9f3a`. */
+  process: string;
   runUrl: string;
   actor: string;
   triggeringActor: string;
@@ -41,6 +43,7 @@ export function readRunEnvironment(
     repository,
     runId,
     runAttempt: Number(environment.GITHUB_RUN_ATTEMPT ?? '1'),
+    process: randomBytes(2).toString('hex'),
     runUrl: repository === '' ? runId : `${server}/${repository}/actions/runs/${runId}`,
     actor,
     triggeringActor: environment.GITHUB_TRIGGERING_ACTOR ?? actor,

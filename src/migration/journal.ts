@@ -66,6 +66,10 @@ export interface Journal extends StepJournal {
   history(): Promise<StepRow[]>;
   /** After a roll-back: the steps of finished phases count as undone, all at once, and the phases may begin anew. */
   retire(writer: Writer, phases: readonly string[], reason: string): Promise<void>;
+  /** Passes of those who held the lease and died with it, oldest first: nobody else takes them out of the trusted sources. */
+  passesOfDead(): Promise<string[]>;
+  /** They are out. */
+  forgetPasses(passes: readonly string[]): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -107,6 +111,14 @@ const SCHEMA = `
     acquired_at  timestamptz,
     renewed_at   timestamptz,
     expires_at   timestamptz
+  );
+
+  -- By which each holder of the lease is let in to the new databases, until it gives the lease back.
+  create table if not exists journal.lease_pass (
+    migration_id text not null references journal.migration,
+    epoch        bigint not null,
+    pass         text not null,
+    primary key (migration_id, epoch)
   );
 
   -- Who else is there: a guard that watches, a cutover that waits for its window.
@@ -239,6 +251,17 @@ export async function openJournal(
           [migrationId, phases, redact(reason)],
         );
       }),
+    passesOfDead: () =>
+      session.transaction(async (query) =>
+        (await query<{ pass: string }>(SELECT_DEAD, [migrationId])).map(({ pass }) => pass),
+      ),
+    forgetPasses: (passes) =>
+      session.transaction(async (query) => {
+        await query('delete from journal.lease_pass where migration_id = $1 and pass = any ($2::text[])', [
+          migrationId,
+          passes,
+        ]);
+      }),
     close: () => session.close(),
   };
 }
@@ -264,6 +287,15 @@ interface StoredChange {
   reason: string;
   finished: boolean;
 }
+
+/** Who gives the lease back takes its pass along: one of an older epoch, or of a lease that has run out, was left. */
+const SELECT_DEAD = `
+  select held.pass
+    from journal.lease_pass held
+    join journal.lease lease using (migration_id)
+   where migration_id = $1
+     and (held.epoch < lease.epoch or lease.expires_at <= clock_timestamp())
+   order by held.epoch`;
 
 const STEP_COLUMNS =
   'id, phase, name, attempt, status, prior, result, reason, point_of_no_return, epoch, run_id, begun_at, finished_at';

@@ -20,8 +20,6 @@ export interface LeaseHolder {
 export interface Lease extends Writer {
   readonly epoch: number;
   readonly runId: string;
-  /** The run that held it and never gave it back, so that it is dead; null when the one before ended properly. */
-  readonly takenFrom: { runId: string; runAttempt: number } | null;
   /** Aborts with a LeaseLostError when the lease could not be renewed in time or another run took over. */
   readonly lost: AbortSignal;
   /** Throws LeaseLostError when a newer epoch exists: ask before every change on the target. */
@@ -32,6 +30,8 @@ export interface Lease extends Writer {
 
 export interface LeaseOptions {
   holder: LeaseHolder;
+  /** By which the holder's runner is let in to the new databases: noted until the lease is given back. */
+  pass?: string;
   log: Log;
   clock: Clock;
   /** How long the lease outlives a runner that died. */
@@ -72,7 +72,7 @@ export async function acquireLease(
   journal: { readonly migrationId: string; readonly address: PostgresAddress },
   options: LeaseOptions,
 ): Promise<Lease> {
-  const { holder, log, clock, ttlMs = DEFAULT_TTL_MS } = options;
+  const { holder, pass, log, clock, ttlMs = DEFAULT_TTL_MS } = options;
   const { migrationId } = journal;
   // A connection of its own: renewing never waits behind a long transaction of the journal.
   const session = await openSession(journal.address, {
@@ -81,14 +81,13 @@ export async function acquireLease(
     statementTimeoutMs: Math.ceil(ttlMs / 2),
   });
   const mine = { migrationId, token: randomUUID(), ttlMs };
-  let taken: Taken;
+  let epoch: number;
   try {
-    taken = await take(session, mine, holder);
+    epoch = await take(session, mine, holder, pass);
   } catch (error) {
     await session.close();
     throw error;
   }
-  const { epoch, takenFrom } = taken;
   log.debug(`Holds the lease of ${migrationId}, epoch ${epoch}.`);
 
   const lost = new AbortController();
@@ -127,7 +126,6 @@ export async function acquireLease(
   return {
     epoch,
     runId: holder.runId,
-    takenFrom,
     lost: lost.signal,
     async check() {
       // Asked even when the lease is lost: whether the journal was only silent or another run acts makes a difference.
@@ -143,7 +141,13 @@ export async function acquireLease(
       released.abort();
       await renewing;
       try {
-        await session.transaction((query) => query(RELEASE, [migrationId, mine.token]));
+        await session.transaction(async (query) => {
+          await query(RELEASE, [migrationId, mine.token]);
+          await query('delete from journal.lease_pass where migration_id = $1 and epoch = $2', [
+            migrationId,
+            epoch,
+          ]);
+        });
       } catch (error) {
         log.warning(`The lease was not given back and expires within ${ttlMs / 1000} s: ${messageOf(error)}`);
       }
@@ -184,12 +188,13 @@ const EXTEND = `
 const RELEASE = `
   update journal.lease set token = null, expires_at = clock_timestamp() where migration_id = $1 and token = $2`;
 
-interface Taken {
-  epoch: number;
-  takenFrom: Lease['takenFrom'];
-}
-
-function take(session: JournalSession, mine: Mine, holder: LeaseHolder): Promise<Taken> {
+/** Returns the epoch. */
+function take(
+  session: JournalSession,
+  mine: Mine,
+  holder: LeaseHolder,
+  pass: string | undefined,
+): Promise<number> {
   return session.transaction(async (query) => {
     await query('insert into journal.lease (migration_id) values ($1) on conflict do nothing', [
       mine.migrationId,
@@ -199,7 +204,7 @@ function take(session: JournalSession, mine: Mine, holder: LeaseHolder): Promise
       [mine.migrationId],
     );
     // A repeated transaction whose first run was committed after all.
-    if (lease?.token === mine.token) return { epoch: Number(lease.epoch), takenFrom: null };
+    if (lease?.token === mine.token) return Number(lease.epoch);
     if (lease?.held && !isSuccessor(holder, lease)) throw refusal(mine.migrationId, lease);
     const { runId, runAttempt, actor, runUrl } = holder;
     const [taken] = await query<{ epoch: string }>(TAKE, [
@@ -211,11 +216,14 @@ function take(session: JournalSession, mine: Mine, holder: LeaseHolder): Promise
       runUrl,
       mine.ttlMs,
     ]);
-    const takenFrom =
-      lease?.token == null || lease.run_id === null
-        ? null
-        : { runId: lease.run_id, runAttempt: lease.run_attempt ?? 1 };
-    return { epoch: Number(taken?.epoch), takenFrom };
+    const epoch = Number(taken?.epoch);
+    if (pass !== undefined)
+      await query('insert into journal.lease_pass (migration_id, epoch, pass) values ($1, $2, $3)', [
+        mine.migrationId,
+        epoch,
+        pass,
+      ]);
+    return epoch;
   });
 }
 

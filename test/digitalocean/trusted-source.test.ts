@@ -7,8 +7,8 @@ import {
   admitRunner,
   dismissRunner,
   networkRule,
+  readTrustedSources,
   sweepDeadJobs,
-  sweepDeadRun,
 } from '../../src/digitalocean/trusted-source.ts';
 import { silentLog } from '../../src/log.ts';
 import { testWorld, token, type TestWorld } from '../rehearsal/digitalocean/played-world.ts';
@@ -67,6 +67,7 @@ test('a runner comes in under a mark and goes out again; the other sources stay 
   expect(await admitRunner(client, cluster, pass('17.1.aa'))).toEqual({
     added: true,
     marked: true,
+    told: true,
     swept: [],
   });
   const own = (await rules()).find(({ value }) => value === '203.0.113.10');
@@ -90,7 +91,9 @@ test('two jobs behind one address: the first that ends leaves the other in', asy
 
 test('an address that the user trusts already stays the user’s', async () => {
   const own = pass('17.1.aa', USERS_OWN.value);
-  expect(await admitRunner(client, cluster, own)).toEqual({ added: false, marked: false, swept: [] });
+  expect(await admitRunner(client, cluster, own)).toEqual({
+    ...{ added: false, marked: false, told: false, swept: [] },
+  });
   await dismissRunner(client, cluster, own);
   expect(await rules()).toContainEqual(expect.objectContaining(USERS_OWN));
 });
@@ -133,6 +136,7 @@ test('where DigitalOcean keeps no descriptions the job takes out what it put in,
   expect(await admitRunner(forgetful, cluster, pass('17.1.aa'))).toEqual({
     added: true,
     marked: false,
+    told: false,
     swept: [],
   });
   await dismissRunner(forgetful, cluster, pass('17.1.aa'), true);
@@ -154,17 +158,6 @@ test('a mark is read as it was written, and a description of the user’s own is
   expect(readMark(null)).toBeUndefined();
 });
 
-test('what a run that is known to be dead has left is taken out, and nothing of another run or of the user', async () => {
-  await admitRunner(client, cluster, pass('17.1.aaaa'));
-  await admitRunner(client, cluster, pass('17.2.bbbb', '203.0.113.11'));
-  await admitRunner(client, cluster, pass('18.1.cccc'));
-  expect(await sweepDeadRun(client, cluster, { runId: '17', runAttempt: 1 })).toEqual([]);
-  expect((await addresses()).sort()).toEqual([RANGE, USERS_OWN.value, '203.0.113.10', '203.0.113.11'].sort());
-  expect(await sweepDeadRun(client, cluster, { runId: '17', runAttempt: 2 })).toEqual(['203.0.113.11']);
-  expect(await sweepDeadRun(client, cluster, { runId: '18', runAttempt: 1 })).toEqual(['203.0.113.10']);
-  expect(await addresses()).toEqual([RANGE, USERS_OWN.value]);
-});
-
 test('of several jobs of one run only those that died are taken out', async () => {
   await admitRunner(client, cluster, pass('17.1.aaaa'));
   await admitRunner(client, cluster, pass('17.1.bbbb'));
@@ -176,4 +169,81 @@ test('of several jobs of one run only those that died are taken out', async () =
     '203.0.113.11',
   ]);
   expect(await addresses()).toEqual([RANGE, USERS_OWN.value]);
+});
+
+/** What a cluster was asked to change since so many requests. */
+function changesSince(seen: number): string[] {
+  return world.requests
+    .slice(seen)
+    .flatMap(({ method, path }) => (method === 'GET' ? [] : [`${method} ${path}`]));
+}
+
+test.each(['cutover', 'roll-back'])(
+  'while a %s of another run is at work a visit is refused and changes nothing; its guard, its own jobs and other moves come in',
+  async (errand) => {
+    await admitRunner(client, cluster, pass(`17.1.aaaa.${errand}`, '203.0.113.1'));
+    const seen = world.requests.length;
+    await expect(admitRunner(client, cluster, pass('18.1.bbbb'))).rejects.toMatchObject({
+      name: 'ConfigurationError',
+      message: expect.stringMatching(
+        new RegExp(
+          `^A ${errand} is at work \\(run 17, for 0 ms\\).*Nothing was touched.*take 203\\.0\\.113\\.1 out.*After 18:00 UTC`,
+        ),
+      ),
+      unusual: false,
+    });
+    expect(changesSince(seen)).toEqual([]);
+    for (const holder of ['18.1.cccc.guard', '17.1.dddd', '19.1.eeee.roll-back'])
+      expect(await admitRunner(client, cluster, pass(holder))).toMatchObject({ told: true });
+    await dismissRunner(client, cluster, pass('17.1.dddd'));
+  },
+);
+
+test('a move of an earlier attempt, and one whose time is up, keep nobody out; one that takes unusually long is told so', async () => {
+  await admitRunner(client, cluster, pass('17.1.aaaa.cutover', '203.0.113.1', 3));
+  await expect(admitRunner(client, cluster, pass('18.1.bbbb'))).rejects.toMatchObject({ unusual: true });
+  await admitRunner(client, cluster, pass('17.2.cccc.cutover', '203.0.113.2', -1));
+  expect(await admitRunner(client, cluster, pass('18.1.bbbb'))).toMatchObject({ swept: ['203.0.113.2'] });
+});
+
+test('of a visit and a move that come in the same moment the visit gives way, whoever wrote first', async () => {
+  const move = pass('17.1.aaaa.cutover', '203.0.113.1');
+  let came = false;
+  // The visit has read the list, and writes it without knowing of the move.
+  const request: DigitalOcean['request'] = async (method, path, schema, body) => {
+    if (method === 'PUT' && !came) {
+      came = true;
+      await admitRunner(client, cluster, move);
+    }
+    const answer = await client.request(method, path, schema, body);
+    if (method === 'PUT') await admitRunner(client, cluster, move);
+    return answer;
+  };
+  await expect(admitRunner({ ...client, request }, cluster, pass('18.1.bbbb'))).rejects.toThrow(
+    'A cutover is at work',
+  );
+});
+
+test('a move whose address the user trusts himself is told beside the private network, whose rule stays', async () => {
+  const before = await rules();
+  const move = pass('17.1.aaaa.cutover', USERS_OWN.value);
+  expect(await admitRunner(client, cluster, move)).toMatchObject({ added: false, marked: false, told: true });
+  expect(await rules()).toContainEqual(expect.objectContaining(USERS_OWN));
+  await expect(admitRunner(client, cluster, pass('18.1.bbbb'))).rejects.toThrow('A cutover is at work');
+  await dismissRunner(client, cluster, move);
+  expect(await rules()).toEqual(before);
+
+  await admitRunner(client, cluster, move);
+  expect(await sweepDeadJobs(client, cluster, [move.holder])).toEqual([]);
+  expect(await rules()).toEqual(before);
+  expect(await readTrustedSources(client, cluster)).toMatchObject([
+    { value: RANGE, holders: [] },
+    { value: USERS_OWN.value, holders: undefined },
+  ]);
+});
+
+test('a move that no rule can tell of knows it', async () => {
+  await write([{ type: 'ip_addr', value: RANGE, description: 'made by hand' }, USERS_OWN]);
+  const move = pass('17.1.aaaa.cutover', USERS_OWN.value);
+  expect(await admitRunner(client, cluster, move)).toMatchObject({ told: false });
 });

@@ -59,7 +59,6 @@ test('every new holder gets a higher epoch, and a released lease is free at once
     await first.release();
     const second = await acquireLease(journal, { holder: bob, ...options });
     expect(second.epoch).toBe(first.epoch + 1);
-    expect([first.takenFrom, second.takenFrom]).toEqual([null, null]);
     await second.release();
   }));
 
@@ -69,10 +68,11 @@ test('it renews itself for as long as its run lives, and expires when the run di
   const proxy = await startTcpProxy({ target: () => ({ host: address.host, port: address.port }) });
   const dying = { migrationId: 'shop-staging', address: { ...address, host: proxy.host, port: proxy.port } };
   const ttlMs = 800;
-  const lease = await acquireLease(dying, { holder: ada, ttlMs, ...options });
+  const lease = await acquireLease(dying, { holder: ada, pass: '7.1.aaaa', ttlMs, ...options });
   await delay(ttlMs * 2);
   await expect(acquireLease(journal, { holder: bob, ...options })).rejects.toThrow(/started by ada/);
   expect(lease.lost.aborted).toBe(false);
+  expect(await journal.passesOfDead()).toEqual([]);
 
   proxy.knobs.refuse = true;
   proxy.cut();
@@ -82,8 +82,9 @@ test('it renews itself for as long as its run lives, and expires when the run di
   await lost;
   expect(lease.lost.reason).toMatchObject({ name: 'LeaseLostError', superseded: false });
   await delay(ttlMs);
-  const next = await acquireLease(journal, { holder: bob, ...options });
-  expect(next.takenFrom).toEqual({ runId: ada.runId, runAttempt: ada.runAttempt });
+  expect(await journal.passesOfDead()).toEqual(['7.1.aaaa']);
+  const next = await acquireLease(journal, { holder: bob, pass: '8.1.bbbb', ...options });
+  expect(await journal.passesOfDead()).toEqual(['7.1.aaaa']);
 
   // Back again, it learns that it was taken over.
   proxy.knobs.refuse = false;
@@ -116,4 +117,19 @@ test('another job of the same attempt is another run', () =>
       /Another run is working/,
     );
     await lease.release();
+  }));
+
+test('the pass of a holder that died is known until somebody has taken it out; who gives the lease back leaves none', () =>
+  withJournal(async (journal) => {
+    const dead = await acquireLease(journal, { holder: ada, pass: '7.1.aaaa', ...options });
+    const guard = await acquireLease(journal, {
+      ...{ holder: { ...ada, runAttempt: 2 }, pass: '7.2.cccc.guard', ...options },
+    });
+    await guard.release();
+    expect(await journal.passesOfDead()).toEqual(['7.1.aaaa']);
+    const lease = await acquireLease(journal, { holder: bob, pass: '8.1.bbbb', ...options });
+    await journal.forgetPasses(['7.1.aaaa']);
+    expect(await journal.passesOfDead()).toEqual([]);
+    await Promise.all([lease.release(), dead.release()]);
+    expect(await journal.passesOfDead()).toEqual([]);
   }));
