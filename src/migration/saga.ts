@@ -45,7 +45,7 @@ export interface SagaOutcome {
 export class UndoneError extends Error {
   override readonly name = 'UndoneError';
 }
-/** It failed after the point of no return: run it again to go on from there. */
+/** It kept failing after the point of no return: run it again to go on from there. */
 export class UnfinishedError extends Error {
   override readonly name = 'UnfinishedError';
 }
@@ -59,8 +59,9 @@ export class StuckError extends Error {
  * it. Run again after any death of the process, it goes on where the journal ends: done steps are skipped, a step
  * that was begun is looked at (`settle`), and acted again with the prior state that the first attempt had found.
  *
- * A failure or cancellation before the point of no return undoes everything in reverse and throws an UndoneError; one
- * after it throws an UnfinishedError. Once another run has taken over, a LeaseLostError is thrown and nothing touched.
+ * A failure or cancellation before the point of no return undoes everything in reverse and throws an UndoneError. A step
+ * that fails after it is tried again for half a minute, and then an UnfinishedError is thrown. Once another run has taken
+ * over, a LeaseLostError is thrown and nothing touched.
  */
 export async function runSteps(
   journal: StepJournal,
@@ -73,7 +74,7 @@ export async function runSteps(
   const outcome: SagaOutcome = { changed: false, results: {} };
   for (const step of steps) {
     const known = saga.rows.get(step.name);
-    const row = await advance(saga, step, known);
+    const row = await advanceInsistently(saga, step);
     if (row !== known && !(known?.status === 'done' && step.always)) outcome.changed = true;
     saga.rows.set(step.name, row);
     outcome.results[step.name] = row.result;
@@ -184,6 +185,36 @@ async function finishInterruptedUndo(saga: Saga): Promise<void> {
     `An earlier run of ${saga.options.phase} was being undone (${reason}); this is now complete: ${undone.join(', ')}. ` +
       `${promiseOf(saga)}Run it again to begin anew.`,
   );
+}
+
+const FORWARD_PAUSES_MS = [1_000, 3_000, 8_000, 15_000];
+const FORWARD_LIMIT_MS = 30_000;
+
+/**
+ * After the point of no return the only way is forward, and nobody may be served until it has been gone: what fails is tried
+ * again as the next run would, without the minute until one has noticed. A mistake of the user's stays one.
+ */
+async function advanceInsistently(saga: Saga, step: Step): Promise<StepRow> {
+  const { clock, log } = saga.options;
+  let firstFailure: number | undefined;
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await advance(saga, step, saga.rows.get(step.name));
+    } catch (error) {
+      const pause = FORWARD_PAUSES_MS[attempt];
+      firstFailure ??= clock.now().getTime();
+      if (
+        !(error instanceof UnfinishedError) ||
+        error.cause instanceof ConfigurationError ||
+        pause === undefined ||
+        clock.now().getTime() - firstFailure > FORWARD_LIMIT_MS ||
+        saga.lease.lost.aborted
+      )
+        throw error;
+      log.warning(`"${step.name}" failed (${messageOf(error.cause)}); trying again in ${pause / 1000} s.`);
+      await clock.sleep(pause);
+    }
+  }
 }
 
 /** Brings one step to done; returns its row, the known one when nothing was to do. */

@@ -73,6 +73,9 @@ const switching = act('point-of-no-return', {
   settle: () => Promise.resolve('not-done'),
 });
 
+// Waiting between attempts is the clock's; here it passes at once.
+const clock = { ...systemClock, sleep: () => Promise.resolve() };
+
 /** Runs these steps as a cutover on a journal of its own. */
 async function cutOver(steps: Step[]): Promise<unknown> {
   const { address } = await journalDatabase();
@@ -80,7 +83,7 @@ async function cutOver(steps: Step[]): Promise<unknown> {
   const lease = await acquireLease(journal, { holder: edge.environment, log: silentLog, clock: systemClock });
   try {
     return await tellingFailure(edge, { subject, phase: 'cutover', words: CUTOVER_FAILED }, (onStep) =>
-      runSteps(journal, lease, steps, { phase: 'cutover', log: silentLog, clock: systemClock, onStep }),
+      runSteps(journal, lease, steps, { phase: 'cutover', log: silentLog, clock, onStep }),
     ).catch((error: unknown) => error);
   } finally {
     await lease.release();
@@ -119,7 +122,6 @@ test('a cutover that stops after the point of no return is told as unfinished, w
 
 test('half done is told as such: an undo that fails, or an act whose end nobody knows', async () => {
   const undo = (): Promise<void> => Promise.reject(new Error('Heroku is in trouble'));
-  const clock = { ...systemClock, sleep: () => Promise.resolve() };
   const { address } = await journalDatabase();
   const journal = await openJournal(address, 'shop-staging');
   const lease = await acquireLease(journal, { holder: edge.environment, log: silentLog, clock: systemClock });

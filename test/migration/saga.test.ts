@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 
 import { systemClock } from '../../src/clock.ts';
+import { ConfigurationError } from '../../src/errors.ts';
 import type { Clock } from '../../src/clock.ts';
 import { silentLog } from '../../src/log.ts';
 import type { Journal } from '../../src/migration/journal.ts';
@@ -246,6 +247,53 @@ describe('after the point of no return', () => {
     expect(done).toEqual(['act a', 'act commit']);
     expect(await run([...before, step('b'), step('c')])).toMatchObject({ changed: true });
     expect(done).toEqual(['act a', 'act commit', 'act b', 'act c']);
+  });
+
+  test('a step that fails is tried again with what it had found, and the saga goes on', async () => {
+    let found = 0;
+    let tries = 0;
+    const shaky = step('b', {
+      prior: () => Promise.resolve(`found ${(found += 1)}`),
+      act: (prior) => {
+        tries += 1;
+        done.push(`try b with ${typeof prior === 'string' ? prior : '?'}`);
+        return tries < 3 ? Promise.reject(new Error('the server is starting')) : Promise.resolve('b acted');
+      },
+    });
+    const reports: string[] = [];
+    const outcome = await run([commit(), shaky, step('c')], {
+      onStep: ({ name, event }) => reports.push(`${name} ${event}`),
+    });
+    expect(outcome).toMatchObject({ changed: true, results: { b: 'b acted' } });
+    expect(done).toEqual(['act commit', ...Array<string>(3).fill('try b with found 1'), 'act c']);
+    expect(reports.filter((report) => report.startsWith('b '))).toEqual([
+      ...['b begun', 'b failed', 'b begun', 'b failed', 'b begun', 'b done'],
+    ]);
+  });
+
+  test('a step that keeps failing is left after half a minute, a mistake of the user’s at once', async () => {
+    let now = Date.now();
+    const slow: Clock = {
+      now: () => new Date(now),
+      sleep: (milliseconds) => Promise.resolve(void (now += milliseconds)),
+    };
+    const begun = now;
+    await expect(run([commit(), failing('b')], { clock: slow })).rejects.toThrow(/stopped at "b"/);
+    expect(now - begun).toBe(27_000);
+    let tries = 0;
+    const lasting = step('b', {
+      act: () => {
+        tries += 1;
+        now += 20_000;
+        return Promise.reject(new Error('no answer'));
+      },
+    });
+    await expect(run([commit(), lasting], { clock: slow })).rejects.toThrow(/stopped at "b"/);
+    expect(tries).toBe(3);
+    const wrong = step('b', { act: () => Promise.reject(new ConfigurationError('The token may not.')) });
+    const before = now;
+    await expect(run([commit(), wrong], { clock: slow })).rejects.toThrow(/The token may not/);
+    expect(now).toBe(before);
   });
 
   test('undoing is refused and roll-back named', async () => {
