@@ -233,7 +233,7 @@ test('all of it ends within its time limit, and what had no turn is told', async
   // The sampled constant makes it join every order with a hundred others.
   const started = Date.now();
   const report = await compare({ limitMs: 400 });
-  expect(Date.now() - started).toBeLessThan(5_000);
+  expect(Date.now() - started).toBeLessThan(20_000);
   expect(report.compared.length + report.left.length).toBe(2);
 });
 

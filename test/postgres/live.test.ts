@@ -252,4 +252,4 @@ test('a last drain that died before its proof hinders nobody: tables without a k
   await again.close();
   await sides.onTarget('UPDATE visits SET at = 9 WHERE at = 4');
   await expect(proveLive(both, options, 'touched')).rejects.toThrow(/table public.visits/);
-}, 30_000);
+});

@@ -47,7 +47,7 @@ interface Sharing {
   /** Another one. */
   take: (
     shard: number,
-    change?: { runAttempt?: number; shards?: number; loader?: PostgresAddress },
+    change?: { runAttempt?: number; shards?: number; loader?: PostgresAddress; patienceMs?: number },
   ) => Promise<PartTaken>;
   /** Either, in a process that can be killed; its errors, and whether it was. */
   spawned: (
@@ -81,14 +81,17 @@ async function sharing(): Promise<Sharing> {
       holdSharedCopy(place, attempt, { ...board(1), ...common }, (others) =>
         sides.copy({ ...spread, ...common, epoch: attempt, others, ...options }),
       ),
-    take: (shard, { runAttempt = attempt, shards = SHARDS, loader = sides.loader } = {}) =>
+    take: (
+      shard,
+      { runAttempt = attempt, shards = SHARDS, loader = sides.loader, patienceMs = 30_000 } = {},
+    ) =>
       joinSharedCopy(
         place,
         { ...board(shard), ...common, runner: { ...board(shard).runner, runAttempt, shards } },
         (holder) =>
           takePart({
             ...{ source: sides.source, loader, migrationId: 'shop-test', holder },
-            ...{ shard, shards, everyMs: 50, patienceMs: 5_000, ...common },
+            ...{ shard, shards, everyMs: 50, patienceMs, ...common },
           }),
       ),
     spawned: async (shard, options = {}) => {
@@ -209,7 +212,7 @@ test('a runner killed at its work: what it had committed is kept, the first one 
   ]);
   expect(await shared.different()).toEqual([]);
   expect((await notesOf(shared)).rows).toBe(ROWS);
-}, 30_000);
+});
 
 testInFull(
   'a runner that stands still and wakes when all is done: its share was taken over, and it adds nothing to it',
@@ -242,7 +245,7 @@ test('a runner that fails: it says so, and its share is taken over at once', asy
   expect(copied.takenOver).toMatchObject([{ shard: 2, why: 'ended' }]);
   expect(await shared.different()).toEqual([]);
   process.stderr.write(`with one that failed: ${Math.round(performance.now() - started)} ms\n`);
-}, 30_000);
+});
 
 testInFull(
   'the runner with the snapshot is killed: the others end with a clear error, and all started again complete it',
@@ -369,7 +372,9 @@ testInFull(
   'a runner of another attempt takes no part, and one with another number is told so',
   async () => {
     const shared = await sharing();
-    const late = shared.take(2, { runAttempt: 2 }).catch((thrown: unknown) => String(thrown));
+    const late = shared
+      .take(2, { runAttempt: 2, patienceMs: 5_000 })
+      .catch((thrown: unknown) => String(thrown));
     const wrong = shared.take(3, { shards: 4 }).catch((thrown: unknown) => String(thrown));
     const [copied] = await Promise.all([shared.hold(), shared.take(2), late, wrong]);
     expect(await late).toMatch(/Shard 1 of this run did not come within 5 s/);
