@@ -21,7 +21,7 @@ afterAll(async () => {
 test('a deploy after the approval, while workers end, stops the cutover at the fence; Heroku serves what was deployed', async () => {
   sides = await movingSides({ withoutRedis: true, planned: true });
   const { app, parties, cutOver, postgres } = sides;
-  await delay(1000); // the second in which the plan was made is over
+  await delay(1100); // the second in which the plan was made is over
   let version = 0;
   const deploy = async (): Promise<void> => {
     version = await deployNewCode(parties.oldSide.heroku, app.name);
@@ -38,7 +38,7 @@ test('a deploy after the approval, while workers end, stops the cutover at the f
 test('a deploy meanwhile whose code knows a process type no more: everything is undone all the same', async () => {
   sides = await movingSides({ withoutRedis: true, planned: true });
   const { app, parties, cutOver } = sides;
-  await delay(1000);
+  await delay(1100);
   const deploy = () => deployNewCode(parties.oldSide.heroku, app.name, { web: 'sleep infinity' });
   await expect(cutOver({ before: { 'maintenance-mode': deploy } })).rejects.toThrow(
     /stopped at "fence": The code of shop-\w+ is not the plan's.*Everything was undone/s,

@@ -50,7 +50,7 @@ async function plannedParties(): Promise<Pick<Parties, 'subject' | 'oldSide' | '
     domains: [],
   });
   const record = plannedRecord(app);
-  await delay(1000);
+  await delay(1100);
   return {
     subject: { record },
     oldSide: { heroku, app: app.name },

@@ -77,6 +77,11 @@ async function cutoverInAProcess(
   return { kill };
 }
 
+/** Waits until a guard has noted this: that somebody acts, as long as nothing else is said. */
+async function noted({ events }: { events: readonly string[] }, what = ' acts; '): Promise<void> {
+  while (!events.some((line) => line.includes(what))) await delay(10);
+}
+
 /** A minute passes for the lease, and nothing else. */
 const aMinutePasses = (database: Database) =>
   database.query(
@@ -168,7 +173,7 @@ test('a cutover whose process is killed with SIGKILL is undone once its lease is
   const cutover = await cutoverInAProcess(database);
   const off = { times: 0 };
   const { end, events } = startGuard(await watching(address), journal, off);
-  await delay(500);
+  await noted({ events });
   await cutover.kill();
   await delay(500);
   expect(off.times).toBe(0);
@@ -191,7 +196,7 @@ test('two guards do no harm: one undoes, the other sees that nothing is left', a
     startGuard(await watching(address), journal, off),
     startGuard(await watching(address), second, off),
   ];
-  await delay(300);
+  await Promise.all(guards.map((one) => noted(one)));
   await cutover.kill();
   await aMinutePasses(database);
   const ends = await Promise.all(guards.map(({ end }) => end));
@@ -221,10 +226,10 @@ test('an earlier phase of the same run that has given the lease back is no cutov
   const { database, address, journal } = await aJournal();
   await (await hold(journal)).release();
   const off = { times: 0 };
-  const { end } = startGuard(await watching(address), journal, off);
+  const { end, events } = startGuard(await watching(address), journal, off);
   expect(await Promise.race([end, delay(700).then(() => 'waits')])).toBe('waits');
   const cutover = await cutoverInAProcess(database);
-  await delay(300);
+  await noted({ events });
   await cutover.kill();
   await aMinutePasses(database);
   expect(await end).toBe('undone');
@@ -235,7 +240,7 @@ test('past the point of no return nothing is undone: what is left until visitors
   const off = { times: 0 };
   const cutover = await cutoverInAProcess(database, 'switched');
   const { end, events } = startGuard(await watching(address), journal, off);
-  await delay(300);
+  await noted({ events });
   await cutover.kill();
   expect(await Promise.race([end, delay(600).then(() => 'waits')])).toBe('waits');
   await aMinutePasses(database);
@@ -256,7 +261,7 @@ test('what cannot be led to its end is tried three times, a minute apart, and le
     void delay(100).then(() => aMinutePasses(database));
     return false;
   });
-  await delay(300);
+  await noted({ events });
   await cutover.kill();
   await aMinutePasses(database);
   expect(await end).toBe('half-way');
@@ -286,12 +291,13 @@ test('a journal that is out of reach undoes nothing, and is met again', async ()
     journal,
     off,
   );
-  await delay(300);
+  await noted({ events });
   await cutover.kill();
   proxy.knobs.refuse = true;
   proxy.cut();
   await aMinutePasses(database);
-  await delay(700);
+  await noted({ events }, 'Nothing could be done just now');
+  await delay(300);
   expect(off.times).toBe(0);
   expect(events.at(-1)).toContain('Nothing could be done just now');
   proxy.knobs.refuse = false;
