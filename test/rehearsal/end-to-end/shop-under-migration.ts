@@ -319,14 +319,6 @@ export async function underLoad(shop: Shop, body: () => Promise<void>): Promise<
   return report;
 }
 
-/** When the first of those who had been refused got an answer again; milliseconds since the epoch. */
-export function firstGoodAfter({ outages }: LoadReport, moment: number): number {
-  const ends = outages.flatMap(({ until }) => (until !== null && until > moment ? [until] : []));
-  // Without any the test would measure nothing: at these steps nobody is answered any more.
-  expect(ends.length).toBeGreaterThan(0);
-  return Math.min(...ends);
-}
-
 /** The figures that people ask for, on standard error: a promise that was kept says nothing about by how much. */
 export function tellFigures(
   what: string,
@@ -434,9 +426,35 @@ export function changesOfApps({ world }: Shop, since: number): string[] {
   );
 }
 
+/** The times of production's last cutover, step by step, as its run has recorded them. */
+async function timelineOf(
+  shop: Shop,
+  result: WorkflowResult,
+): Promise<z.infer<typeof timelineSchema>['steps']> {
+  const path = join(result.artifacts, `migration-record-${shop.environment}`, 'migration-record.json');
+  const { sections } = await readRecord(path);
+  return timelineSchema.parse(sections.findLast(({ phase }) => phase === 'cutover')?.data).steps;
+}
+
+/** Nobody was let in to the new databases, or taken out, from that cutover's fence to its smoke test. */
+export async function expectAccessRested(shop: Shop, result: WorkflowResult): Promise<void> {
+  const steps = await timelineOf(shop, result);
+  const begun = steps.find(({ name }) => name === 'fence')?.begunAt ?? '';
+  const ended = steps.find(({ name }) => name === 'smoke')?.finishedAt ?? '';
+  expect(Date.parse(ended)).toBeGreaterThan(Date.parse(begun));
+  const { requests } = shop.world.digitalOcean;
+  const changes = changesAmong(requests).filter((change) => /\/firewall(s\/|$)/.test(change));
+  // Jobs come and go: it would be seen.
+  expect(changes.length).toBeGreaterThan(0);
+  const during = requests.filter(
+    ({ at }) => at.getTime() >= Date.parse(begun) && at.getTime() <= Date.parse(ended),
+  );
+  expect(changesAmong(during).filter((change) => changes.includes(change))).toEqual([]);
+}
+
 /**
- * A cutover that succeeds, opens the new side at once, and lets App Platform alone: what was deployed and warm before is
- * what serves after it.
+ * A cutover that succeeds, opens the new side at once, and lets App Platform and the trusted sources alone: what was
+ * deployed and warm before is what serves after it.
  */
 export async function cutsOverWithoutDeployment(shop: Shop, prepared: WorkflowResult): Promise<void> {
   const before = await deployedNow(shop);
@@ -445,10 +463,8 @@ export async function cutsOverWithoutDeployment(shop: Shop, prepared: WorkflowRe
   expectConclusion(result, 'success');
   expect(changesOfApps(shop, asked)).toEqual([]);
   expect(await deployedNow(shop)).toEqual(before);
-  const path = join(result.artifacts, `migration-record-${shop.environment}`, 'migration-record.json');
-  const { sections } = await readRecord(path);
-  const { steps } = timelineSchema.parse(sections.findLast(({ phase }) => phase === 'cutover')?.data);
-  const opened = steps.find(({ name }) => name === 'open-new-side');
+  await expectAccessRested(shop, result);
+  const opened = (await timelineOf(shop, result)).find(({ name }) => name === 'open-new-side');
   // Some milliseconds on an idle machine; a deployment takes minutes.
   expect(Date.parse(opened?.finishedAt ?? '') - Date.parse(opened?.begunAt ?? '')).toBeLessThan(1_500);
 }
