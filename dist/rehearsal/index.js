@@ -71103,6 +71103,7 @@ function readRunEnvironment(environment) {
         repository,
         runId,
         runAttempt: Number(environment.GITHUB_RUN_ATTEMPT ?? '1'),
+        process: (0,external_node_crypto_.randomBytes)(2).toString('hex'),
         runUrl: repository === '' ? runId : `${server}/${repository}/actions/runs/${runId}`,
         actor,
         triggeringActor: environment.GITHUB_TRIGGERING_ACTOR ?? actor,
