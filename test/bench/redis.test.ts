@@ -79,10 +79,10 @@ test('the longest command of both servers is found, and those before are forgott
   const spin =
     "local t = redis.call('TIME') local function now() local n = redis.call('TIME') return (n[1] - t[1]) * 1000000 + n[2] - t[2] end while now() < tonumber(ARGV[1]) do end";
   await from.eval(spin, 0, 10_000);
-  await to.eval(spin, 0, 30_000);
+  await to.eval(spin, 0, 500_000);
   const { side, milliseconds, command } = await longestBlock(servers);
   expect([side, command.slice(0, 4)]).toEqual(['target', 'eval']);
-  expect(milliseconds).toBeGreaterThanOrEqual(30);
+  expect(milliseconds).toBeGreaterThanOrEqual(500);
 });
 
 test('what was not measured is null, under the names that the result always has', () => {

@@ -99,7 +99,7 @@ test('a parked app has no code to run, and rolling back brings back exactly what
   expect(prior).toBe(before?.id);
   expect(await parkApp(client, 'shop')).toBe(prior);
   expect(await isParked(client, 'shop')).toBe(true);
-  await waitUntilNoDynos(client, 'shop', { oneOff: true, limitMs: 10_000 });
+  await waitUntilNoDynos(client, 'shop', { oneOff: true, limitMs: 40_000 });
   expect(app.dynos()).toEqual([]);
   const inventory = await readInventory(client, 'shop', undefined);
   expect(inventory.parked).toBe(true);

@@ -67,7 +67,7 @@ test('it renews itself for as long as its run lives, and expires when the run di
   const journal = await openJournal(address, 'shop-staging');
   const proxy = await startTcpProxy({ target: () => ({ host: address.host, port: address.port }) });
   const dying = { migrationId: 'shop-staging', address: { ...address, host: proxy.host, port: proxy.port } };
-  const ttlMs = 800;
+  const ttlMs = 3_000;
   const lease = await acquireLease(dying, { holder: ada, pass: '7.1.aaaa', ttlMs, ...options });
   await delay(ttlMs * 2);
   await expect(acquireLease(journal, { holder: bob, ...options })).rejects.toThrow(/started by ada/);

@@ -369,7 +369,7 @@ describe('undoing', () => {
       { ...journal.address, host: proxy.host, port: proxy.port },
       'shop-production',
     );
-    const ownLease = await acquireLease(away, { holder, log: silentLog, clock: systemClock, ttlMs: 600 });
+    const ownLease = await acquireLease(away, { holder, log: silentLog, clock: systemClock, ttlMs: 2_000 });
     const cut = step('b', {
       act: (_prior, { signal }) =>
         new Promise((_resolve, reject) => {

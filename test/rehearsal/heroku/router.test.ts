@@ -127,9 +127,9 @@ test('a dyno that is told to stop finishes the request it has, while new request
   const world = await playedHeroku();
   const app = await shop(world);
   await app.settled();
-  const old = visit(world, '/?ms=1500');
+  const old = visit(world, '/?ms=4000');
   await until(() => app.dynos().some(({ state }) => state === 'up'));
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
   await ask(world, 'PATCH', '/apps/shop/config-vars', { GREETING: 'good day' });
   expect((await visit(world)).json().greeting).toBe('good day');
   expect((await old).json().greeting).toBe('hello');

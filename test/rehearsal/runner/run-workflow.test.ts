@@ -642,7 +642,7 @@ jobs:
   const stop = new AbortController();
   const result = await run({
     signal: stop.signal,
-    cancelLimitMs: 2_500,
+    cancelLimitMs: 6_000,
     onEvent: (event) => {
       if (event.type === 'line' && event.line.includes('begun') && event.job === 'cutover') stop.abort();
     },
@@ -653,4 +653,4 @@ jobs:
   expect(job(result, 'endless').conclusion).toBe('cancelled');
   // A step without the condition is ended all the same, or not begun.
   expect(job(result, 'forgetful').steps[0]?.conclusion).not.toBe('success');
-}, 30_000);
+});

@@ -52,7 +52,7 @@ export async function smallRepository(files: Record<string, string>): Promise<Sm
         env: {},
         directory: join(directory, 'runs'),
         onEvent: (event) => events.push(event),
-        cancelGraceMs: { interrupt: 300, terminate: 300 },
+        cancelGraceMs: { interrupt: 3_000, terminate: 300 },
         ...change,
       }),
     close: async () => {

@@ -61,7 +61,7 @@ test('a process that ignores the polite signal is killed together with its child
     { onLine: (line) => lines.push(line) },
   );
   expect(await eventually(() => lines.includes('up'))).toBe(true);
-  await stubborn.stop({ timeoutMs: 200 });
+  await stubborn.stop({ timeoutMs: 2_000 });
   expect(lines).toContain('no');
   expect(await stubborn.exited).toBeNull();
   expect(await eventually(() => processesWith(mark).length === 0)).toBe(true);
