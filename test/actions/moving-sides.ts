@@ -32,6 +32,8 @@ import { playWorkers } from './played-workers.ts';
 /** An app on the played Heroku with real databases on both sides, and a journal: what a cutover moves. */
 export interface MovingSides {
   app: HerokuApp;
+  /** Where the app's slug came from, in which its commands run. */
+  code: string;
   postgres: TwoSides;
   /** The old Redis and the new one, as their administrators see them. */
   from: Redis;
@@ -78,6 +80,8 @@ export interface MovingOptions {
   /** What the plan of the old Redis holds, as redis.conf says it; default: no limit. */
   oldMaxMemory?: string;
   withoutRedis?: boolean;
+  /** The app's release phase: a command that must end well for a release to run. The file `may-pass` is there at first. */
+  releasePhase?: string;
   sql?: string;
   /** The record holds a plan that saw the app as it is at the start. */
   planned?: boolean;
@@ -112,7 +116,7 @@ export async function movingSides(options: MovingOptions = {}): Promise<MovingSi
     testPostgres(),
     journalDatabase(),
   ]);
-  const app = await startApp(world);
+  const { app, code } = await startApp(world, options);
   const workers = await playWorkers('shop-staging');
   const digitalOcean = createDigitalOcean({
     ...{ token: 'dop_v1_of_a_moving_side', apiUrl: workers.apiUrl },
@@ -195,6 +199,7 @@ export async function movingSides(options: MovingOptions = {}): Promise<MovingSi
   };
   return {
     app,
+    code,
     postgres,
     from,
     to,
@@ -266,10 +271,14 @@ function upTo(steps: Step[], last: string, before: Record<string, () => Promise<
   });
 }
 
-async function startApp(world: HerokuWorld): Promise<HerokuApp> {
+async function startApp(
+  world: HerokuWorld,
+  { releasePhase }: Pick<MovingOptions, 'releasePhase'>,
+): Promise<{ app: HerokuApp; code: string }> {
   world.tokens.add(TOKEN, ALL_SCOPES);
   const code = temporaryDirectory('code');
   mkdirSync(code, { recursive: true });
+  writeFileSync(join(code, 'may-pass'), '');
   writeFileSync(
     join(code, 'web.mjs'),
     `import { createServer } from 'node:http'; createServer((q, r) => r.end('ok')).listen(process.env.PORT); process.on('SIGTERM', () => process.exit(0));`,
@@ -277,7 +286,11 @@ async function startApp(world: HerokuWorld): Promise<HerokuApp> {
   const app = await world.createApp({
     name: `shop-${randomBytes(3).toString('hex')}`,
     code,
-    processTypes: { web: 'node web.mjs', worker: 'node -e "setInterval(()=>{},1000)"' },
+    processTypes: {
+      web: 'node web.mjs',
+      worker: 'node -e "setInterval(()=>{},1000)"',
+      ...(releasePhase === undefined ? {} : { release: releasePhase }),
+    },
     formation: { web: { quantity: 1, size: 'Standard-1X' }, worker: { quantity: 1, size: 'Standard-1X' } },
     config: { RAILS_ENV: 'production' },
     scheduler: [],
@@ -285,7 +298,7 @@ async function startApp(world: HerokuWorld): Promise<HerokuApp> {
     buildpacks: ['heroku/nodejs'],
   });
   await app.settled();
-  return app;
+  return { app, code };
 }
 
 /** As on Heroku without CONFIG; as a user of its own where holding writers is to be refused. */

@@ -1,5 +1,8 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, test } from '@jest/globals';
-import { UndoneError } from '../../src/migration/saga.ts';
+import { UndoneError, UnfinishedError } from '../../src/migration/saga.ts';
+import { writesAre } from '../../src/postgres/rights.ts';
 import { redisIs } from '../../src/redis/rights.ts';
 import { testInFull } from '../support/or-skipped.ts';
 import { movingSides, stopHeroku, type MovingOptions, type MovingSides } from './moving-sides.ts';
@@ -258,6 +261,34 @@ describe('the way back', () => {
     expect(await isOpen(shop)).toBe(true);
     expect(await shop.from.exists('grown:0')).toBe(0);
   }, 90_000);
+
+  testInFull(
+    'a release phase that fails leaves the data on Heroku and the new side closed; mended, the same run goes on from there',
+    async () => {
+      const shop = await moved({ withoutRedis: true, releasePhase: 'test -e may-pass' });
+      const mayPass = join(shop.code, 'may-pass');
+      rmSync(mayPass);
+      const error = await failure(shop.goBack());
+      expect(error).toBeInstanceOf(UnfinishedError);
+      expect(error.message).toMatch(/stopped at "unpark".*Release v\d+ of shop-\w+ ended as failed/s);
+      const notes = [{ note: 'a' }, { note: 'b' }, { note: 'of the new side' }];
+      expect(await shop.postgres.onSource('select note from orders order by id')).toEqual(notes);
+      expect(await writesAre(shop.parties.newSide.owner)).toBe('closed');
+      expect(shop.app.formation()).toMatchObject({ worker: { quantity: 0 } });
+      const drained = (await shop.journal.steps('roll-back')).find(({ name }) => name === 'final-drain');
+
+      // Run again before that is mended it stops at the same place, with nothing lost and nothing done twice.
+      expect(await failure(shop.goBack())).toBeInstanceOf(UnfinishedError);
+      writeFileSync(mayPass, '');
+      await shop.goBack();
+      expect(await shop.postgres.onSource('select note from orders order by id')).toEqual(notes);
+      const history = (await shop.journal.history()).filter(({ name }) => name === 'final-drain');
+      expect(history.filter(({ phase }) => phase === 'roll-back').map(({ id }) => id)).toEqual([drained?.id]);
+      expect(shop.app.releases().at(-1)?.status).toBe('succeeded');
+      expect(shop.app.formation()).toMatchObject({ web: { quantity: 1 }, worker: { quantity: 1 } });
+    },
+    90_000,
+  );
 
   testInFull(
     'an application without a Redis goes back',
