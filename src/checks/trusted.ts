@@ -49,7 +49,9 @@ export function accessChecks(access: Access): Check[] {
       passed: leftover.length === 0,
       found: leftover.length === 0 ? 'none' : leftover.join('; '),
       remedy:
-        'Take it out of the trusted sources and of the firewall of Redis. The next job of the migration sweeps what is over.',
+        'If that run is still at work, verify again when it has ended. If its machine died: “Re-run failed jobs” there takes it out, ' +
+        'and so does any job that holds the lease next, such as catch-up.yml (start it by hand), where it died with the lease. ' +
+        'Otherwise take it out of the trusted sources of the cluster and of the firewall of Redis by hand.',
     }),
     ...redisChecks(access),
   ];

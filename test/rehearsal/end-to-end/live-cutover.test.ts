@@ -10,6 +10,7 @@ import {
   cutOver,
   cutsOverWithoutDeployment,
   errorsOf,
+  expectAccessRested,
   expectConclusion,
   expectReached,
   full,
@@ -109,16 +110,21 @@ for (const step of full ? [...BEFORE_LIVE, 'point-of-no-return', ...AFTER_LIVE] 
 }
 
 inTheFullRun(
-  'a runner that dies before the point of no return: catch-up refuses until a roll-back has undone all',
+  'a runner that dies before the point of no return: catch-up stands back until a roll-back has undone all',
   async () => {
     const kill = at('final-drain', 'runner');
     expectConclusion(await cutOver(shop, prepared, kill), 'failure');
     await letLeaseExpire(shop);
+    // The dead runner's mark still stands in the trusted sources.
     const early = await catchUp(shop);
-    expectConclusion(early, 'failure');
-    expect(errorsOf(early)).toMatch(/A cutover of shop-production has begun/);
+    expectConclusion(early, 'success');
+    expect(logOf(early)).toMatch(/A cutover is at work \(run \d+/);
+    expect(logOf(early)).not.toMatch(/Drained/);
     expectConclusion(await rollBack(shop), 'success');
     await herokuServesAsBefore(shop, followed);
+    const afterwards = await catchUp(shop);
+    expectConclusion(afterwards, 'success');
+    expect(logOf(afterwards)).toMatch(/Drained/);
   },
   180_000,
 );
@@ -148,11 +154,22 @@ test('under load the cutover drains what is left, and takes no longer than promi
   await herokuServesAsBefore(shop, followed);
 }, 240_000);
 
-test('then forward again: what Heroku has taken meanwhile is drained, not copied', async () => {
+test('then forward again: what Heroku has taken meanwhile is drained, not copied; a catch-up that comes in the middle stands back', async () => {
   const follows = await catchUp(shop);
   expectConclusion(follows, 'success');
   expect(logOf(follows)).toMatch(/Drained [\d,]+ rows from Heroku to DigitalOcean/);
-  expectConclusion(await cutOver(shop, prepared), 'success');
+  let scheduled: Promise<WorkflowResult> | undefined;
+  const inTheMiddle = at('fence', () => void (scheduled = catchUp(shop)));
+  const moved = await cutOver(shop, prepared, { killStep: inTheMiddle.killStep });
+  expectConclusion(moved, 'success');
+  await expectAccessRested(shop, moved);
+  if (scheduled === undefined) throw new Error('The catch-up did not run.');
+  const stoodBack = await scheduled;
+  expectConclusion(stoodBack, 'success');
+  // Both its steps: the catch-up and the watch.
+  expect(logOf(stoodBack).match(/A cutover is at work \(run \d+, for .*Nothing was touched/g)).toHaveLength(
+    2,
+  );
   await isWhere(shop, 'digitalocean');
   await untilNamesExpire();
   await serves(shop, 'digitalocean');
