@@ -1,5 +1,6 @@
 import { messageOf } from '../../src/errors.ts';
 import type { Edge } from '../../src/github/run.ts';
+import type { SagaOptions } from '../../src/migration/saga.ts';
 import type { Sight, Watch } from '../../src/migration/watch.ts';
 import { openWatch } from '../../src/migration/watch.ts';
 import { formatDuration } from '../../src/report/format.ts';
@@ -10,6 +11,8 @@ import { guardedCutover } from './guarded-cutover.ts';
 import { guardedWayBack } from './guarded-way-back.ts';
 import type { Judgement, Watched } from './judge-cutover.ts';
 
+type OnStep = NonNullable<SagaOptions['onStep']>;
+
 /** What a guard watches, a cutover or a way back (`it`): how it sees how that stands, and what it can do about it. */
 export interface Guarded {
   /** Whether this run is who acts, or acted last. */
@@ -19,9 +22,9 @@ export interface Guarded {
    * Undoes what was abandoned, under a lease of its own. `completed`: what it undid was what the way back was undoing;
    * `passed`: it turns out to be past its point of no return; `nothing`: somebody else was quicker.
    */
-  undo(): Promise<'undone' | 'completed' | 'passed' | 'nothing'>;
+  undo(onStep: OnStep): Promise<'undone' | 'completed' | 'passed' | 'nothing'>;
   /** Goes on from the point of no return, under a lease of its own. `nothing`: somebody else is at it. */
-  complete(): Promise<'completed' | 'nothing'>;
+  complete(onStep: OnStep): Promise<'completed' | 'nothing'>;
 }
 
 /** Milliseconds. The job that it watches ends after 350 minutes; this is over in time to tell. */
@@ -78,6 +81,10 @@ export async function watchOver(
     events.push(`${edge.clock.now().toISOString().slice(11, 19)} UTC: ${what}`);
     edge.log.info(what);
   };
+  const onStep: OnStep = ({ name, event, milliseconds }) => {
+    if (['done', 'undone', 'failed'].includes(event))
+      note(`"${name}" ${event} after ${(milliseconds / 1000).toFixed(1)} s`);
+  };
   for (;;) {
     edge.signal.throwIfAborted();
     const watchingMs = edge.clock.now().getTime() - begun;
@@ -93,7 +100,7 @@ export async function watchOver(
       let passed = judgement === 'half-way';
       if (judgement === 'abandoned') {
         note(`${silent}: undoing what was abandoned.`);
-        const undone = await guarded.undo();
+        const undone = await guarded.undo(onStep);
         if (undone === 'undone' || undone === 'completed') return undone;
         passed = undone === 'passed';
       }
@@ -101,7 +108,7 @@ export async function watchOver(
         if (completions === COMPLETIONS) return 'half-way';
         completions += 1;
         note(`${silent}, and the point of no return is passed: going on from there.`);
-        if ((await guarded.complete()) === 'completed') return 'completed';
+        if ((await guarded.complete(onStep)) === 'completed') return 'completed';
       } else if (judgement !== 'wait' && judgement !== 'abandoned') return judgement;
     } catch (error) {
       if (edge.signal.aborted) throw error;

@@ -1,6 +1,6 @@
 import type { Edge } from '../../src/github/run.ts';
 import type { Journal } from '../../src/migration/journal.ts';
-import type { Step } from '../../src/migration/saga.ts';
+import type { SagaOptions, Step } from '../../src/migration/saga.ts';
 import { runSteps } from '../../src/migration/saga.ts';
 import { cutoverSteps, noChecks, resultsOf } from '../cutover/steps.ts';
 import { dashboardOf } from '../dashboard.ts';
@@ -19,14 +19,14 @@ export async function guardedCutover(edge: Edge, parties: Parties, journal: Jour
   return {
     isOwn: isOwnCutover,
     judge: (sight, watched) => judgeCutover(sight, watched, serving),
-    undo: () =>
+    undo: (onStep) =>
       inItsPlace(edge, parties, journal, async (now, lease) => {
         const way = await wayBack(now, await journal.steps('cutover'));
         if (way !== 'undo') return way === 'reverse' ? 'passed' : 'nothing';
-        await goBack({ ...edge, signal: never }, now, journal, lease);
+        await goBack({ ...edge, signal: never }, now, journal, lease, onStep);
         return 'undone';
       }),
-    complete: () => complete(edge, parties, journal),
+    complete: (onStep) => complete(edge, parties, journal, onStep),
   };
 }
 
@@ -38,7 +38,12 @@ function servingSteps(steps: readonly Step[]): string[] {
 }
 
 /** What "Re-run failed jobs" would do, without waiting for somebody who presses it. */
-function complete(edge: Edge, gathered: Parties, journal: Journal): Promise<'completed' | 'nothing'> {
+function complete(
+  edge: Edge,
+  gathered: Parties,
+  journal: Journal,
+  onStep: NonNullable<SagaOptions['onStep']>,
+): Promise<'completed' | 'nothing'> {
   return inItsPlace(edge, gathered, journal, async (parties, lease) => {
     const begunBack = (await journal.steps('roll-back')).some(({ status }) => status !== 'undone');
     if (begunBack) return 'nothing';
@@ -50,6 +55,7 @@ function complete(edge: Edge, gathered: Parties, journal: Journal): Promise<'com
       log: edge.log,
       clock: edge.clock,
       signal: never,
+      onStep,
     });
     return 'completed';
   });

@@ -19,13 +19,13 @@ export function guardedWayBack(edge: Edge, gathered: Parties, journal: Journal):
   return {
     isOwn: isOwnWayBack,
     judge: judgeWayBack,
-    undo: () =>
+    undo: (onStep) =>
       inItsPlace(edge, withNames(edge, gathered), journal, async (parties, lease) => {
         const cutover = await journal.steps('cutover');
         const begun = await standing(journal);
         if (begun.length === 0) {
           if ((await wayBack(parties, cutover)) !== 'undo') return 'nothing';
-          await goBack(acting, parties, journal, lease);
+          await goBack(acting, parties, journal, lease, onStep);
           return 'completed';
         }
         if (await hasLiftedFence(parties, begun)) return 'passed';
@@ -33,15 +33,16 @@ export function guardedWayBack(edge: Edge, gathered: Parties, journal: Journal):
           phase: 'roll-back',
           log: edge.log,
           clock: edge.clock,
+          onStep,
           reason: 'its run fell silent before Heroku might write',
         });
         return 'undone';
       }),
-    complete: () =>
+    complete: (onStep) =>
       inItsPlace(edge, withNames(edge, gathered), journal, async (parties, lease) => {
         // Somebody else may have led it to its end: then there is nothing to go on with, and nothing to begin.
         if (!(await hasLiftedFence(parties, await standing(journal)))) return 'nothing';
-        await goBack(acting, parties, journal, lease);
+        await goBack(acting, parties, journal, lease, onStep);
         return 'completed';
       }),
   };
