@@ -9,6 +9,7 @@ import { systemClock } from '../../src/clock.ts';
 import { ensureCluster } from '../../src/digitalocean/cluster.ts';
 import { createDigitalOcean, type DigitalOcean } from '../../src/digitalocean/client.ts';
 import { ensureFirewall, findFirewall } from '../../src/digitalocean/firewall.ts';
+import * as trustedSource from '../../src/digitalocean/trusted-source.ts';
 import { networkRule } from '../../src/digitalocean/trusted-source.ts';
 import type { Edge } from '../../src/github/run.ts';
 import { silentLog } from '../../src/log.ts';
@@ -80,6 +81,8 @@ function job(runId: string, attempt = '1'): Edge {
     getState: (name) => state.get(name) ?? '',
   };
 }
+
+const inAnHour = (): Date => new Date(Date.now() + 3_600_000);
 
 function withToken(edge: Edge, given: string): Edge {
   const { inputs } = edge;
@@ -156,6 +159,43 @@ test('a job whose address another one has written over in the same moment is let
   };
   expect(await openAsAdmitted(one, lookAgain, open)).toBe('opened');
   expect(asked).toBeGreaterThan(1);
+  await dismissRunner(one);
+  expect(await openTo()).toEqual([]);
+});
+
+test('a visit that comes with a cutover in the same moment leaves at once, whatever it has written', async () => {
+  const [cutover, visit] = [job('17'), job('18')];
+  let came = false;
+  const request: DigitalOcean['request'] = async (method, path, schema, body) => {
+    const answer = await client.request(method, path, schema, body);
+    if (method === 'PUT' && !came) {
+      came = true;
+      const pass = { address: '203.0.113.17', holder: '17.1.aaaa.cutover', until: inAnHour() };
+      await trustedSource.admitRunner(client, target.clusterId, pass);
+    }
+    return answer;
+  };
+  await expect(admitRunner(visit, { ...client, request }, target)).rejects.toThrow('A cutover is at work');
+  expect(came).toBe(true);
+  expect(await openTo()).toEqual([]);
+  await dismissRunner(visit);
+  // Its own job follows on it, and is let in.
+  await admitRunner(cutover, client, target);
+  expect(await openTo()).toEqual(['cluster', 'redis']);
+  await dismissRunner(cutover);
+});
+
+test('a cutover that waits for its window is out meanwhile, keeps nobody out, and comes in again under its name', async () => {
+  const one = job('17');
+  const { pass, leave } = await admitRunner(one, client, target, 'cutover');
+  expect(pass.holder).toMatch(/^17\.1\.[0-9a-f]{4}\.cutover$/);
+  await expect(begun('18')).rejects.toThrow('A cutover is at work (run 17,');
+  await leave();
+  expect(await openTo()).toEqual([]);
+  const catchUp = await begun('18');
+  await dismissRunner(catchUp);
+  const again = await admitRunner(one, client, target, 'cutover');
+  expect(again.pass.holder).toBe(pass.holder);
   await dismissRunner(one);
   expect(await openTo()).toEqual([]);
 });
