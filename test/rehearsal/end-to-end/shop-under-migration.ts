@@ -465,8 +465,8 @@ export async function cutsOverWithoutDeployment(shop: Shop, prepared: WorkflowRe
   expect(await deployedNow(shop)).toEqual(before);
   await expectAccessRested(shop, result);
   const opened = (await timelineOf(shop, result)).find(({ name }) => name === 'open-new-side');
-  // Some milliseconds on an idle machine; a deployment takes minutes.
-  expect(Date.parse(opened?.finishedAt ?? '') - Date.parse(opened?.begunAt ?? '')).toBeLessThan(1_500);
+  // Some milliseconds on an idle machine, seconds on one that is busy with other things; a deployment takes minutes.
+  expect(Date.parse(opened?.finishedAt ?? '') - Date.parse(opened?.begunAt ?? '')).toBeLessThan(15_000);
 }
 
 const timelineSchema = z.looseObject({
