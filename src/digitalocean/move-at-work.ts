@@ -1,5 +1,4 @@
 import { ConfigurationError } from '../errors.ts';
-import { formatDuration } from '../report/format.ts';
 import { errandOf, runIdOf, type Holder, type RunnerPass } from './runner-mark.ts';
 
 const HOUR_MS = 3_600_000;
@@ -29,7 +28,7 @@ export class MoveAtWorkError extends ConfigurationError {
   constructor({ errand, runId, address, begunAt, until }: Move, now: Date) {
     const forMs = now.getTime() - begunAt.getTime();
     super(
-      `A ${errand} is at work (run ${runId}, for ${formatDuration(forMs)}), and until it has ended nobody else is let in to the new ` +
+      `A ${errand} is at work (run ${runId}, for ${Math.round(forMs / 60_000)} min), and until it has ended nobody else is let in to the new ` +
         'databases: a change of their trusted sources could start a deployment in the middle of it. Nothing was touched. Run ' +
         `this again when run ${runId} has ended. If it has, its machine died and left its mark: “Re-run failed jobs” there takes it ` +
         `out, and so does ${errand === 'cutover' ? 'roll-back' : 'another roll-back'} once it holds the lease; or take ${address} out of the cluster's trusted sources ` +
