@@ -187,7 +187,7 @@ test.each(['cutover', 'roll-back'])(
       name: 'ConfigurationError',
       message: expect.stringMatching(
         new RegExp(
-          `^A ${errand} is at work \\(run 17, for 0 ms\\).*Nothing was touched.*take 203\\.0\\.113\\.1 out.*After 18:00 UTC`,
+          `^A ${errand} is at work \\(run 17, for 0 min\\).*Nothing was touched.*take 203\\.0\\.113\\.1 out.*After 18:00 UTC`,
         ),
       ),
       unusual: false,
