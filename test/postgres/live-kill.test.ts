@@ -75,20 +75,39 @@ function startWriter(sides: TwoSides, random: () => number): { stop(): Promise<n
   };
 }
 
-/** Runs the whole move and kills it after a while; answers the steps it told, the last of them "settled" when it ended. */
-async function runAndKill(input: LiveProcessInput, afterMs: number): Promise<string[]> {
+/** When a move is killed: so many milliseconds after it told this step. */
+interface Kill {
+  step: 'started' | 'begun' | 'caught up' | 'finished' | 'committed';
+  afterMs: number;
+}
+
+/** By the steps, so that they are met on a slow machine as on a quick one. */
+function drawnKills(random: () => number): Kill[] {
+  const anywhere = (): Kill => ({ step: 'started', afterMs: random() * 1_000 });
+  const behind = (step: Kill['step']): Kill => ({ step, afterMs: random() * 100 });
+  return [
+    ...[anywhere(), anywhere(), behind('begun'), anywhere(), behind('caught up'), behind('finished')],
+    ...[anywhere(), behind('committed')],
+  ];
+}
+
+/** Runs the whole move, and kills it; answers the steps it told, the last of them "settled" when it ended. */
+async function runAndKill(input: LiveProcessInput, kill: Kill | undefined): Promise<string[]> {
   const script = fileURLToPath(new URL('./live-process.ts', import.meta.url));
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', script], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, LIVE_INPUT: JSON.stringify(input) },
   });
   let [output, errors] = ['', ''];
-  child.stdout.on('data', (piece: Buffer) => (output += piece.toString()));
+  let timer: NodeJS.Timeout | undefined;
+  child.stdout.on('data', (piece: Buffer) => {
+    output += piece.toString();
+    if (kill !== undefined && output.includes(kill.step))
+      timer ??= setTimeout(() => child.kill('SIGKILL'), kill.afterMs);
+  });
   child.stderr.on('data', (piece: Buffer) => (errors += piece.toString()));
-  const exit = once(child, 'close');
-  await Promise.race([delay(afterMs, undefined, { ref: false }), exit]);
-  child.kill('SIGKILL');
-  await exit;
+  await once(child, 'close');
+  clearTimeout(timer);
   if (child.signalCode !== 'SIGKILL' && child.exitCode !== 0) throw new Error(errors);
   return output.trim().split('\n');
 }
@@ -103,6 +122,7 @@ test.each(Array.from({ length: full ? 20 : 1 }, (_, index) => SEED + index))(
     const both: Sides = { source: sides.source, target: { owner: sides.owner, loader: sides.loader } };
     const server = await testPostgres();
     const writer = startWriter(sides, random);
+    const left = drawnKills(random);
     const kills: string[] = [];
     let done = false;
     for (let epoch = 1; !done; epoch += 1) {
@@ -117,13 +137,13 @@ test.each(Array.from({ length: full ? 20 : 1 }, (_, index) => SEED + index))(
             limits: { logBytes: 1e9, leaseMs: 3_600_000 },
           },
         },
-        // Some times at a random moment, and then at ever later ones until it gets through.
-        kills.length < 6 ? 250 + random() * 1_000 : 2_000 + kills.length * 2_000,
+        left.shift(),
       );
       done = steps.includes('settled');
       if (!done) kills.push(steps.at(-1) ?? '');
     }
     expect(await writer.stop()).toBeGreaterThan(0);
+    expect(kills.length).toBeGreaterThan(2);
     process.stderr.write(`seed ${seed}: killed ${kills.length} times, after: ${kills.join('; ')}\n`);
     const parity = await compareDatabases({ source: sides.source, target: sides.owner, log: silentLog });
     expect({

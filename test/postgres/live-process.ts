@@ -20,6 +20,7 @@ const options: LiveOptions = { ...given, log: silentLog, clock: systemClock };
 const tell = (step: string): void => {
   process.stdout.write(`${step}\n`);
 };
+tell('started');
 if ((await readFence(sides.source, options.migrationId)) === 'open') {
   const { reused } = await beginLive(sides, options);
   tell(`begun, ${reused.tables} tables and ${reused.chunks} chunks reused`);
