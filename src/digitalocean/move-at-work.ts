@@ -31,7 +31,7 @@ export class MoveAtWorkError extends ConfigurationError {
       `A ${errand} is at work (run ${runId}, for ${Math.round(forMs / 60_000)} min), and until it has ended nobody else is let in to the new ` +
         'databases: a change of their trusted sources could start a deployment in the middle of it. Nothing was touched. Run ' +
         `this again when run ${runId} has ended. If it has, its machine died and left its mark: “Re-run failed jobs” there takes it ` +
-        `out, and so does ${errand === 'cutover' ? 'roll-back' : 'another roll-back'} once it holds the lease; or take ${address} out of the cluster's trusted sources ` +
+        `out; where it died in the middle of the ${errand}, roll-back does; or take ${address} out of the cluster's trusted sources ` +
         `and of the firewall of Redis by hand. After ${until.toISOString().slice(11, 16)} UTC it counts no more.`,
     );
     this.unusual = forMs > UNUSUAL_MS;

@@ -62,7 +62,8 @@ export const digitalOceanAssumptions: readonly Assumption[] = [
     id: 'rule-description',
     claim: 'A trusted source keeps its description, and a cluster may be ordered with its first one',
     source: "the API's description: `description` of a rule, `rules` of an order",
-    ifWrong: 'A job that sees its description dropped warns, and takes out what it put in all the same',
+    ifWrong:
+      'A job that sees its description dropped warns, and takes out what it put in all the same; a scheduled catch-up would not see a cutover, which says so and asks to turn the schedule off',
     untried: 'every job that lets itself in looks whether it was kept, and warns',
   },
   {
