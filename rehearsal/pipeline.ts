@@ -17,6 +17,8 @@ export interface PipelineOptions {
   actor: string;
   directory: string;
   approve: boolean;
+  /** Who is asked for it; `robin` unless given. */
+  reviewer?: string;
   onEvent?: (event: RunnerEvent) => void;
   killStep?: RunWorkflowOptions['killStep'];
   machine?: RunWorkflowOptions['machine'];
@@ -73,7 +75,7 @@ export function runPipeline(world: World, options: PipelineOptions): Promise<Wor
     approve: () =>
       Promise.resolve({
         approved: options.approve,
-        by: 'robin',
+        by: options.reviewer ?? 'robin',
         comment: options.approve ? 'The record is clean.' : 'Not today.',
       }),
     github: world.github,

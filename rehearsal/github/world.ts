@@ -65,6 +65,7 @@ export interface GitHubWorld {
   repository: string;
   defaultBranch: string;
   configureEnvironment(name: string, rules: EnvironmentRules): void;
+  deleteEnvironment(name: string): void;
   /** The rules of an environment; undefined = it does not exist (yet). */
   environment(name: string): EnvironmentRules | undefined;
   createRun(o: {
@@ -164,6 +165,9 @@ export async function startGitHub(options: GitHubOptions): Promise<GitHubWorld> 
     defaultBranch,
     configureEnvironment: (environment, rules) => {
       state.environments.set(environment, rules);
+    },
+    deleteEnvironment: (environment) => {
+      state.environments.delete(environment);
     },
     environment: (environment) => state.environments.get(environment),
     createRun: (o) => {
