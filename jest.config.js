@@ -10,7 +10,8 @@ export default {
   testSequencer: '<rootDir>/scripts/longest-first.mjs',
   globalSetup: '<rootDir>/test/contracts/setup.mjs',
   globalTeardown: '<rootDir>/test/contracts/teardown.mjs',
-  testTimeout: 60_000,
+  // Some times what the longest take on an idle machine: only what hangs is ended.
+  testTimeout: 120_000,
   clearMocks: true,
   // Most of a test's time is waiting for real servers, so that two at a time suit two cores; a test brings several
   // servers along, so that more cores are not all for tests.

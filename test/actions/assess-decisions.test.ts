@@ -12,7 +12,7 @@ beforeAll(async () => {
   sides = await startSides({
     app: { addOns: [{ plan: 'papertrail:choklad', config: { PAPERTRAIL_API_TOKEN: 'x1y2z3a4b5c6' } }] },
   });
-}, 60_000);
+});
 afterAll(() => sides.stop());
 
 function answering(name: string, lines: string): Record<string, string> {

@@ -18,7 +18,7 @@ let github: GitHubWorld;
 beforeAll(async () => {
   sides = await startSides();
   sides.heroku.tokens.add(EVERYTHING, ['identity', 'write-protected']);
-}, 60_000);
+});
 afterAll(() => sides.stop());
 beforeEach(async () => {
   github = await startGitHub({ log: silentLog, repository: 'acme/shop' });

@@ -31,7 +31,7 @@ beforeAll(async () => {
     socket.on('data', (asked) => socket.write(asked.length === 8 ? 'S' : '-WEIRD nobody knows this\r\n'));
   }).listen(0, '127.0.0.1');
   await once(garbage, 'listening');
-}, 60_000);
+});
 afterAll(async () => {
   garbage.close();
   proxy.close();

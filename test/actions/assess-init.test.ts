@@ -29,7 +29,7 @@ beforeAll(async () => {
   });
   rmSync(join(sides.directory, 'migration.yml'));
   github = await startGitHub({ log: silentLog, repository: 'acme/shop' });
-}, 60_000);
+});
 afterAll(async () => {
   await github.stop();
   await sides.stop();

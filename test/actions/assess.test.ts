@@ -22,7 +22,7 @@ let first: PhaseRun;
 beforeAll(async () => {
   sides = await startSides();
   first = await sides.runPhase('assess');
-}, 60_000);
+});
 afterAll(() => sides.stop());
 
 function withoutMasks(log: string): string {

@@ -30,7 +30,7 @@ beforeAll(async () => {
   code = temporaryDirectory('built');
   mkdirSync(code, { recursive: true });
   writeFileSync(join(code, 'idle.mjs'), 'setInterval(() => {}, 1000);');
-}, 60_000);
+});
 
 const holds = (commit: string): void => {
   world.branches.set('acme/shop main', { commit, code });

@@ -33,7 +33,7 @@ test('a deploy after the approval, while workers end, stops the cutover at the f
   expect(app.formation()).toMatchObject({ web: { quantity: 1 }, worker: { quantity: 1 } });
   expect(app.releases().at(-1)?.description).toBe(`heroku-to-digitalocean: the code of v${version} again`);
   await postgres.onSource(`INSERT INTO orders (note) VALUES ('Heroku takes writes')`);
-}, 90_000);
+});
 
 test('a deploy meanwhile whose code knows a process type no more: everything is undone all the same', async () => {
   sides = await movingSides({ withoutRedis: true, planned: true });
@@ -45,7 +45,7 @@ test('a deploy meanwhile whose code knows a process type no more: everything is 
   );
   expect(app.formation()).toMatchObject({ web: { quantity: 1 } });
   expect(app.formation()).not.toHaveProperty('worker');
-}, 90_000);
+});
 
 test('an autoscaler that adds a dyno inside the fence stops the cutover before its point of no return', async () => {
   sides = await movingSides({ withoutRedis: true, planned: true });
@@ -58,7 +58,7 @@ test('an autoscaler that adds a dyno inside the fence stops the cutover before i
   expect(app.maintenance()).toBe(false);
   expect(app.formation()).toMatchObject({ web: { quantity: 1 }, worker: { quantity: 1 } });
   await postgres.onSource(`INSERT INTO orders (note) VALUES ('Heroku takes writes')`);
-}, 90_000);
+});
 
 test.each(['window', 'live'] as const)(
   '%s: from the fence until it is open nothing at DigitalOcean is changed: a deployment or a rule would be seen by visitors',
@@ -72,5 +72,4 @@ test.each(['window', 'live'] as const)(
     await restartWorkers(parties.newSide.client, 'shop-staging');
     expect(changes).toEqual(['POST /v2/apps/a1/restart']);
   },
-  90_000,
 );

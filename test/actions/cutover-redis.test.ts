@@ -97,7 +97,7 @@ describe('Redis in a cutover', () => {
     expect(results['return-taken-jobs']).toEqual({ jobs: 1 });
     expect(await to.lrange('queue:default', 0, -1)).toContainEqual(expect.stringContaining('Taken'));
     expect(await to.exists('queue:sq|worker.1:4:9a8b7c|default')).toBe(0);
-  }, 90_000);
+  });
 
   test('jobs in another logical database are counted and set aside there', async () => {
     const { from, to, cutOver } = await open();
@@ -115,7 +115,7 @@ describe('Redis in a cutover', () => {
     expect(await from.llen(`${ASIDE}queue:mail`)).toBe(1);
     await to.select(3);
     expect(await to.llen('queue:mail')).toBe(1);
-  }, 90_000);
+  });
 
   test('an application without a Redis passes all of its steps', async () => {
     const { cutOver } = await open({ withoutRedis: true });
@@ -126,7 +126,7 @@ describe('Redis in a cutover', () => {
       'count-jobs': { counts: [] },
       'set-old-jobs-aside': { keys: 0 },
     });
-  }, 90_000);
+  });
 });
 
 /** A run ends without undoing anything, and whatever it had open is cut, as with its process: its hold lasts. */
@@ -145,7 +145,7 @@ describe('before the point of no return', () => {
     expect(error).toBeInstanceOf(UndoneError);
     expect(error.message).toMatch(/point-of-no-return.*1 keys differ[^]*Heroku serves as before/);
     await expectHerokuAsBefore(moving);
-  }, 90_000);
+  });
 
   test('writers that are held write as soon as the cutover is undone', async () => {
     const moving = await open();
@@ -167,7 +167,7 @@ describe('before the point of no return', () => {
     await written;
     expect(await from.get('session:2')).toBe('held');
     await expectHerokuAsBefore(moving);
-  }, 90_000);
+  });
 
   test('a cancelled cutover lets writers go at once', async () => {
     const moving = await open();
@@ -185,7 +185,7 @@ describe('before the point of no return', () => {
     );
     expect(error.message).toMatch(/cancelled by a person/);
     await expectHerokuAsBefore(moving);
-  }, 90_000);
+  });
 
   test('queues that do not hold as many jobs on both sides stop the cutover', async () => {
     const moving = await open();
@@ -195,7 +195,7 @@ describe('before the point of no return', () => {
     expect(error).toBeInstanceOf(UndoneError);
     expect(error.message).toMatch(/count-jobs.*The jobs on both sides are not the same:[^]*default/);
     await expectHerokuAsBefore(moving);
-  }, 90_000);
+  });
 
   test('a run that died inside the fence, with writers held, is continued by another', async () => {
     const moving = await open();
@@ -217,7 +217,7 @@ describe('before the point of no return', () => {
     expect(await moving.undo()).toContain('parity');
     expect(Date.now() - started).toBeLessThan(27_000);
     await expectHerokuAsBefore(moving);
-  }, 90_000);
+  });
 });
 
 describe('a job that never ends', () => {
@@ -248,7 +248,7 @@ describe('a job that never ends', () => {
     await expectHerokuAsBefore(moving);
     expect(workers()).toHaveLength(1);
     expect(workers()).not.toEqual(before);
-  }, 90_000);
+  });
 
   test('go-on: it is broken off as by a deploy, and waits once on the new side, first of its queue', async () => {
     const moving = await open({ config: config('go-on') });
@@ -263,7 +263,7 @@ describe('a job that never ends', () => {
     expect(log.lines.join('\n')).toMatch(/1 jobs were still running .* stopped all the same/);
     expect(await to.lrange('queue:default', 0, -1)).toEqual([JOB, JOB, LONG]);
     expect(await from.keys('queue:*')).toEqual([]);
-  }, 90_000);
+  });
 });
 
 describe('the practice copy', () => {
@@ -295,12 +295,12 @@ describe('the practice copy', () => {
     expect(summary).toContain(`| Keys carried in a second | ${copied.redis?.keysPerSecond} |`);
     expect(summary).toContain('by client tracking');
     expect(summary).toContain('| default | 2 |');
-  }, 90_000);
+  });
 
   test('made again, carries only what differs', async () => {
     const { from, parties } = await open({ config });
     await copyForPractice(parties);
     await from.set('session:1', 'another');
     expect((await copyForPractice(parties)).redis).toMatchObject({ keys: 5, carried: 1 });
-  }, 90_000);
+  });
 });

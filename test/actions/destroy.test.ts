@@ -151,111 +151,91 @@ afterAll(async () => {
   if (full) await sides.stop();
 });
 
-testInFull(
-  'a dry run lists what carries the mark and what stops costing, and only reads',
-  async () => {
-    const from = sides.digitalOcean.requests.length;
-    const run = await destroy({ 'dry-run': 'true', confirm: '' });
-    expect(run.log).not.toContain('::error');
-    expect(run.outputs).toMatchObject({ outcome: 'planned', changed: 'false' });
-    for (const line of [
-      'App shop-staging (',
-      'Droplet shop-staging-redis (',
-      'Firewall shop-staging-redis (',
-      'Postgres cluster shop-staging (',
-      'VPC shop-staging (',
-      `Tag ${TAG} (`,
-    ]) {
-      expect(run.log).toContain(`Would remove: ${line}`);
-    }
-    expect(run.log.match(/Would remove/g)).toHaveLength(14);
-    // Four on the droplet, three on the cluster.
-    expect(run.log.match(/Would remove: Alert policy/g)).toHaveLength(7);
-    expect(run.log).toContain('Would remove: TXT record _acme-challenge.staging.shop.example.com');
-    expect(changes(from)).toEqual([]);
-    // What it says stops costing is what DigitalOcean asks for the migration's things.
-    const neighbours = 2 * 6 + 15.15;
-    const told = Number(/Total.*\| (\d+\.\d\d) \|/.exec(run.summary)?.[1]);
-    expect(told).toBeCloseTo(sides.digitalOcean.pricePerMonth() - neighbours, 2);
-  },
-  60_000,
-);
+testInFull('a dry run lists what carries the mark and what stops costing, and only reads', async () => {
+  const from = sides.digitalOcean.requests.length;
+  const run = await destroy({ 'dry-run': 'true', confirm: '' });
+  expect(run.log).not.toContain('::error');
+  expect(run.outputs).toMatchObject({ outcome: 'planned', changed: 'false' });
+  for (const line of [
+    'App shop-staging (',
+    'Droplet shop-staging-redis (',
+    'Firewall shop-staging-redis (',
+    'Postgres cluster shop-staging (',
+    'VPC shop-staging (',
+    `Tag ${TAG} (`,
+  ]) {
+    expect(run.log).toContain(`Would remove: ${line}`);
+  }
+  expect(run.log.match(/Would remove/g)).toHaveLength(14);
+  // Four on the droplet, three on the cluster.
+  expect(run.log.match(/Would remove: Alert policy/g)).toHaveLength(7);
+  expect(run.log).toContain('Would remove: TXT record _acme-challenge.staging.shop.example.com');
+  expect(changes(from)).toEqual([]);
+  // What it says stops costing is what DigitalOcean asks for the migration's things.
+  const neighbours = 2 * 6 + 15.15;
+  const told = Number(/Total.*\| (\d+\.\d\d) \|/.exec(run.summary)?.[1]);
+  expect(told).toBeCloseTo(sides.digitalOcean.pricePerMonth() - neighbours, 2);
+});
 
-testInFull(
-  'without the name of the environment, or with another, nothing is removed',
-  async () => {
-    const from = sides.digitalOcean.requests.length;
-    for (const confirm of ['', 'production', 'Staging']) {
-      const run = await destroy({ confirm });
-      expect(run.code).toBe(1);
-      expect(run.log).toContain('Nothing was removed');
-    }
-    expect(changes(from)).toEqual([]);
-  },
-  60_000,
-);
-
-testInFull(
-  "it refuses while Heroku's database is closed, and while nobody can tell",
-  async () => {
-    const from = sides.digitalOcean.requests.length;
-    const url = sides.app.config()['DATABASE_URL'] ?? '';
-    const source = parsePostgresUrl(url, { mode: 'unverified' });
-    const options = { migrationId: 'shop-staging', epoch: 1, log: silentLog, clock: systemClock };
-    const fence = await holdFence(source, { ...options, signal: AbortSignal.timeout(30_000) });
-    await passPointOfNoReturn(fence);
-    await fence.release();
-    const closed = await destroy();
-    expect(closed.code).toBe(1);
-    expect(closed.log).toContain('Nothing was removed: the database of shop-staging on Heroku is closed');
-    const seen = await destroy({ 'dry-run': 'true' });
-    expect(seen.code).toBe(0);
-    expect(seen.log).toContain('It would be refused');
-    await liftFence(source, 'shop-staging');
-
-    const unknown = await destroy({ 'heroku-token': 'HRKU-nobody-knows-this-token' });
-    expect(unknown.code).toBe(1);
-    expect(unknown.log).toContain('could not be found out');
-    expect(changes(from)).toEqual([]);
-  },
-  60_000,
-);
-
-testInFull(
-  'it refuses while a domain leads to the new app',
-  async () => {
-    const from = sides.digitalOcean.requests.length;
-    const { dns } = sides.digitalOcean;
-    const name = 'staging.shop.example.com';
-    const old = dns.resolve(name, 'CNAME');
-    const host = new URL(sides.digitalOcean.apps()[0]?.defaultIngress ?? '').host;
-    dns.setRecord({ name, type: 'CNAME', data: host, ttl: 30 });
-    const run = await destroy();
+testInFull('without the name of the environment, or with another, nothing is removed', async () => {
+  const from = sides.digitalOcean.requests.length;
+  for (const confirm of ['', 'production', 'Staging']) {
+    const run = await destroy({ confirm });
     expect(run.code).toBe(1);
-    expect(run.log).toContain(`${name} leads to the new app`);
-    dns.setRecord({ name, type: 'CNAME', data: old?.value ?? '', ttl: 30 });
-    expect(changes(from)).toEqual([]);
-  },
-  60_000,
-);
+    expect(run.log).toContain('Nothing was removed');
+  }
+  expect(changes(from)).toEqual([]);
+});
 
-testInFull(
-  'it refuses while the journal knows of a cutover that was not undone',
-  async () => {
-    const cluster = sides.digitalOcean.clusters().find(({ name }) => name === 'shop-staging');
-    await cluster?.query(
-      'migration_journal',
-      `insert into journal.step (id, migration_id, phase, name, attempt, status, prior, point_of_no_return, epoch, run_id)
+testInFull("it refuses while Heroku's database is closed, and while nobody can tell", async () => {
+  const from = sides.digitalOcean.requests.length;
+  const url = sides.app.config()['DATABASE_URL'] ?? '';
+  const source = parsePostgresUrl(url, { mode: 'unverified' });
+  const options = { migrationId: 'shop-staging', epoch: 1, log: silentLog, clock: systemClock };
+  const fence = await holdFence(source, { ...options, signal: AbortSignal.timeout(30_000) });
+  await passPointOfNoReturn(fence);
+  await fence.release();
+  const closed = await destroy();
+  expect(closed.code).toBe(1);
+  expect(closed.log).toContain('Nothing was removed: the database of shop-staging on Heroku is closed');
+  const seen = await destroy({ 'dry-run': 'true' });
+  expect(seen.code).toBe(0);
+  expect(seen.log).toContain('It would be refused');
+  await liftFence(source, 'shop-staging');
+
+  const unknown = await destroy({ 'heroku-token': 'HRKU-nobody-knows-this-token' });
+  expect(unknown.code).toBe(1);
+  expect(unknown.log).toContain('could not be found out');
+  expect(changes(from)).toEqual([]);
+});
+
+testInFull('it refuses while a domain leads to the new app', async () => {
+  const from = sides.digitalOcean.requests.length;
+  const { dns } = sides.digitalOcean;
+  const name = 'staging.shop.example.com';
+  const old = dns.resolve(name, 'CNAME');
+  const host = new URL(sides.digitalOcean.apps()[0]?.defaultIngress ?? '').host;
+  dns.setRecord({ name, type: 'CNAME', data: host, ttl: 30 });
+  const run = await destroy();
+  expect(run.code).toBe(1);
+  expect(run.log).toContain(`${name} leads to the new app`);
+  dns.setRecord({ name, type: 'CNAME', data: old?.value ?? '', ttl: 30 });
+  expect(changes(from)).toEqual([]);
+});
+
+testInFull('it refuses while the journal knows of a cutover that was not undone', async () => {
+  const cluster = sides.digitalOcean.clusters().find(({ name }) => name === 'shop-staging');
+  await cluster?.query(
+    'migration_journal',
+    `insert into journal.step (id, migration_id, phase, name, attempt, status, prior, point_of_no_return, epoch, run_id)
      values (gen_random_uuid(), 'shop-staging', 'cutover', 'maintenance-mode', 1, 'done', 'null', false, 1, '1')`,
-    );
-    const run = await destroy();
-    expect(run.code).toBe(1);
-    expect(run.log).toContain('a cutover has begun (maintenance-mode)');
-    expect(sides.digitalOcean.apps()).toHaveLength(1);
-    await cluster?.query('migration_journal', `delete from journal.step where phase = 'cutover'`);
-  },
-  60_000,
-);
+  );
+  const run = await destroy();
+  expect(run.code).toBe(1);
+  expect(run.log).toContain('a cutover has begun (maintenance-mode)');
+  expect(sides.digitalOcean.apps()).toHaveLength(1);
+  await cluster?.query('migration_journal', `delete from journal.step where phase = 'cutover'`);
+});
 
 testInFull(
   'a removal that fails half-way says what is gone and what is left; the next one removes the rest and nothing else',
@@ -290,26 +270,18 @@ testInFull(
   120_000,
 );
 
-testInFull(
-  'the journal gone with its cluster, it goes on; with nothing left it says so',
-  async () => {
-    const run = await destroy();
-    expect(run.log).not.toContain('::error');
-    expect(run.outputs).toMatchObject({ outcome: 'unchanged', changed: 'false' });
-    expect(run.log).toContain('there is nothing to remove');
-  },
-  60_000,
-);
+testInFull('the journal gone with its cluster, it goes on; with nothing left it says so', async () => {
+  const run = await destroy();
+  expect(run.log).not.toContain('::error');
+  expect(run.outputs).toMatchObject({ outcome: 'unchanged', changed: 'false' });
+  expect(run.log).toContain('there is nothing to remove');
+});
 
-testInFull(
-  'what was copied before is no copy any more',
-  async () => {
-    const run = await sides.runPhase('provision', { stage: 'application', image: IMAGE });
-    expect(run.code).toBe(1);
-    expect(run.log).toContain('run migrate-db');
-  },
-  60_000,
-);
+testInFull('what was copied before is no copy any more', async () => {
+  const run = await sides.runPhase('provision', { stage: 'application', image: IMAGE });
+  expect(run.code).toBe(1);
+  expect(run.log).toContain('run migrate-db');
+});
 
 const contractTest = full && hasContract ? test : test.skip;
 contractTest('every removal asked for is as the API description wants it', () => {

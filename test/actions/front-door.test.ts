@@ -62,7 +62,6 @@ testInFull(
     expect(await findForwarder({ ...party, secret: 'of another key' })).toBeUndefined();
     expect(await deleteForwarder(party)).toBe(true);
   },
-  60_000,
 );
 
 test('held: web runs the forwarder, nothing else runs, what Scheduler starts finds no code; undone, all is as before', async () => {
@@ -102,7 +101,7 @@ test('held: web runs the forwarder, nothing else runs, what Scheduler starts fin
   expect(shop.app.formation()).toEqual(before.formation);
   expect((await currentRelease(heroku, shop.app.name))?.slug).toEqual(before.slug);
   expect(await ours(shop)).toEqual([]);
-}, 60_000);
+});
 
 testInFull(
   'finalized: a forwarder that needs no row leads on, and neither row nor throw-away app is left; again, nothing is done',
@@ -124,5 +123,4 @@ testInFull(
     expect(await finalizeFrontDoor({ ...party, database })).toEqual({ leads: false, appDeleted: false });
     expect(shop.app.releases().at(-1)?.version).toBe(held + 1);
   },
-  60_000,
 );

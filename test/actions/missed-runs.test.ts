@@ -85,7 +85,7 @@ test('what was due while neither side ran it: Sidekiq gets its job, once, and wh
   // A run that died right after it is repeated by the next one.
   expect(await missed(parties, 25 * MINUTE)).toMatchObject([{ outcome: 'already' }, { outcome: 'by-hand' }]);
   expect(await to.llen('queue:default')).toBe(1);
-}, 60_000);
+});
 
 test('a schedule that no worker loads, or a Redis that does not answer, leaves the run to a person and fails nothing', async () => {
   sides = await movingSides({ config: SCHEDULES });
@@ -107,7 +107,7 @@ test('a schedule that no worker loads, or a Redis that does not answer, leaves t
   const [again] = await missed({ ...parties, newSide: gone }, 25 * MINUTE);
   expect(again).toMatchObject({ outcome: 'by-hand' });
   expect(again?.why).toMatch(/ECONNREFUSED|refused/);
-}, 60_000);
+});
 
 test('the plan says which jobs there are, and a shell to run them in is one of its workers', async () => {
   sides = await movingSides({ withoutRedis: true });
@@ -143,4 +143,4 @@ test('the plan says which jobs there are, and a shell to run them in is one of i
   expect(await missed(planned, 61 * MINUTE)).toMatchObject([
     { name: 'hourly', command: 'run hourly', shell: 'doctl apps console a1 worker-1' },
   ]);
-}, 60_000);
+});

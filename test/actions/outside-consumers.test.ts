@@ -90,7 +90,7 @@ test('whoever still uses the old side is named with what to do, one kind at a ti
     ...NOBODY,
     'sessions on the old database': expect.stringMatching(/^metabase \(.*Point them to the new database/),
   });
-}, 60_000);
+});
 
 test("the forwarder's web dynos are nobody, and nobody else's are the forwarder's", async () => {
   const sides = await twoSides();
@@ -101,7 +101,7 @@ test("the forwarder's web dynos are nobody, and nobody else's are the forwarder'
     /^worker\.1 \(up\)\. /,
   );
   expect((await found(sides, { dynos: [web] }))['dynos on Heroku']).toMatch(/^web\.1 \(up\)\. /);
-}, 60_000);
+});
 
 test('what could not be asked may be somebody', async () => {
   const sides = await twoSides();
@@ -121,4 +121,4 @@ test('what could not be asked may be somebody', async () => {
     'followers, credentials and settings of postgresql-flat-2': refused,
     'which other apps use redis-round-3': refused,
   });
-}, 60_000);
+});

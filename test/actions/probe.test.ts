@@ -138,25 +138,21 @@ const record = async (phase: PhaseRun) => {
   return sections.at(-1)?.data as { outcome: string; probes: { id: string; result: string; seen: string }[] };
 };
 
-testInFull(
-  'a dry run makes nothing, and says what a run would make and cost',
-  async () => {
-    const from = { heroku: heroku.requests.length, digitalOcean: digitalOcean.requests.length };
-    const planned = await run({ 'dry-run': 'true' });
-    expect(planned.log).not.toContain('::error');
-    expect(planned.outputs).toMatchObject({ outcome: 'planned', changed: 'false' });
-    expect(planned.log).toMatch(
-      /Would make: Heroku add-on heroku-postgresql:essential-0 \(default-credential\)/,
-    );
-    expect(planned.log).toMatch(/A run of an hour costs 0\.\d\d USD at most\./);
-    const changes = [
-      ...heroku.requests.slice(from.heroku),
-      ...digitalOcean.requests.slice(from.digitalOcean),
-    ].filter(({ method }) => method !== 'GET');
-    expect(changes).toEqual([]);
-  },
-  60_000,
-);
+testInFull('a dry run makes nothing, and says what a run would make and cost', async () => {
+  const from = { heroku: heroku.requests.length, digitalOcean: digitalOcean.requests.length };
+  const planned = await run({ 'dry-run': 'true' });
+  expect(planned.log).not.toContain('::error');
+  expect(planned.outputs).toMatchObject({ outcome: 'planned', changed: 'false' });
+  expect(planned.log).toMatch(
+    /Would make: Heroku add-on heroku-postgresql:essential-0 \(default-credential\)/,
+  );
+  expect(planned.log).toMatch(/A run of an hour costs 0\.\d\d USD at most\./);
+  const changes = [
+    ...heroku.requests.slice(from.heroku),
+    ...digitalOcean.requests.slice(from.digitalOcean),
+  ].filter(({ method }) => method !== 'GET');
+  expect(changes).toEqual([]);
+});
 
 testInFull(
   'every probe passes on platforms that do what is believed of them, and nothing is left',
@@ -221,11 +217,8 @@ testInFull(
   120_000,
 );
 
-testInFull(
-  'scheduler-address fails where the dashboard reads its jobs elsewhere',
-  () =>
-    fails('scheduler-address', /answered with HTTP 4/, { 'scheduler-api-url': `${heroku.apiUrl}/nowhere` }),
-  60_000,
+testInFull('scheduler-address fails where the dashboard reads its jobs elsewhere', () =>
+  fails('scheduler-address', /answered with HTTP 4/, { 'scheduler-api-url': `${heroku.apiUrl}/nowhere` }),
 );
 
 testInFull(
@@ -259,24 +252,20 @@ for (const [id, otherwise, why] of NEW_SIDE_OTHERWISE) {
   );
 }
 
-testInFull(
-  'what a token may not do is not asked, and is no verdict of the platform',
-  async () => {
-    const limited = 'dop_v1_this-is-a-token-that-may-only-read';
-    digitalOcean.tokens.add(limited, [
-      ...['app:read', 'database:read', 'droplet:read', 'firewall:read', 'vpc:read', 'tag:read'],
-      ...['sizes:read', 'monitoring:read', 'domain:read'],
-    ]);
-    const unasked = await run({ probes: 'doadmin', 'digitalocean-token': limited });
-    expect(unasked.code).toBe(1);
-    expect((await record(unasked)).probes).toMatchObject([
-      { id: 'doadmin', result: 'not-asked', seen: expect.stringContaining('`vpc:create`') },
-    ]);
-    expect(unasked.outputs['outcome']).toBe('incomplete');
-    expectNothingLeft();
-  },
-  60_000,
-);
+testInFull('what a token may not do is not asked, and is no verdict of the platform', async () => {
+  const limited = 'dop_v1_this-is-a-token-that-may-only-read';
+  digitalOcean.tokens.add(limited, [
+    ...['app:read', 'database:read', 'droplet:read', 'firewall:read', 'vpc:read', 'tag:read'],
+    ...['sizes:read', 'monitoring:read', 'domain:read'],
+  ]);
+  const unasked = await run({ probes: 'doadmin', 'digitalocean-token': limited });
+  expect(unasked.code).toBe(1);
+  expect((await record(unasked)).probes).toMatchObject([
+    { id: 'doadmin', result: 'not-asked', seen: expect.stringContaining('`vpc:create`') },
+  ]);
+  expect(unasked.outputs['outcome']).toBe('incomplete');
+  expectNothingLeft();
+});
 
 testInFull(
   'a run that is killed leaves its things under its mark, and a sweep takes them away',

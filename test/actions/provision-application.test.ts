@@ -39,7 +39,7 @@ beforeAll(async () => {
   runs.push(await sides.runPhase('provision', { stage: 'infrastructure' }));
   expect(runs.map(({ code: exit }) => exit)).toEqual([0, 0]);
   await recordCopy();
-}, 90_000);
+});
 afterAll(() => sides.stop());
 
 /** It says what it sees of the variables in question, the secret as a hash only. */
@@ -134,16 +134,12 @@ function toldBy(component: string): Told {
   return JSON.parse(line.slice(line.indexOf('{'))) as Told;
 }
 
-testInFull(
-  'a dry run says that a dyno will be asked, and asks none',
-  async () => {
-    const run = await application({ 'dry-run': 'true' });
-    expect(run.log).toContain('SECRET_KEY_BASE: added (will be read once from a one-off dyno)');
-    expect(sides.heroku.rendezvous.attached).toBe(0);
-    expect(sides.heroku.requests.filter(({ method }) => method !== 'GET')).toEqual([]);
-  },
-  60_000,
-);
+testInFull('a dry run says that a dyno will be asked, and asks none', async () => {
+  const run = await application({ 'dry-run': 'true' });
+  expect(run.log).toContain('SECRET_KEY_BASE: added (will be read once from a one-off dyno)');
+  expect(sides.heroku.rendezvous.attached).toBe(0);
+  expect(sides.heroku.requests.filter(({ method }) => method !== 'GET')).toEqual([]);
+});
 
 test('a token that may not start a dyno is refused with what to do, before anything is made', async () => {
   const run = await application({ 'heroku-token': 'HRKU-this-is-the-token-of-the-old-side' });
@@ -152,7 +148,7 @@ test('a token that may not start a dyno is refused with what to do, before anyth
   expect(run.log).toContain('heroku config:set -a shop-staging SECRET_KEY_BASE=');
   expect(run.log).toContain('variable/SECRET_KEY_BASE: sessions-end');
   expect(sides.digitalOcean.apps()).toEqual([]);
-}, 60_000);
+});
 
 test("the dyno's secret is the new side's, each component has its own DYNO, and the commit is the one that is given", async () => {
   const unlike = await application({ commit: 'main' });
@@ -168,7 +164,7 @@ test("the dyno's secret is the new side's, each component has its own DYNO, and 
   const secret = (spec.envs as { key: string }[]).find((one) => one.key === 'SECRET_KEY_BASE');
   expect(secret).toMatchObject({ type: 'SECRET', scope: 'RUN_TIME', value: expect.stringMatching(/^EV\[/) });
   expect(sides.heroku.rendezvous.attached).toBe(1);
-}, 60_000);
+});
 
 test('nothing else is changed on Heroku, and the dyno is gone', () => {
   const changes = sides.heroku.requests
@@ -196,7 +192,7 @@ test('a second run changes nothing and asks no dyno', async () => {
   const run = await application();
   expect(run.outputs).toMatchObject({ outcome: 'unchanged' });
   expect(sides.heroku.rendezvous.attached).toBe(1);
-}, 60_000);
+});
 
 testInFull(
   'another secret that changes leaves it as it is, and what a person tuned or added stays',
@@ -222,22 +218,17 @@ testInFull(
     expect(toldBy('web').key).toBe(createHash('sha256').update(DYNO_CANARY).digest('hex'));
     expect(sides.heroku.rendezvous.attached).toBe(1);
   },
-  60_000,
 );
 
-testInFull(
-  'what is missing on the new side is read again',
-  async () => {
-    const { id, spec } = await liveSpec();
-    const envs = (spec.envs as { key: string }[]).filter(({ key }) => key !== 'SECRET_KEY_BASE');
-    await byHand(id, { ...spec, envs });
-    const run = await application();
-    expect(run.log).not.toContain('::error');
-    expect(sides.heroku.rendezvous.attached).toBe(2);
-    expect(toldBy('web').key).toBe(createHash('sha256').update(DYNO_CANARY).digest('hex'));
-  },
-  60_000,
-);
+testInFull('what is missing on the new side is read again', async () => {
+  const { id, spec } = await liveSpec();
+  const envs = (spec.envs as { key: string }[]).filter(({ key }) => key !== 'SECRET_KEY_BASE');
+  await byHand(id, { ...spec, envs });
+  const run = await application();
+  expect(run.log).not.toContain('::error');
+  expect(sides.heroku.rendezvous.attached).toBe(2);
+  expect(toldBy('web').key).toBe(createHash('sha256').update(DYNO_CANARY).digest('hex'));
+});
 
 test('neither canary is in a log, a summary, an output or the record; the record has the name and a keyed digest', async () => {
   const record = await readRecord(join(sides.directory, 'migration-record.json'));

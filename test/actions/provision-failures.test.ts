@@ -70,7 +70,7 @@ beforeAll(async () => {
   Object.assign(sides.digitalOcean.played, { requestsPerMinute: 5_000, requestsPerHour: 50_000 });
   await api('POST', '/vpcs', { name: 'default-fra1', region: 'fra1' });
   expect((await sides.runPhase('assess')).code).toBe(0);
-}, 60_000);
+});
 afterAll(async () => {
   if (full) await sides.stop();
 });
@@ -273,43 +273,39 @@ testInFull(
   120_000,
 );
 
-testInFull(
-  'a price that rose since assess is told line by line',
-  async () => {
-    const path = join(sides.directory, 'dearer.json');
-    const record = await readRecord(join(sides.directory, 'migration-record.json'));
-    const assessed = record.sections.find(({ phase }) => phase === 'assess');
-    const data = structuredClone(assessed?.data) as {
-      plan: { redis: { usdPerMonth: number }; components: { kind: string; usdPerMonth: number }[] };
-    };
-    const promised = data.plan.redis.usdPerMonth * 1.2;
-    data.plan.redis.usdPerMonth -= 2;
-    const web = data.plan.components.find(({ kind }) => kind === 'service') ?? never();
-    web.usdPerMonth -= 1;
-    const { runId, runAttempt, actor, runUrl } = record.sections[0]?.run ?? never();
-    await writeRecord(
-      path,
-      addSection({ ...record, sections: [] }, 'assess', {
-        at: new Date(),
-        run: { runId, runAttempt, actor, runUrl },
-        data,
-      }),
-    );
-    const run = await infrastructure({ 'dry-run': 'true', record: path });
-    expect(run.log).not.toContain('::error');
-    expect(run.log).toContain(
-      `costs ${promised.toFixed(2)} USD a month, and assess promised ${(promised - 2.4).toFixed(2)}`,
-    );
-    expect(run.summary).toContain('Other prices than promised');
-    // Of the app each component, and the whole by App Platform's own price of the spec.
-    const app = await application({ 'dry-run': 'true', record: path });
-    expect(app.summary).toMatch(
-      new RegExp(`web: 1 × \\S+ costs \\S+ USD a month, and assess promised ${web.usdPerMonth.toFixed(2)}`),
-    );
-    expect(app.summary).toMatch(/App shop-staging costs \S+ USD a month, and assess promised/);
-  },
-  60_000,
-);
+testInFull('a price that rose since assess is told line by line', async () => {
+  const path = join(sides.directory, 'dearer.json');
+  const record = await readRecord(join(sides.directory, 'migration-record.json'));
+  const assessed = record.sections.find(({ phase }) => phase === 'assess');
+  const data = structuredClone(assessed?.data) as {
+    plan: { redis: { usdPerMonth: number }; components: { kind: string; usdPerMonth: number }[] };
+  };
+  const promised = data.plan.redis.usdPerMonth * 1.2;
+  data.plan.redis.usdPerMonth -= 2;
+  const web = data.plan.components.find(({ kind }) => kind === 'service') ?? never();
+  web.usdPerMonth -= 1;
+  const { runId, runAttempt, actor, runUrl } = record.sections[0]?.run ?? never();
+  await writeRecord(
+    path,
+    addSection({ ...record, sections: [] }, 'assess', {
+      at: new Date(),
+      run: { runId, runAttempt, actor, runUrl },
+      data,
+    }),
+  );
+  const run = await infrastructure({ 'dry-run': 'true', record: path });
+  expect(run.log).not.toContain('::error');
+  expect(run.log).toContain(
+    `costs ${promised.toFixed(2)} USD a month, and assess promised ${(promised - 2.4).toFixed(2)}`,
+  );
+  expect(run.summary).toContain('Other prices than promised');
+  // Of the app each component, and the whole by App Platform's own price of the spec.
+  const app = await application({ 'dry-run': 'true', record: path });
+  expect(app.summary).toMatch(
+    new RegExp(`web: 1 × \\S+ costs \\S+ USD a month, and assess promised ${web.usdPerMonth.toFixed(2)}`),
+  );
+  expect(app.summary).toMatch(/App shop-staging costs \S+ USD a month, and assess promised/);
+});
 
 function never(): never {
   throw new Error('the record lacks what is looked for');

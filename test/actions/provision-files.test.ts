@@ -29,7 +29,7 @@ beforeAll(async () => {
   writeFileSync(join(sides.directory, 'package-lock.json'), '{}');
   writeFileSync(join(sides.directory, 'Procfile'), 'web: node web.mjs\nworker: node worker.mjs\n');
   expect((await sides.runPhase('assess')).code).toBe(0);
-}, 60_000);
+});
 afterAll(async () => {
   await github.stop();
   await sides.stop();
@@ -59,14 +59,14 @@ test('a dry run writes the files into a directory, and nothing into the reposito
   expect(outputs['pull-request']).toBeUndefined();
   expect(github.git.branch(BRANCH)).toBeUndefined();
   expect(github.requests.filter(({ method }) => method !== 'GET')).toEqual([]);
-}, 60_000);
+});
 
 test('`propose-files: false` looks at nothing', async () => {
   const before = github.requests.length;
   const { outputs } = await run(MAY, { 'dry-run': 'true', 'propose-files': 'false' });
   expect(outputs['files']).toBeUndefined();
   expect(github.requests).toHaveLength(before);
-}, 60_000);
+});
 
 testInFull(
   'without the permission the phase succeeds and says which one; with it there is one pull request, which a person may edit',
@@ -129,7 +129,7 @@ test('`command: propose-files` fails where it may not write, and makes nothing',
   expect(log).toContain('contents: write');
   expect(existsSync(join(outputs['files'] ?? '', 'Dockerfile'))).toBe(true);
   expect(sides.digitalOcean.requests).toHaveLength(before);
-}, 60_000);
+});
 
 test('without a checkout it fails: that nothing was proposed is no success of what was to propose', async () => {
   renameSync(join(sides.directory, '.git'), join(sides.directory, 'no-git'));
@@ -142,7 +142,7 @@ test('without a checkout it fails: that nothing was proposed is no success of wh
   } finally {
     renameSync(join(sides.directory, 'no-git'), join(sides.directory, '.git'));
   }
-}, 60_000);
+});
 
 test('with the permission it opens the pull request, without a token of DigitalOcean', async () => {
   const before = sides.digitalOcean.requests.length;
@@ -154,4 +154,4 @@ test('with the permission it opens the pull request, without a token of DigitalO
   expect(files()).toContain('Dockerfile');
   expect(summary).toContain('Files for the repository');
   expect(sides.digitalOcean.requests).toHaveLength(before);
-}, 60_000);
+});

@@ -23,7 +23,7 @@ beforeAll(async () => {
   });
   expect(network.status).toBe(201);
   untouched = await everything();
-}, 90_000);
+});
 afterAll(() => sides.stop());
 
 /** Every run is a later attempt of the same one, as "Re-run failed jobs" makes it. */
@@ -90,7 +90,7 @@ test('a runner that dies while the cluster is made leaves nothing that a removal
   expect(died.code).toBeNull();
   expect(await everything()).not.toEqual(untouched);
   await nothingIsLeft();
-}, 60_000);
+});
 
 testInFull(
   'wherever it dies, a re-run goes on to the same end, and everything can be taken away',

@@ -53,7 +53,7 @@ beforeAll(async () => {
   );
   const assessed = await sides.runPhase('assess');
   expect(assessed.log).not.toContain('::error');
-}, 60_000);
+});
 afterAll(async () => {
   if (full) await sides.stop();
 });
@@ -139,34 +139,30 @@ testInFull(
   },
 );
 
-testInFull(
-  'a failure half-way leaves the runner out, and the next run goes on from there',
-  async () => {
-    sides.digitalOcean.faults.inject({ path: /\/pools$/, times: 10, kind: 500 });
-    const broken = await provision();
-    expect(broken.code).toBe(1);
-    expect(broken.log).toContain('stopped at "connection-pool"');
-    expect(lastTrusted()).toEqual([RANGE]);
-    sides.digitalOcean.faults.clear();
+testInFull('a failure half-way leaves the runner out, and the next run goes on from there', async () => {
+  sides.digitalOcean.faults.inject({ path: /\/pools$/, times: 10, kind: 500 });
+  const broken = await provision();
+  expect(broken.code).toBe(1);
+  expect(broken.log).toContain('stopped at "connection-pool"');
+  expect(lastTrusted()).toEqual([RANGE]);
+  sides.digitalOcean.faults.clear();
 
-    const run = await provision();
-    expect(run.log).not.toContain('::error');
-    expect(run.outputs).toMatchObject({ outcome: 'done', changed: 'true' });
-    expect(changes().filter((change) => /^POST .*\/databases$/.test(change))).toHaveLength(1);
-    expect(lastTrusted()).toEqual([RANGE]);
-    const recorded = await readRecord(join(sides.directory, 'migration-record.json'));
-    expect(offersIn([recorded])).toEqual([
-      expect.objectContaining({
-        engine: 'pg',
-        major: 15,
-        extensions: expect.objectContaining({ citext: expect.stringMatching(/^1\./) }),
-      }),
-    ]);
-    expect(run.summary).toMatch(/jwt.*cannot be set/);
-    expect(broken.log + run.log + run.summary).not.toContain(JWT);
-  },
-  60_000,
-);
+  const run = await provision();
+  expect(run.log).not.toContain('::error');
+  expect(run.outputs).toMatchObject({ outcome: 'done', changed: 'true' });
+  expect(changes().filter((change) => /^POST .*\/databases$/.test(change))).toHaveLength(1);
+  expect(lastTrusted()).toEqual([RANGE]);
+  const recorded = await readRecord(join(sides.directory, 'migration-record.json'));
+  expect(offersIn([recorded])).toEqual([
+    expect.objectContaining({
+      engine: 'pg',
+      major: 15,
+      extensions: expect.objectContaining({ citext: expect.stringMatching(/^1\./) }),
+    }),
+  ]);
+  expect(run.summary).toMatch(/jwt.*cannot be set/);
+  expect(broken.log + run.log + run.summary).not.toContain(JWT);
+});
 
 function lastTrusted(): string[] {
   const last = sides.digitalOcean.requests.findLast(
@@ -217,45 +213,37 @@ testInFull('the application reaches its database through the pool, under the poo
   await expect(ask({ ...owner, ...privatePool, database: 'shop' }, 'SELECT 1')).rejects.toThrow();
 });
 
-testInFull(
-  'a second run changes nothing and says so; maintenance set by hand stays',
-  async () => {
-    const [cluster] = await clusters();
-    expect(cluster).toMatchObject({
-      storage_size_mib: 20_480,
-      maintenance_window: { day: 'sunday', hour: '00:00' },
-    });
-    await api('PUT', `/databases/${cluster?.id ?? ''}/maintenance`, { day: 'friday', hour: '23:00' });
-    const before = changes().filter((change) => !change.endsWith('/firewall'));
-    const run = await provision();
-    expect(run.outputs).toMatchObject({ outcome: 'unchanged', changed: 'false' });
-    expect(changes().filter((change) => !change.endsWith('/firewall'))).toEqual(before);
-    expect((await clusters())[0]?.maintenance_window).toMatchObject({ day: 'friday' });
-  },
-  60_000,
-);
+testInFull('a second run changes nothing and says so; maintenance set by hand stays', async () => {
+  const [cluster] = await clusters();
+  expect(cluster).toMatchObject({
+    storage_size_mib: 20_480,
+    maintenance_window: { day: 'sunday', hour: '00:00' },
+  });
+  await api('PUT', `/databases/${cluster?.id ?? ''}/maintenance`, { day: 'friday', hour: '23:00' });
+  const before = changes().filter((change) => !change.endsWith('/firewall'));
+  const run = await provision();
+  expect(run.outputs).toMatchObject({ outcome: 'unchanged', changed: 'false' });
+  expect(changes().filter((change) => !change.endsWith('/firewall'))).toEqual(before);
+  expect((await clusters())[0]?.maintenance_window).toMatchObject({ day: 'friday' });
+});
 
-testInFull(
-  'another size of the pool is a change, another size of the cluster is drift',
-  async () => {
-    const record = await recordWith('other-pool.json', (cluster) => {
-      cluster.pool = { mode: 'session', size: 6 };
-      cluster.size = 'db-s-1vcpu-2gb';
-    });
-    const dry = await provision({ record, 'dry-run': 'true' });
-    expect(dry.log).toContain(
-      'Connection pool shop-pool: change (8 connections, transaction mode → 6, session',
-    );
-    expect(dry.log).toMatch(/Postgres cluster shop-staging: drift .*resize it in the control panel/);
-    const run = await provision({ record });
-    expect(run.outputs).toMatchObject({ outcome: 'done', changed: 'true' });
-    const pool = sides.digitalOcean.requests.findLast(
-      ({ method, path }) => method === 'PUT' && path.endsWith('/pools/shop-pool'),
-    );
-    expect(pool?.body).toMatchObject({ mode: 'session', size: 6, db: 'shop', user: 'shop' });
-  },
-  60_000,
-);
+testInFull('another size of the pool is a change, another size of the cluster is drift', async () => {
+  const record = await recordWith('other-pool.json', (cluster) => {
+    cluster.pool = { mode: 'session', size: 6 };
+    cluster.size = 'db-s-1vcpu-2gb';
+  });
+  const dry = await provision({ record, 'dry-run': 'true' });
+  expect(dry.log).toContain(
+    'Connection pool shop-pool: change (8 connections, transaction mode → 6, session',
+  );
+  expect(dry.log).toMatch(/Postgres cluster shop-staging: drift .*resize it in the control panel/);
+  const run = await provision({ record });
+  expect(run.outputs).toMatchObject({ outcome: 'done', changed: 'true' });
+  const pool = sides.digitalOcean.requests.findLast(
+    ({ method, path }) => method === 'PUT' && path.endsWith('/pools/shop-pool'),
+  );
+  expect(pool?.body).toMatchObject({ mode: 'session', size: 6, db: 'shop', user: 'shop' });
+});
 
 const contractTest = hasContract ? testInFull : test.skip;
 const suffix = hasContract ? '' : ' (skipped: ../shared/contracts does not lie beside the project)';

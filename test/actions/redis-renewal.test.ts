@@ -64,7 +64,6 @@ testInFull(
       await stop();
     }
   },
-  60_000,
 );
 
 testInFull(

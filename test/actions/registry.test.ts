@@ -23,7 +23,7 @@ let from: number;
 
 beforeAll(async () => {
   world = await testWorld();
-}, 60_000);
+});
 
 beforeEach(async () => {
   world.faults.clear();

@@ -83,7 +83,7 @@ describe('the way back', () => {
     expect(await shop.from.keys('heroku-to-digitalocean*')).toEqual([]);
     expect(await isOpen(shop)).toBe(false);
     expect(shop.app.formation()).toMatchObject({ web: { quantity: 1 }, worker: { quantity: 1 } });
-  }, 90_000);
+  });
 
   testInFull(
     'a run that died after it had closed the new side is gone on with, though its role may no longer lock there',
@@ -97,20 +97,15 @@ describe('the way back', () => {
         { note: 'of the new side' },
       ]);
     },
-    90_000,
   );
 
-  testInFull(
-    'after a cutover that died before it opened the new side',
-    async () => {
-      sides = await movingSides({ config: CONFIG, withoutRedis: true });
-      await sides.cutOver({ last: 'prove-closed' });
-      await sides.goBack();
-      expect(await sides.postgres.onSource('select count(*)::int as n from orders')).toEqual([{ n: 2 }]);
-      expect(sides.app.formation()).toMatchObject({ web: { quantity: 1 }, worker: { quantity: 1 } });
-    },
-    90_000,
-  );
+  testInFull('after a cutover that died before it opened the new side', async () => {
+    sides = await movingSides({ config: CONFIG, withoutRedis: true });
+    await sides.cutOver({ last: 'prove-closed' });
+    await sides.goBack();
+    expect(await sides.postgres.onSource('select count(*)::int as n from orders')).toEqual([{ n: 2 }]);
+    expect(sides.app.formation()).toMatchObject({ web: { quantity: 1 }, worker: { quantity: 1 } });
+  });
 
   testInFull(
     'workers are started anew although nothing names them any more once their side was closed',
@@ -120,7 +115,6 @@ describe('the way back', () => {
       await shop.goBack({ before: { unpark: () => fallSilent(shop) } });
       expect(shop.restarts).toEqual([['worker']]);
     },
-    90_000,
   );
 
   test('so they are when a way back is undone long after it had closed their side', async () => {
@@ -140,7 +134,7 @@ describe('the way back', () => {
     // The copies that Heroku had got already are gone again.
     expect(await shop.from.keys('queue*')).toEqual([]);
     expect(await shop.to.lrange('queue:default', 0, -1)).toEqual([job('b2'), job('a1')]);
-  }, 90_000);
+  });
 
   test('a job that no worker ends in time runs again on Heroku: a closed worker can neither end nor retry it', async () => {
     const shop = await moved();
@@ -151,7 +145,7 @@ describe('the way back', () => {
     expect(await shop.from.lrange('queue:default', 0, -1)).toEqual([job('b2'), job('a1'), job('long')]);
     expect(await shop.to.keys('heroku-to-digitalocean:*-running')).toEqual([]);
     expect(shop.log.lines.join('\n')).toMatch(/1 jobs are still running 1 s after/);
-  }, 90_000);
+  });
 
   test('a stranger who enqueues on the old Redis all through a way back loses no job, undone or not', async () => {
     const shop = await moved();
@@ -188,40 +182,32 @@ describe('the way back', () => {
     );
   }, 120_000);
 
-  testInFull(
-    'undone, such a job stays where it runs',
-    async () => {
-      const shop = await moved();
-      await worker(shop, [job('long')]);
-      await failure(shop.goBack({ before: { 'lift-fence': () => Promise.reject(new Error('given up')) } }));
-      expect(await shop.to.lrange('queue:default', 0, -1)).toEqual([job('b2'), job('a1')]);
-      expect(await shop.to.keys('heroku-to-digitalocean:*-running')).toEqual([]);
-    },
-    90_000,
-  );
+  testInFull('undone, such a job stays where it runs', async () => {
+    const shop = await moved();
+    await worker(shop, [job('long')]);
+    await failure(shop.goBack({ before: { 'lift-fence': () => Promise.reject(new Error('given up')) } }));
+    expect(await shop.to.lrange('queue:default', 0, -1)).toEqual([job('b2'), job('a1')]);
+    expect(await shop.to.keys('heroku-to-digitalocean:*-running')).toEqual([]);
+  });
 
-  testInFull(
-    'run again after its process died, it quiets workers that were started meanwhile',
-    async () => {
-      const shop = await moved();
-      await shop.goBack({ last: 'quiet-workers' });
-      await worker(shop, [], false);
-      const asked = new Promise<void>((told) => {
-        const look = setInterval(() => {
-          void shop.to.llen(`${WORKER}-signals`).then(async (signals) => {
-            if (signals === 0) return;
-            clearInterval(look);
-            await shop.to.hset(WORKER, 'quiet', 'true');
-            told();
-          });
-        }, 50);
-      });
-      await shop.goBack();
-      await asked;
-      expect(await shop.from.llen('queue:default')).toBe(2);
-    },
-    90_000,
-  );
+  testInFull('run again after its process died, it quiets workers that were started meanwhile', async () => {
+    const shop = await moved();
+    await shop.goBack({ last: 'quiet-workers' });
+    await worker(shop, [], false);
+    const asked = new Promise<void>((told) => {
+      const look = setInterval(() => {
+        void shop.to.llen(`${WORKER}-signals`).then(async (signals) => {
+          if (signals === 0) return;
+          clearInterval(look);
+          await shop.to.hset(WORKER, 'quiet', 'true');
+          told();
+        });
+      }, 50);
+    });
+    await shop.goBack();
+    await asked;
+    expect(await shop.from.llen('queue:default')).toBe(2);
+  });
 
   test('a token that may not change the app refuses it before the new side is touched', async () => {
     const shop = await moved();
@@ -235,7 +221,7 @@ describe('the way back', () => {
     } finally {
       shop.allow();
     }
-  }, 90_000);
+  });
 
   test('a DigitalOcean token that may not start workers anew refuses it before they are quiet; one of which nothing is known is told', async () => {
     const shop = await moved();
@@ -251,7 +237,7 @@ describe('the way back', () => {
     await shop.goBack();
     expect(shop.log.lines.join('\n')).toMatch(/may change the new app: not known\. .*404/);
     expect(await isOpen(shop)).toBe(false);
-  }, 90_000);
+  });
 
   test('an old Redis whose plan is too small by now refuses it while the new side goes on serving', async () => {
     const shop = await moved({ oldMaxMemory: '8mb' });
@@ -260,7 +246,7 @@ describe('the way back', () => {
     expect(error.message).toMatch(/too small: .*heroku addons:upgrade/s);
     expect(await isOpen(shop)).toBe(true);
     expect(await shop.from.exists('grown:0')).toBe(0);
-  }, 90_000);
+  });
 
   testInFull(
     'a release phase that fails leaves the data on Heroku and the new side closed; mended, the same run goes on from there',
@@ -287,16 +273,11 @@ describe('the way back', () => {
       expect(shop.app.releases().at(-1)?.status).toBe('succeeded');
       expect(shop.app.formation()).toMatchObject({ web: { quantity: 1 }, worker: { quantity: 1 } });
     },
-    90_000,
   );
 
-  testInFull(
-    'an application without a Redis goes back',
-    async () => {
-      const shop = await moved({ withoutRedis: true });
-      await shop.goBack();
-      expect(await shop.postgres.onSource('select count(*)::int as n from orders')).toEqual([{ n: 3 }]);
-    },
-    90_000,
-  );
+  testInFull('an application without a Redis goes back', async () => {
+    const shop = await moved({ withoutRedis: true });
+    await shop.goBack();
+    expect(await shop.postgres.onSource('select count(*)::int as n from orders')).toEqual([{ n: 3 }]);
+  });
 });

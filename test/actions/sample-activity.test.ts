@@ -35,7 +35,7 @@ const log = { ...silentLog, info: (line: string) => void lines.push(line) };
 beforeAll(async () => {
   sides = await startSides();
   source = await readSource(herokuOf(edge()), environment.herokuApp, edge());
-}, 60_000);
+});
 afterAll(() => sides.stop());
 
 function edge(inputs: Record<string, string> = {}) {

@@ -69,7 +69,7 @@ test('a week of scheduled runs shows when it is quiet, though each of them kept 
   const quiet = map === null ? undefined : quietestWindow(map);
   expect([2, 3]).toContain(quiet?.hour);
   expect(quiet?.perSecond).toBeCloseTo(1);
-}, 20_000);
+});
 
 test('a token that may not look leaves the hours unknown, and says what it would need', async () => {
   const edge = edgeWith(github.issueToken({ contents: 'read' }));

@@ -52,7 +52,7 @@ beforeAll(async () => {
     },
   });
   expect((await sides.runPhase('assess')).code).toBe(0);
-}, 90_000);
+});
 afterAll(async () => {
   await docker.stop();
   await sides.stop();
@@ -201,7 +201,7 @@ test('without Docker it says what to do, and nothing was begun', async () => {
   const run = await tryImage({}, { path });
   expect(run.code).toBe(1);
   expect(run.log).toContain('This runner has no Docker: run this step on a runner that has it');
-}, 60_000);
+});
 
 testInFull(
   'a job that is cancelled in the middle of it leaves nothing running',

@@ -28,13 +28,13 @@ test('while Heroku serves there is nothing to watch, and after the switch it is 
   expect(await open(sides)).toBe('Heroku serves: there is no way back to watch.');
   await sides.cutOver({ last: 'open-new-side' });
   expect(await open(sides)).toMatchObject({ state: 'passed' });
-}, 90_000);
+});
 
 test('a log that is not complete closes it', async () => {
   const shop = await switched();
   await shop.postgres.onTarget(`INSERT INTO heroku_to_digitalocean.broken (reason) VALUES ('played')`);
   expect(await open(shop)).toMatchObject({ state: 'failed', found: expect.stringContaining('played') });
-}, 90_000);
+});
 
 test('a capture that somebody removed closes it', async () => {
   const shop = await switched();
@@ -42,11 +42,11 @@ test('a capture that somebody removed closes it', async () => {
   expect(await open(shop)).toMatchObject({
     ...{ state: 'failed', found: 'the capture of the way back is not there any more' },
   });
-}, 90_000);
+});
 
 test('a cutover that stopped half-way is named with its step', async () => {
   const shop = await switched('fence');
   expect(await open(shop)).toMatchObject({
     ...{ state: 'failed', found: 'a cutover has begun and stopped at "fence"' },
   });
-}, 90_000);
+});

@@ -29,7 +29,7 @@ beforeAll(async () => {
   id = (await createApp(client(token), spec)).id;
   await found(world.apps().find((app) => app.id === id)).settled();
   deployment = (await world.api('GET', `/apps/${id}`)).body.app.active_deployment.id;
-}, 30_000);
+});
 
 const client = (as: string): DigitalOcean =>
   createDigitalOcean({ token: as, apiUrl: world.apiUrl, log: silentLog, clock: systemClock });

@@ -86,7 +86,7 @@ test('a resolver that is silent is told as such, beside one that answers', async
     why: expect.stringMatching(/gave no answer .*nothing within/),
   });
   expect(loud?.answer?.rcode).toBe('NOERROR');
-}, 20_000);
+});
 
 test('an answer to another question is not taken', async () => {
   const liar = createSocket('udp4');
@@ -106,7 +106,7 @@ test('an answer to another question is not taken', async () => {
   const { port } = liar.address();
   await expect(ask({ host: '127.0.0.1', port, patienceMs: 200 }, shop, 'A')).rejects.toThrow(NoAnswer);
   liar.close();
-}, 20_000);
+});
 
 test('an answer that is too long for UDP is asked for over TCP', async () => {
   const short = createSocket('udp4');
@@ -136,7 +136,7 @@ test('an answer that is too long for UDP is asked for over TCP', async () => {
   expect(answers).toHaveLength(1);
   short.close();
   whole.close();
-}, 20_000);
+});
 
 describe('who may issue certificates', () => {
   const allow = (name: string, ...records: string[]): void => {
@@ -186,7 +186,7 @@ describe('propagation', () => {
     });
     // 60 s of a TTL last 1.2 s here.
     for (const { followedMs } of found) expect(followedMs).toBeGreaterThan(500);
-  }, 20_000);
+  });
 
   test('a resolver that does not follow is told, and is no failure', async () => {
     const log = keepingLog();

@@ -96,7 +96,6 @@ test('the records of the last two weeks are read; those of others, of forks, and
     expect((await read()).records.length).toBeLessThan(200);
     expect(github.requests.length - before).toBeLessThan(200);
   },
-  30_000,
 );
 
 test('a token that may not look is a note that names the permission, and so is a GitHub in trouble', async () => {

@@ -88,7 +88,7 @@ test('a world at work gives the same digest as the same world at rest', async ()
   const shared = await assessed(sides, server);
   expect(shared.items).toContainEqual(expect.objectContaining({ id: `consumer/credential/${name}` }));
   expect(planDigest(shared)).not.toBe(planDigest(atRest));
-}, 30_000);
+});
 
 test('what passes with the moment may block, and the digest does not hang on it', () => {
   const passing = blocked({

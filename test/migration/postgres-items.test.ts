@@ -136,7 +136,7 @@ for (const [id, refusal, sql] of refusals)
     const items = postgresItems(await factsOf(sides), offer);
     expect(itemOf(items, id).verdict).not.toBe('automatic');
     await expect(sides.copy()).rejects.toThrow(refusal);
-  }, 30_000);
+  });
 
 test('what real applications have, and the rarer things, move by themselves: and the copy does it', async () => {
   const sides = await twoSides(rareSql);

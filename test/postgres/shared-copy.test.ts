@@ -229,7 +229,6 @@ testInFull(
     expect(await shared.different()).toEqual([]);
     expect((await notesOf(shared)).rows).toBe(ROWS);
   },
-  40_000,
 );
 
 test('a runner that fails: it says so, and its share is taken over at once', async () => {
@@ -272,7 +271,6 @@ testInFull(
     expect(await shared.different()).toEqual([]);
     expect(await notesOf(shared)).toEqual({ rows: ROWS, snapshots: 1 });
   },
-  40_000,
 );
 
 /** As the live strategy copies: what changes is captured, so that it may go on from what is there. */
@@ -309,7 +307,6 @@ testInFull(
     });
     expect(tables.filter(({ equal }) => !equal)).toEqual([]);
   },
-  40_000,
 );
 
 testInFull(
@@ -337,7 +334,6 @@ testInFull(
     });
     expect(tables.filter(({ equal }) => !equal)).toEqual([]);
   },
-  60_000,
 );
 
 testInFull(
@@ -365,22 +361,17 @@ testInFull(
     expect((await notesOf(shared)).rows).toBe(ROWS);
     expect(copied.tables).toBe(12);
   },
-  60_000,
 );
 
-testInFull(
-  'a runner of another attempt takes no part, and one with another number is told so',
-  async () => {
-    const shared = await sharing();
-    const late = shared
-      .take(2, { runAttempt: 2, patienceMs: 5_000 })
-      .catch((thrown: unknown) => String(thrown));
-    const wrong = shared.take(3, { shards: 4 }).catch((thrown: unknown) => String(thrown));
-    const [copied] = await Promise.all([shared.hold(), shared.take(2), late, wrong]);
-    expect(await late).toMatch(/Shard 1 of this run did not come within 5 s/);
-    expect(await wrong).toMatch(/shares the copy among 3 runners, and this one was told `shard: 3\/4`/);
-    expect(copied.takenOver).toMatchObject([{ shard: 3 }]);
-    expect(await shared.different()).toEqual([]);
-  },
-  30_000,
-);
+testInFull('a runner of another attempt takes no part, and one with another number is told so', async () => {
+  const shared = await sharing();
+  const late = shared
+    .take(2, { runAttempt: 2, patienceMs: 5_000 })
+    .catch((thrown: unknown) => String(thrown));
+  const wrong = shared.take(3, { shards: 4 }).catch((thrown: unknown) => String(thrown));
+  const [copied] = await Promise.all([shared.hold(), shared.take(2), late, wrong]);
+  expect(await late).toMatch(/Shard 1 of this run did not come within 5 s/);
+  expect(await wrong).toMatch(/shares the copy among 3 runners, and this one was told `shard: 3\/4`/);
+  expect(copied.takenOver).toMatchObject([{ shard: 3 }]);
+  expect(await shared.different()).toEqual([]);
+});

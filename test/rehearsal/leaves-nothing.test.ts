@@ -117,15 +117,23 @@ const alone =
 
 const markOf = (offset: number): Mark => early[(seed + offset) % early.length] ?? 'load';
 
-onLinux(`Ctrl-C ends it with 130 and leaves nothing (at "${markOf(0)}", TEST_SEED=${seed})`, async () => {
-  const { code, left } = await end(rehearse('node'), markOf(0), group('SIGINT'));
-  expect({ code, left }).toEqual({ code: 130, left: [] });
-});
+onLinux(
+  `Ctrl-C ends it with 130 and leaves nothing (at "${markOf(0)}", TEST_SEED=${seed})`,
+  async () => {
+    const { code, left } = await end(rehearse('node'), markOf(0), group('SIGINT'));
+    expect({ code, left }).toEqual({ code: 130, left: [] });
+  },
+  240_000,
+);
 
-onLinux(`SIGTERM to npm alone ends everything below it (at "${markOf(1)}", TEST_SEED=${seed})`, async () => {
-  const { signal, left } = await end(rehearse('npm'), markOf(1), alone('SIGTERM'));
-  expect({ signal, left }).toEqual({ signal: 'SIGTERM', left: [] });
-});
+onLinux(
+  `SIGTERM to npm alone ends everything below it (at "${markOf(1)}", TEST_SEED=${seed})`,
+  async () => {
+    const { signal, left } = await end(rehearse('npm'), markOf(1), alone('SIGTERM'));
+    expect({ signal, left }).toEqual({ signal: 'SIGTERM', left: [] });
+  },
+  240_000,
+);
 
 onLinux(
   `beside a rehearsal that is killed outright and leaves nothing, another one passes (at "${markOf(2)}", TEST_SEED=${seed})`,
@@ -143,7 +151,7 @@ onLinux(
     expect(kept).toEqual([expect.stringMatching(/^heroku-to-digitalocean-rehearsal-/)]);
     expect(existsSync(verdict.record)).toBe(true);
   },
-  120_000,
+  240_000,
 );
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGKILL'] as const;
@@ -158,5 +166,5 @@ full.each(everywhere)(
     const { left } = await end(rehearse('node'), mark, strike);
     expect(left).toEqual([]);
   },
-  120_000,
+  240_000,
 );

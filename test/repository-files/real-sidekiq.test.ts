@@ -134,7 +134,6 @@ testNeeding(
     // What a roll-back brings to Heroku's Redis is taken out there again.
     expect(await ask(directory, load, where)).toBe('');
   },
-  60_000,
 );
 
 testNeeding(
@@ -181,7 +180,6 @@ testNeeding(
       print Sidekiq.redis { |connection| connection.call('EXISTS', 'scheduled_command:long') }`;
     expect(await within(overlap)).toBe('1\n["ScheduledCommandJob", ["long"]]\n0');
   },
-  90_000,
 );
 
 testNeeding(
@@ -313,7 +311,6 @@ testNeeding(
     const both = { ...where, SIDEKIQ_WEB_USER: 'ada', SIDEKIQ_WEB_PASSWORD: 'pa:ss' };
     expect(await ask(directory, pages, both)).toBe('401 401 401 401 200');
   },
-  60_000,
 );
 
 function urlOf({ host, port }: RedisServer): string {

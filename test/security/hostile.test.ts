@@ -227,7 +227,6 @@ test.each(['heroku', 'digitalocean'] as const)(
     for (const file of globSync(join(world.directory, 'run-*/summary')))
       expect(structureOf(readFileSync(file, 'utf8')).faults).toEqual([]);
   },
-  60_000,
 );
 
 test('the eyes would see markup that came through', () => {

@@ -34,7 +34,7 @@ function pipelineOf({ section }: Assessed): {
     world = await openWorld(ground, agency);
     before = await tracesOf(world);
     run = await world.assess('production', { 'all-in-pipeline': 'true' });
-  }, 90_000);
+  });
   afterAll(async () => {
     await world.stop();
     await ground.stop();

@@ -15,7 +15,7 @@ beforeAll(async () => {
   world = await openWorld(ground, everythingWrong);
   before = await tracesOf(world);
   run = await world.assess('production');
-}, 90_000);
+});
 afterAll(async () => {
   await world.stop();
   await ground.stop();

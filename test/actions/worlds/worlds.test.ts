@@ -12,7 +12,7 @@ let ground: Ground;
 
 beforeAll(async () => {
   ground = await startGround();
-}, 60_000);
+});
 afterAll(() => ground.stop());
 
 interface Expected {
@@ -85,7 +85,7 @@ describe.each(worlds)('%s', (_name, plan, expected) => {
     census = await censusOf(world, expected.app);
     before = await tracesOf(world);
     run = await world.assess(expected.environment);
-  }, 60_000);
+  });
   afterAll(() => world.stop());
 
   test('has a verdict for each thing', () => {
@@ -135,7 +135,7 @@ describe('the origin case', () => {
     census = await censusOf(world, 'stores-production');
     before = await tracesOf(world);
     [staging, production] = await Promise.all([world.assess('staging'), world.assess('production')]);
-  }, 60_000);
+  });
   afterAll(() => world.stop());
 
   test('saves half of staging and five sixths of production, and every line of it is named', () => {

@@ -40,7 +40,7 @@ let closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const close of closing) await close().catch(() => undefined);
   closing = [];
-}, 60_000);
+});
 
 for (const major of [5, 6] as const) {
   const found = await inFullRun(() => bullmqOfMajor(major, { log: silentLog }));

@@ -97,7 +97,7 @@ test('whenever the connection is lost, all jobs are in their place or all are se
     if (forth === 'done') break;
   }
   expect([...outcomes].sort()).toEqual([`cut ${Object.keys(before).length}`, 'done 1']);
-}, 60_000);
+});
 
 test('whoever enqueues all the time does not win against it, nor do two who set aside at once', async () => {
   const { from, source } = await twoRedis();

@@ -30,7 +30,7 @@ beforeAll(async () => {
   heroku.tokens.add('HRKU-identity-only-0001', ['identity']);
   heroku.tokens.add('HRKU-reads-no-secrets-0001', ['read']);
   digitalOcean.tokens.add('dop_v1_account_only_0001', ['account:read']);
-}, 60_000);
+}, 240_000);
 
 afterEach(() => {
   shop.side.proxies.postgres.knobs.refuse = false;
@@ -172,4 +172,4 @@ test('a roll-back before anything was prepared: a clear error, and nothing was c
 test('after all of these Heroku serves as if nothing had been tried', async () => {
   await isWhere(shop, 'heroku');
   await herokuServesAsBefore(shop, before);
-}, 60_000);
+}, 240_000);

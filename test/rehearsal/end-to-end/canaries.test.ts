@@ -168,7 +168,7 @@ inFull('in runs whose failures quote secrets, and in one that succeeds and is ro
       .map(([name, value]) => `${name}=${value}`)
       .join('\n')
       .concat('\n', HOSTILE.join('\n'));
-  }, 120_000);
+  }, 240_000);
 
   afterAll(async () => {
     await canaries.close();
@@ -210,7 +210,7 @@ inFull('in runs whose failures quote secrets, and in one that succeeds and is ro
       },
     });
     await fails(/422 unprocessable: Authorization: Bearer \*\*\*/);
-  }, 120_000);
+  }, 240_000);
 
   test('DigitalOcean answers with what it was sent, in a log of many lines', async () => {
     shop.world.digitalOcean.faults.inject({
@@ -223,7 +223,7 @@ inFull('in runs whose failures quote secrets, and in one that succeeds and is ro
     });
     await fails(/bad_request: Authorization: Bearer \*\*\*/);
     shop.world.digitalOcean.faults.clear();
-  }, 180_000);
+  }, 240_000);
 
   test('the source refuses the connection, and then the password', async () => {
     const { knobs } = shop.side.proxies.postgres;

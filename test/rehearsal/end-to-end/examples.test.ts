@@ -33,7 +33,7 @@ beforeAll(async () => {
   workspace = writeExampleRepository(shop.world, join(shop.directory, 'examples'));
   shop.world.github.settings.private = false;
   shop.world.github.settings.workflows.mayCreatePullRequests = true;
-}, 120_000);
+}, 240_000);
 
 afterAll(async () => {
   if (full) await shop.close();

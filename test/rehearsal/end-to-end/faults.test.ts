@@ -33,7 +33,7 @@ beforeAll(async () => {
   before = await stateOfHeroku(shop);
   prepared = await prepare(shop);
   expectConclusion(prepared, 'success');
-}, 180_000);
+}, 240_000);
 
 afterAll(async () => {
   if (full) await shop.close();

@@ -70,7 +70,7 @@ async function expectNoWayBack(): Promise<void> {
 describe('through a maintenance page and DNS', () => {
   beforeAll(async () => {
     if (full) await open({});
-  }, 180_000);
+  }, 240_000);
   afterAll(async () => {
     if (full) await shop.close();
   });
@@ -86,7 +86,7 @@ describe('through a maintenance page and DNS', () => {
       expect(errorsOf(unnamed)).toMatch(/environment's name in the input `confirm` \(it is "staging"\)/);
       expect(await stateOfHeroku(shop)).toEqual(before);
     },
-    120_000,
+    240_000,
   );
 
   testInFull(

@@ -44,7 +44,7 @@ beforeAll(async () => {
   prepared = await prepare(shop);
   expectConclusion(prepared, 'success');
   followed = await stateOfHeroku(shop);
-}, 180_000);
+}, 240_000);
 
 afterAll(() => shop.close());
 
@@ -64,7 +64,7 @@ test('what visitors write while Heroku serves is drained by the scheduled catch-
   expect(Number(rows.replaceAll(',', ''))).toBeGreaterThan(0);
   expect(logOf(result)).toMatch(/lag: 0 rows/);
   expect(await stateOfHeroku(shop)).toEqual(followed);
-}, 120_000);
+}, 240_000);
 
 inTheFullRun(
   'uninstalled, nothing is left on Heroku; copied again, it is followed again',
@@ -91,7 +91,7 @@ for (const step of full ? BEFORE_LIVE : [pick(BEFORE_LIVE, 2)]) {
     expect(errorsOf(result)).toMatch(/Heroku serves as before/);
     await herokuServesAsBefore(shop, followed);
     expectConclusion(await catchUp(shop), 'success');
-  }, 180_000);
+  }, 240_000);
 }
 
 for (const step of full ? [...BEFORE_LIVE, 'point-of-no-return', ...AFTER_LIVE] : []) {
@@ -173,4 +173,4 @@ test('then forward again: what Heroku has taken meanwhile is drained, not copied
   await isWhere(shop, 'digitalocean');
   await untilNamesExpire();
   await serves(shop, 'digitalocean');
-}, 180_000);
+}, 240_000);

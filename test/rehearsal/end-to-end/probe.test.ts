@@ -23,7 +23,7 @@ beforeAll(async () => {
   shop = await openShop({ environments: ['production', 'staging'], schedules: false });
   // Without reviewers the second dispatch is the approval.
   shop.world.github.configureEnvironment('production', {});
-}, 120_000);
+}, 240_000);
 afterAll(async () => {
   if (full) await shop.close();
 });
@@ -69,7 +69,7 @@ inFull(
     expect(shop.world.digitalOcean.pricePerMonth()).toBe(before);
     expect(ofTheProbes()).toEqual([]);
   },
-  120_000,
+  240_000,
 );
 
 inFull(

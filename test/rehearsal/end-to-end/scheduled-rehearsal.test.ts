@@ -32,7 +32,7 @@ function describeShop(strategy: StrategyName): void {
   beforeAll(async () => {
     shop = await openShop({ environments: ['staging', 'production'], schedules: false, strategy });
     before = { staging: await heroku('staging'), production: await heroku('production') };
-  }, 120_000);
+  }, 240_000);
   afterAll(() => shop.close());
 
   const heroku = (environment: EnvironmentName): Promise<Record<string, unknown>> => {

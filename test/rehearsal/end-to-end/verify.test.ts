@@ -188,7 +188,7 @@ inFull('verify', () => {
       expect([id, seen.checks.find((check) => check.id === id)?.state]).toEqual([id, 'passed']);
     for (const id of ['third-parties/code', 'cost/both-sides'])
       expect([id, seen.checks.find((check) => check.id === id)?.state]).toEqual([id, 'told']);
-  }, 120_000);
+  }, 240_000);
 
   test('without any check declared the front page is asked of the new side, and of both', async () => {
     const { checks } = await verify({ inputs: { command: 'compare' }, config: { checks: [] } });
@@ -196,7 +196,7 @@ inFull('verify', () => {
     expect(ids.filter((id) => /^(function|compare)\/(?!certificate)/.test(id))).toEqual([
       ...['function//', 'compare//'],
     ]);
-  }, 120_000);
+  }, 240_000);
 
   test('an object that only one side has is found', async () => {
     const cluster = shop.world.digitalOcean.clusters()[0];
@@ -208,7 +208,7 @@ inFull('verify', () => {
     } finally {
       await cluster?.query('shop', 'drop index surprise');
     }
-  }, 120_000);
+  }, 240_000);
 
   test('the look before the cutover compares both sides without the data, and needs the plan', async () => {
     const seen = await verify({ inputs: { command: 'compare' } });
@@ -217,7 +217,7 @@ inFull('verify', () => {
     expect([...areas].sort()).toEqual(['compare', 'configuration', 'function', 'jobs', 'security']);
     const fresh = await verify({ inputs: { command: 'compare' }, fresh: true });
     expect({ code: fresh.code, failed: fresh.failed }).toEqual({ code: 1, failed: ['configuration/kept'] });
-  }, 120_000);
+  }, 240_000);
 
   test('code that names a place of the old side is told, also where it is only what DNS pointed at', async () => {
     const [target = 'none'] = Object.values(shop.side.app.dnsTargets());
@@ -227,14 +227,14 @@ inFull('verify', () => {
     expect(checks.find(({ id }) => id === 'third-parties/code')).toMatchObject({
       ...{ state: 'told', found: expect.stringContaining('zone.tf:2') },
     });
-  }, 120_000);
+  }, 240_000);
 
   test('a broken page is found', async () => {
     const { failed, code } = await verify({
       config: { checks: [{ path: '/health', contains: 'no such text' }] },
     });
     expect({ failed, code }).toEqual({ failed: ['function//health'], code: 1 });
-  }, 120_000);
+  }, 240_000);
 
   test('a secret in the clear and another value are found in the spec', async () => {
     const { app } = shop.side;
@@ -253,7 +253,7 @@ inFull('verify', () => {
         expect(`${log.replaceAll(/^::add-mask::.*$/gm, '')}${summary}`).not.toContain(value);
       },
     );
-  }, 180_000);
+  }, 240_000);
 
   test('a config var that is missing on the new side is found by its name', async () => {
     await withSpec(
@@ -266,7 +266,7 @@ inFull('verify', () => {
         );
       },
     );
-  }, 180_000);
+  }, 240_000);
 
   test('a cluster that is open to everybody is found by connecting to it', async () => {
     await withRules(
@@ -278,7 +278,7 @@ inFull('verify', () => {
         );
       },
     );
-  }, 120_000);
+  }, 240_000);
 
   test('the address of a runner that was left over is found', async () => {
     await withRules(
@@ -296,7 +296,7 @@ inFull('verify', () => {
         expect(checks.find(({ id }) => id === failed[0])?.found).toContain('198.51.100.9 of run 999');
       },
     );
-  }, 120_000);
+  }, 240_000);
 
   test('a record that was altered is refused before anything is looked at', async () => {
     const asked = shop.world.digitalOcean.requests.length;
@@ -306,7 +306,7 @@ inFull('verify', () => {
     expect(code).toBe(1);
     expect(log).toContain('was altered');
     expect(shop.world.digitalOcean.requests.length).toBe(asked);
-  }, 60_000);
+  }, 240_000);
 
   describe('after the cutover', () => {
     let moved: WorkflowResult;
@@ -350,7 +350,7 @@ inFull('verify', () => {
         ...{ state: 'told', found: expect.stringContaining('heroku-postgresql') },
         remedy: expect.stringContaining('heroku addons:destroy'),
       });
-    }, 180_000);
+    }, 240_000);
 
     test('there is nothing to compare any more, and nothing is said to have been', async () => {
       const asked = shop.world.heroku.requests.length;
@@ -359,7 +359,7 @@ inFull('verify', () => {
         ...{ code: 0, outcome: 'nothing-to-do', checks: [] },
       });
       expect(changesAmong(shop.world.heroku.requests.slice(asked))).toEqual([]);
-    }, 120_000);
+    }, 240_000);
 
     test('what the application has deleted since is not lost', async () => {
       await shop.world.digitalOcean
@@ -368,7 +368,7 @@ inFull('verify', () => {
       const { code, failed, checks } = await verify({ from: moved });
       expect({ code, failed }).toEqual({ code: 0, failed: [] });
       expect(checks.find(({ id }) => id === 'data/lost-rows')).toMatchObject({ state: 'passed' });
-    }, 180_000);
+    }, 240_000);
 
     test('a certificate that expired is found under the name that has it', async () => {
       const { hostName } = shop.side;
@@ -383,7 +383,7 @@ inFull('verify', () => {
       } finally {
         certify(hostName, new Date(Date.now() + 90 * 86_400_000));
       }
-    }, 180_000);
+    }, 240_000);
 
     test('schedules that were due since the switch and have not fired are found, on App Platform as in sidekiq-cron', async () => {
       const cluster = shop.world.digitalOcean.clusters()[0];
@@ -412,13 +412,13 @@ inFull('verify', () => {
         await redis.del('cron_jobs:default', 'cron_job:default:stale');
         redis.disconnect();
       }
-    }, 180_000);
+    }, 240_000);
 
     test('a record that begins anew tells what it cannot account for', async () => {
       const seen = await verify({ fresh: true });
       expect({ code: seen.code, failed: seen.failed }).toEqual({ code: 0, failed: [] });
       expect(seen.checks.find(({ id }) => id === 'configuration/kept')).toMatchObject({ state: 'told' });
-    }, 120_000);
+    }, 240_000);
 
     test('the way back is watched, and a change of the schema there fails', async () => {
       const open = await verify({ from: moved, inputs: { command: 'watch' } });
@@ -434,7 +434,7 @@ inFull('verify', () => {
         failed: ['way-back/schema'],
       });
       await shop.world.digitalOcean.clusters()[0]?.query('shop', 'alter table orders drop column surprise');
-    }, 180_000);
+    }, 240_000);
 
     test.each<[name: string, sql: string, id: string, says?: string]>([
       [
@@ -462,7 +462,7 @@ inFull('verify', () => {
         expect(failed).toContain(id);
         expect(checks.find((check) => check.id === id)?.found).toContain(says);
       },
-      180_000,
+      240_000,
     );
   });
 });

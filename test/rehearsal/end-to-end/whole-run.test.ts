@@ -58,7 +58,7 @@ beforeAll(async () => {
     seed,
     directory: shop.directory,
   });
-}, 60_000);
+}, 240_000);
 
 afterAll(async () => {
   await canaries.close();
@@ -126,7 +126,7 @@ test('interrupted while the site serves, under load: everything is undone and He
   await isWhere(shop, 'heroku');
   expect(await stateOfHeroku(shop)).toEqual(followed);
   expect(await accessOfTheRunner(shop)).toEqual([]);
-}, 180_000);
+}, 240_000);
 
 test('a runner that dies once visitors are led on, then re-run failed jobs: the run completes, nobody was turned away or waited longer than promised, the record holds', async () => {
   const kill = at(pick(ONCE_LED, 5), 'runner');

@@ -23,7 +23,7 @@ beforeAll(async () => {
   if (!full) return;
   shop = await openShop({ environments: ['production'], schedules: false });
   shop.world.github.configureEnvironment('production', {});
-}, 180_000);
+}, 240_000);
 
 afterAll(async () => {
   if (full) await shop.close();

@@ -53,4 +53,4 @@ test('after a fail-over another server answers at the same address, with everyth
   expect(await redis.get('kept')).toBe('from before');
   redis.disconnect();
   await store.stop();
-}, 60_000);
+});

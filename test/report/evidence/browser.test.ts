@@ -60,7 +60,7 @@ const pages = {
   let browser: Page;
   beforeAll(async () => {
     if ('found' in chromium) browser = await startBrowser(chromium.found);
-  }, 60_000);
+  });
   afterAll(() => stopAll());
 
   test.each(Object.entries(pages))('%s: nothing is loaded and nothing runs', async (_name, html) => {
