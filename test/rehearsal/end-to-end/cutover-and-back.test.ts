@@ -112,6 +112,53 @@ test('a DigitalOcean token that may not change the new app, which the way back d
   await herokuServesAsBefore(shop, before);
 }, 60_000);
 
+(full ? test : test.skip)(
+  'while one run acts no other does, whatever group it is in: each phase says who acts, and changes nothing',
+  async () => {
+    const cluster = shop.world.digitalOcean.clusters().find(({ name }) => name === 'shop-production');
+    const acting = await cluster?.query(
+      'migration_journal',
+      `update journal.lease
+          set token = gen_random_uuid(), run_id = '99', run_attempt = 1, actor = 'kim',
+              run_url = 'https://github.com/acme/shop/actions/runs/99',
+              renewed_at = clock_timestamp(), expires_at = clock_timestamp() + interval '1 hour'
+        returning token`,
+    );
+    expect(acting).toHaveLength(1);
+    const contents = await contentsOf(shop);
+    const asked = shop.world.heroku.requests.length;
+    const inputs = {
+      application: 'shop',
+      environment: 'production',
+      confirm: 'production',
+      'dry-run': false,
+    };
+    const phases: Record<string, () => Promise<WorkflowResult>> = {
+      prepare: () => prepare(shop),
+      uninstall: () => catchUp(shop, 'uninstall'),
+      cutover: () => cutOver(shop, prepared),
+      'roll-back': () => rollBack(shop),
+      finalize: () => shop.run('finalize.yml', { inputs }),
+      destroy: () => shop.run('destroy.yml', { inputs }),
+    };
+    for (const [phase, run] of Object.entries(phases)) {
+      const result = await run();
+      expect([phase, result.conclusion]).toEqual([phase, 'failure']);
+      expect([phase, errorsOf(result)]).toEqual([
+        phase,
+        expect.stringMatching(
+          /Another run is working on shop-production: https:\/\/github\.com\/acme\/shop\/actions\/runs\/99 \(started by kim\)/,
+        ),
+      ]);
+    }
+    expect(changesAmong(shop.world.heroku.requests.slice(asked))).toEqual([]);
+    expect(await contentsOf(shop)).toEqual(contents);
+    await letLeaseExpire(shop);
+    await herokuServesAsBefore(shop, before);
+  },
+  300_000,
+);
+
 test('a dry run of either way looks, tells what to expect and changes nothing; where a check fails it fails', async () => {
   const { heroku, digitalOcean } = shop.world;
   const zone = () => askDigitalOcean<unknown>(shop, 'GET', '/domains/example.com/records?per_page=200');
