@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { expect } from '@jest/globals';
+import pg from 'pg';
 import { serverOfMajor } from '../../rehearsal/servers/other-majors.ts';
 import { startPostgres } from '../../rehearsal/servers/postgres.ts';
 import { systemClock } from '../../src/clock.ts';
@@ -19,12 +20,13 @@ for (const major of [13, 14, 15, 16, 17, 18]) {
     const sides = await twoSides(wrongSql, { sourceServer: running, targetServer: running });
     const { database, user: owner } = sides.source;
     await sides.onSource(superuserSql({ database, owner, suffix: randomBytes(3).toString('hex') }));
-    const altering = sides.onSource('BEGIN; LOCK TABLE sorted; SELECT pg_sleep(4); COMMIT');
-    await sides.onSource('SELECT pg_sleep(1)');
+    const altering = new pg.Client(running.url(database));
+    await altering.connect();
+    await altering.query('BEGIN; LOCK TABLE sorted');
     const facts = await withConnection(sides.source, session, (client) =>
       readAssessFacts(client, { sampleMs: 50, clock: systemClock }),
     );
-    await altering;
+    await altering.end();
     expect(facts.unread).toEqual([]);
     expect(facts.database.major).toBe(major);
     expect(facts.locked.map(({ name }) => name)).toEqual(['public.sorted']);
