@@ -36,8 +36,8 @@ const BEFORE = ['keep-running-jobs', 'final-drain', 'carry-jobs', 'count-jobs'];
 
 /** After the last renewal of a lease it has expired in a minute; the guard looks every 3 s, and reads the journal then. */
 const NOTICED_WITHIN_MS = SILENCE_MS + 5_000;
-/** Its rights are given back in a moment; somebody who was refused asks again. */
-const OPENED_WITHIN_MS = 15_000;
+/** Its rights are given back in a second or two. A request without an answer is given up after half a minute, and asked again. */
+const OPENED_WITHIN_MS = 35_000;
 /** A release, its release phase, the boot of the dynos, and names that lead back. */
 const HEROKU_WITHIN_MS = 40_000;
 
