@@ -79,7 +79,7 @@ test('who prepared may not dispatch the cutover, nor may anybody for another pla
   expect(shop.side.app.releases()).toEqual(releases);
   expect(await stateOfHeroku(shop)).toEqual(before);
   expect(await accessOfTheRunner(shop)).toEqual([]);
-}, 60_000);
+}, 240_000);
 
 test('a Heroku token that may only read: the cutover stops before anything is touched', async () => {
   const { heroku } = shop.world;
@@ -91,7 +91,7 @@ test('a Heroku token that may only read: the cutover stops before anything is to
   expect(logOf(result)).not.toMatch(/##\[group\].*quiet-workers/);
   expect(shop.side.app.releases()).toEqual(releases);
   await herokuServesAsBefore(shop, before);
-}, 60_000);
+}, 240_000);
 
 test('a DigitalOcean token that may not change the new app, which the way back does: the cutover stops before anything is touched', async () => {
   const { digitalOcean } = shop.world;
@@ -110,7 +110,7 @@ test('a DigitalOcean token that may not change the new app, which the way back d
   ]);
   expect(changesOfApps(shop, ofDigitalOcean)).toEqual([]);
   await herokuServesAsBefore(shop, before);
-}, 60_000);
+}, 240_000);
 
 (full ? test : test.skip)(
   'while one run acts no other does, whatever group it is in: each phase says who acts, and changes nothing',
@@ -197,7 +197,7 @@ test('a dry run of either way looks, tells what to expect and changes nothing; w
   expect(await zone()).toEqual(records);
   expect(await contentsOf(shop)).toEqual(contents);
   await herokuServesAsBefore(shop, before);
-}, 90_000);
+}, 240_000);
 
 test('a migration that is pending on the new side blocks the cutover: its release phase cannot write there', async () => {
   const { digitalOcean } = shop.world;
@@ -233,7 +233,7 @@ test('a migration that is pending on the new side blocks the cutover: its releas
   );
   expect(shop.side.app.releases()).toEqual(releases);
   await herokuServesAsBefore(shop, before);
-}, 90_000);
+}, 240_000);
 
 test.each(
   full
@@ -285,7 +285,7 @@ test.each(
     expect(errorsOf(result)).toMatch(/Heroku serves as before/);
     await herokuServesAsBefore(shop, before);
   },
-  120_000,
+  240_000,
 );
 
 // What `npm test` draws by the seed, one step at a time, is here for every step.
@@ -298,7 +298,7 @@ for (const step of ofTheFullRun(BEFORE)) {
     expectReached(interrupt, result);
     expectConclusion(result, 'failure');
     await herokuServesAsBefore(shop, before);
-  }, 120_000);
+  }, 240_000);
 }
 
 for (const step of ofTheFullRun([...BEFORE, 'point-of-no-return', ...AFTER])) {
@@ -313,7 +313,7 @@ for (const step of ofTheFullRun([...BEFORE, 'point-of-no-return', ...AFTER])) {
     expectConclusion(await rollBack(shop), 'success');
     await untilNamesExpire();
     await herokuServesAsBefore(shop, before);
-  }, 180_000);
+  }, 240_000);
 }
 
 for (const step of ofTheFullRun([...BEFORE, 'point-of-no-return'])) {
@@ -325,7 +325,7 @@ for (const step of ofTheFullRun([...BEFORE, 'point-of-no-return'])) {
     await letLeaseExpire(shop);
     expectConclusion(await rollBack(shop), 'success');
     await herokuServesAsBefore(shop, before);
-  }, 180_000);
+  }, 240_000);
 }
 
 test('a runner that dies before the point of no return: a roll-back waits for its lease, then undoes all; again is nothing', async () => {
@@ -350,7 +350,7 @@ test('a runner that dies before the point of no return: a roll-back waits for it
   const again = await rollBack(shop);
   expectConclusion(again, 'success');
   expect(logOf(again)).toMatch(/Heroku serves: nothing-to-do/);
-}, 120_000);
+}, 240_000);
 
 test('a cancelled cutover ends with Heroku serving as before', async () => {
   const cancel = new AbortController();
@@ -359,7 +359,7 @@ test('a cancelled cutover ends with Heroku serving as before', async () => {
   expect(result.conclusion).not.toBe('success');
   expectReached(step, result);
   await herokuServesAsBefore(shop, before);
-}, 90_000);
+}, 240_000);
 
 test('a runner that dies before the point of no return: re-run failed jobs completes the cutover', async () => {
   const kill = at(pick(BEFORE, 3), 'runner');
@@ -370,7 +370,7 @@ test('a runner that dies before the point of no return: re-run failed jobs compl
   await isWhere(shop, 'digitalocean');
   await nothingIsLost(shop, 'digitalocean');
   expect(await accessOfTheRunner(shop)).toEqual([]);
-}, 90_000);
+}, 240_000);
 
 test('a finished cutover without new writes is rolled back, twice in a row', async () => {
   const back = await rollBack(shop);
@@ -381,7 +381,7 @@ test('a finished cutover without new writes is rolled back, twice in a row', asy
   const again = await rollBack(shop);
   expectConclusion(again, 'success');
   expect(logOf(again)).toMatch(/Heroku serves: nothing-to-do/);
-}, 90_000);
+}, 240_000);
 
 test('after a roll-back it moves again, also when the runner dies after the point of no return, and loses nothing', async () => {
   const kill = at(pick(AFTER, 4), 'runner');
@@ -397,7 +397,7 @@ test('after a roll-back it moves again, also when the runner dies after the poin
   const follows = await catchUp(shop);
   expectConclusion(follows, 'success');
   expect(logOf(follows)).toMatch(/Drained [\d,]+ rows from DigitalOcean back to Heroku/);
-}, 90_000);
+}, 240_000);
 
 for (const step of full ? BACK : [pick(BACK, 5)]) {
   test(`a roll-back that is interrupted at ${step}: the new side serves on as before, and no job runs twice`, async () => {
@@ -409,7 +409,7 @@ for (const step of full ? BACK : [pick(BACK, 5)]) {
     await isWhere(shop, 'digitalocean');
     await serves(shop, 'digitalocean');
     expect(await accessOfTheRunner(shop)).toEqual([]);
-  }, 120_000);
+  }, 240_000);
 }
 
 for (const step of full ? [...BACK, ...BACK_AFTER] : []) {
@@ -450,7 +450,7 @@ test('and then it moves forward again, with what Heroku has taken meanwhile, and
   await isWhere(shop, 'digitalocean');
   await untilNamesExpire();
   await serves(shop, 'digitalocean');
-}, 120_000);
+}, 240_000);
 
 (full ? test : test.skip)(
   'a deploy between the approval and the fence stops the cutover; Heroku serves what was deployed',
@@ -481,7 +481,7 @@ test('and then it moves forward again, with what Heroku has taken meanwhile, and
       `heroku-to-digitalocean: the code of v${deployed?.version ?? 0} again`,
     );
   },
-  180_000,
+  240_000,
 );
 
 /**
