@@ -1,5 +1,5 @@
 import { EGRESS_ADDRESS } from '../../../rehearsal/world.ts';
-import type { TcpProxy } from '../../../rehearsal/servers/tcp-proxy.ts';
+import { clusterOf, cutForAWhile, failForAWhile, newRedisOf } from './outages.ts';
 import type { Shop } from './shop-under-migration.ts';
 
 /** Something that breaks while a step of the cutover begins. */
@@ -13,27 +13,8 @@ export interface RealFault {
   forgotten?: true;
 }
 
-/** Long enough that a step meets it, short enough that Heroku itself comes through. */
-const OUTAGE_MS = 1500;
-
 function refuseForAWhile(shop: Shop, server: 'postgres' | 'redis'): void {
   cutForAWhile([shop.side.proxies[server]]);
-}
-
-function cutForAWhile(proxies: readonly TcpProxy[]): void {
-  for (const proxy of proxies) {
-    proxy.knobs.refuse = true;
-    proxy.cut();
-  }
-  setTimeout(() => {
-    for (const { knobs } of proxies) knobs.refuse = false;
-  }, OUTAGE_MS);
-}
-
-function newRedis({ world, environment }: Shop): readonly TcpProxy[] {
-  const droplet = world.digitalOcean.droplets().find(({ name }) => name === `shop-${environment}-redis`);
-  if (droplet?.redis === undefined) throw new Error('There is no Redis on a droplet yet.');
-  return droplet.redis.proxies;
 }
 
 /** Whoever serves the zone turns us away, as for a token that was revoked. */
@@ -44,18 +25,8 @@ function refuseNames({ world }: Shop, method: 'GET' | 'POST' | 'PUT' | 'DELETE')
   });
 }
 
-const API_CUT_MS = 4000;
-
-/** No request reaches it; then all do. */
 function cutHerokuApi({ world }: Shop): void {
-  world.heroku.faults.inject({ times: 10_000, kind: 'cut' });
-  setTimeout(() => world.heroku.faults.clear(), API_CUT_MS);
-}
-
-function clusterOf({ world, environment }: Shop) {
-  const cluster = world.digitalOcean.clusters().find(({ name }) => name === `shop-${environment}`);
-  if (cluster === undefined) throw new Error('There is no cluster yet.');
-  return cluster;
+  failForAWhile(world.heroku.faults, 'cut');
 }
 
 /** Ends every session of the actions on the new cluster, as a fail-over does. */
@@ -121,12 +92,12 @@ export const FAULTS: RealFault[] = [
   {
     what: 'the new Redis is cut and refuses while it follows',
     step: 'follow-redis',
-    strike: (shop) => cutForAWhile(newRedis(shop)),
+    strike: (shop) => cutForAWhile(newRedisOf(shop).proxies),
   },
   {
     what: 'the new Redis is cut and refuses during the last pass',
     step: 'parity',
-    strike: (shop) => cutForAWhile(newRedis(shop)),
+    strike: (shop) => cutForAWhile(newRedisOf(shop).proxies),
   },
   {
     what: 'whoever serves the zone refuses to be read',
@@ -202,7 +173,7 @@ export const FAULTS_AFTER: RealFault[] = [
   {
     what: 'the new Redis is cut and refuses while it is opened',
     step: 'open-new-side',
-    strike: (shop) => cutForAWhile(newRedis(shop)),
+    strike: (shop) => cutForAWhile(newRedisOf(shop).proxies),
   },
   {
     what: 'the new cluster cannot be reached any more while it is opened, journal included',

@@ -1,6 +1,4 @@
 import { afterAll, beforeAll, expect } from '@jest/globals';
-import { setTimeout as delay } from 'node:timers/promises';
-import { endState } from '../../../rehearsal/end-state.ts';
 import type { WorkflowResult } from '../../../rehearsal/runner/options.ts';
 import { hostNameOf } from '../../../rehearsal/world.ts';
 import { full, testInFull } from '../../support/or-skipped.ts';
@@ -24,9 +22,9 @@ import {
   type Shop,
 } from './shop-under-migration.ts';
 import { stepsOfCutover, stepsOfRollBack } from './steps-of-a-move.ts';
+import { startFromDigitalOcean, startFromHeroku } from './where-it-stands.ts';
 
-// Through the front door and back, stopped at every step of either, with visitors beside it. A test that is run alone, or
-// after one that failed, first goes where it begins.
+// Through the front door and back, stopped at every step of either, with visitors beside it.
 const FORTH = stepsOfCutover('live', 'front-door');
 const BACK = stepsOfRollBack('live', 'front-door');
 const DEATHS_FORTH = [...FORTH.before, FORTH.pointOfNoReturn, ...FORTH.after];
@@ -52,27 +50,6 @@ afterAll(async () => {
   if (full) await shop.close();
 });
 
-/** Which side counts, or `undefined` while something is half-done there. */
-async function standsAt(): Promise<'heroku' | 'digitalocean' | undefined> {
-  const { authoritative, conditions } = await endState(shop.world, shop.environment);
-  return conditions.every(({ holds }) => holds) ? authoritative : undefined;
-}
-
-async function startFromHeroku(): Promise<void> {
-  if ((await standsAt()) === 'heroku') return;
-  await letLeaseExpire(shop);
-  expectConclusion(await rollBack(shop), 'success');
-  await shop.side.app.settled();
-  await delay(shop.world.ttl.playedMs);
-}
-
-async function startFromDigitalOcean(): Promise<void> {
-  if ((await standsAt()) === 'digitalocean') return;
-  await startFromHeroku();
-  expectConclusion(await cutOver(shop, prepared), 'success');
-  await delay(shop.world.ttl.playedMs);
-}
-
 /** The new side has all of it, and its name leads there. */
 async function newSideServes(): Promise<void> {
   await isWhere(shop, 'digitalocean');
@@ -85,7 +62,7 @@ for (const step of FORTH.before) {
   testInFull(
     `interrupted at ${step}: everything is undone, and Heroku serves as before`,
     async () => {
-      await startFromHeroku();
+      await startFromHeroku(shop);
       const report = await underLoad(shop, async () => {
         const interrupt = at(step, 'interrupt');
         const result = await cutOver(shop, prepared, interrupt);
@@ -116,7 +93,7 @@ function diesOnTheWayForth(step: string): void {
   testInFull(
     `a runner that dies at ${step}: re-run failed jobs completes the cutover, and nothing is lost`,
     async () => {
-      await startFromHeroku();
+      await startFromHeroku(shop);
       const report = await underLoad(shop, async () => {
         const kill = at(step, 'runner');
         const died = await cutOver(shop, prepared, kill);
@@ -136,7 +113,7 @@ for (const step of DEATHS_FORTH.slice(DEATHS_FORTH.indexOf('front-door-state')))
   testInFull(
     `a runner that dies at ${step}: a roll-back after its lease brings Heroku back, with all that was taken`,
     async () => {
-      await startFromHeroku();
+      await startFromHeroku(shop);
       const report = await underLoad(shop, async () => {
         const kill = at(step, 'runner');
         const died = await cutOver(shop, prepared, kill);
@@ -157,7 +134,7 @@ function isInterruptedOnTheWayBack(step: string): void {
   testInFull(
     `a roll-back that is interrupted at ${step}: the new side serves on as before`,
     async () => {
-      await startFromDigitalOcean();
+      await startFromDigitalOcean(shop, prepared);
       const report = await underLoad(shop, async () => {
         const interrupt = at(step, 'interrupt', 'roll-back');
         const result = await rollBack(shop, interrupt);
@@ -178,7 +155,7 @@ function diesOnTheWayBack(step: string): void {
   testInFull(
     `a runner that dies in a roll-back at ${step}: run again it goes on, and all of it is on Heroku, once`,
     async () => {
-      await startFromDigitalOcean();
+      await startFromDigitalOcean(shop, prepared);
       const report = await underLoad(shop, async () => {
         const kill = at(step, 'runner', 'roll-back');
         const died = await rollBack(shop, kill);
