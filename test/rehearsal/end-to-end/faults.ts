@@ -161,10 +161,6 @@ export const OUTLASTED: RealFault[] = [
     step: 'smoke',
     strike: (shop) => void endSessions(shop),
   },
-];
-
-/** After the point of no return: nothing is undone, and the same job run again ends it. */
-export const FAULTS_AFTER: RealFault[] = [
   {
     what: 'the source Redis is cut and refuses while its jobs are set aside',
     step: 'set-old-jobs-aside',
@@ -175,6 +171,10 @@ export const FAULTS_AFTER: RealFault[] = [
     step: 'open-new-side',
     strike: (shop) => cutForAWhile(newRedisOf(shop).proxies),
   },
+];
+
+/** After the point of no return, for longer than a step is tried: nothing is undone, and the same job run again ends it. */
+export const FAULTS_AFTER: RealFault[] = [
   {
     what: 'the new cluster cannot be reached any more while it is opened, journal included',
     step: 'open-new-side',
@@ -182,10 +182,10 @@ export const FAULTS_AFTER: RealFault[] = [
     slow: true,
   },
   {
-    what: 'DigitalOcean answers 500 to the records of the new side, longer than we ask',
+    what: 'DigitalOcean answers 500 to the records of the new side, longer than the step is tried',
     step: 'dns',
     strike: ({ world }) =>
-      world.digitalOcean.faults.inject({ path: /^\/v2\/domains\//, times: 6, kind: 500 }),
+      world.digitalOcean.faults.inject({ path: /^\/v2\/domains\//, times: 1000, kind: 500 }),
     slow: true,
   },
   {
