@@ -97,7 +97,8 @@ describe.each(MOVES)('$strategy, $traffic', ({ strategy, traffic, serves }) => {
   }
 
   if (traffic !== 'cdn') return;
-  const origin = stepsOfRollBack(strategy, traffic).before.find((step) => step.startsWith('cdn '));
+  const back = stepsOfRollBack(strategy, traffic);
+  const origin = [...back.before, ...back.after].find((step) => step.startsWith('cdn '));
   for (const act of ['interrupt', 'runner'] as const) {
     testInFull(
       `a way back that is ${act === 'runner' ? 'killed' : 'interrupted'} where the origin is switched: run again it ends, and nothing is lost`,
