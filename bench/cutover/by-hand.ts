@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { startLoad } from '../../rehearsal/load/load.ts';
 import { startPostgres } from '../../rehearsal/servers/postgres.ts';
 import { stopAll, temporaryDirectory } from '../../rehearsal/servers/process.ts';
-import { hostNameOf, startWorld, type World } from '../../rehearsal/world.ts';
+import { hostNameOf, startWorld, type OldSide, type World } from '../../rehearsal/world.ts';
 import { systemClock } from '../../src/clock.ts';
 import { createHeroku, type HerokuClient } from '../../src/heroku/client.ts';
 import { scale, waitUntilNoDynos } from '../../src/heroku/formation.ts';
@@ -49,7 +49,7 @@ export async function moveByHand(options: {
     await waitUntilNoDynos(heroku, side.app.name, { types: ['worker'], limitMs: DYNO_END_LIMIT_MS });
     await pgDump.copy({
       source: parsePostgresUrl(side.databaseUrl, { mode: 'unverified' }),
-      target,
+      target: target.address,
       sizeBytes: options.sizeMb * 1e6,
       bin: world.postgres.bin,
       environment: world.postgres.environment,
@@ -58,6 +58,7 @@ export async function moveByHand(options: {
     await setMaintenance(heroku, side.app.name, false);
     await delay(AROUND_MS);
     const { downtimeMs, longestHoldMs, refusedRequests } = await load.stop();
+    await requireAllOrders(side, target);
     return { downtimeMs, longestHoldMs, oldReleaseEndedAfterMs: null, refusedRequests };
   } finally {
     await world.stop();
@@ -70,7 +71,25 @@ async function emptyDatabase(world: World) {
   // A superuser, so that the archive's extensions need no hand: that, too, is in its favour.
   await server.query('postgres', `create role shop superuser login password 'by-hand'`);
   await server.query('postgres', 'create database shop owner shop');
-  return parsePostgresUrl(server.url('shop', 'shop', 'by-hand'), { mode: 'off' });
+  return { server, address: parsePostgresUrl(server.url('shop', 'shop', 'by-hand'), { mode: 'off' }) };
+}
+
+/** A figure of a move that brought nothing, or not all, would be none. Orders are never deleted. */
+async function requireAllOrders(
+  { postgres }: OldSide,
+  { server }: Awaited<ReturnType<typeof emptyDatabase>>,
+): Promise<void> {
+  const [moved] = await server.query<{ count: number; last: string | null }>(
+    'shop',
+    'SELECT count(*)::int AS count, max(id) AS last FROM orders',
+  );
+  const [were] = await postgres.query<{ count: number }>(
+    `d${ENVIRONMENT}`,
+    'SELECT count(*)::int AS count FROM orders WHERE id <= $1',
+    [moved?.last ?? 0],
+  );
+  if (moved?.last == null || moved.count !== were?.count)
+    throw new Error(`pg_restore brought ${moved?.count ?? 0} orders of ${were?.count ?? 0}.`);
 }
 
 function clientOf(world: World): HerokuClient {
