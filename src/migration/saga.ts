@@ -192,7 +192,8 @@ const FORWARD_LIMIT_MS = 30_000;
 
 /**
  * After the point of no return the only way is forward, and nobody may be served until it has been gone: what fails is tried
- * again as the next run would, without the minute until one has noticed. A mistake of the user's stays one.
+ * again as the next run would, without the minute until one has noticed. Also what the user could mend, since a server that
+ * starts, and one that refuses us, are told apart by nobody.
  */
 async function advanceInsistently(saga: Saga, step: Step): Promise<StepRow> {
   const { clock, log } = saga.options;
@@ -205,7 +206,6 @@ async function advanceInsistently(saga: Saga, step: Step): Promise<StepRow> {
       firstFailure ??= clock.now().getTime();
       if (
         !(error instanceof UnfinishedError) ||
-        error.cause instanceof ConfigurationError ||
         pause === undefined ||
         clock.now().getTime() - firstFailure > FORWARD_LIMIT_MS ||
         saga.lease.lost.aborted
