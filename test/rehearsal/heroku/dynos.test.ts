@@ -44,7 +44,7 @@ test('scaling to zero ends the processes, also those that the command itself sta
 });
 
 test('a dyno that ignores SIGTERM is listed until SIGKILL ends it', async () => {
-  const world = await playedHeroku({ shutdownSeconds: 0.5 });
+  const world = await playedHeroku({ shutdownSeconds: 5 });
   const app = await shop(world, {
     processTypes: { worker: `trap '' TERM; echo deaf; while true; do sleep 0.1; done` },
     formation: { worker: { quantity: 1, size: 'Basic' } },
